@@ -17,7 +17,8 @@ struct rhai_call {
     void *data;             /* given at registration */
     const rhai_native *native; /* NULL while an operator runs */
     uint32_t nargs;
-    rhai_pos pos; /* of the call */
+    rhai_pos pos;      /* of the call */
+    rhai_error *error; /* set by a function that returns RHAI_ERROR; the caller takes it */
 };
 
 /* Set the call's error and return RHAI_ERROR. The error is taken over. Errors without position
