@@ -1,0 +1,59 @@
+/*
+ * Answers without an end: server-sent events (WHATWG HTML, "Server-sent events").
+ *
+ * A subscriber is a cursor into what the caller keeps anyway, never a queue: the server asks for
+ * the next bytes only when the client's socket has room. A client that does not read costs what it
+ * has not read of one batch, and delays nobody. A client that goes away, or sends bytes, is closed.
+ *
+ * Headers sent: 200, Content-Type: text/event-stream, Cache-Control: no-store, X-Accel-Buffering:
+ * no, and those added with rpc_request_add_header. A comment goes out when nothing was sent for the
+ * heartbeat time.
+ */
+#ifndef HERO_RPC_STREAM_H
+#define HERO_RPC_STREAM_H
+
+#include "hero_rpc/http_server.h"
+
+struct rpc_stream;
+
+enum rpc_stream_state {
+    RPC_STREAM_MORE, /* there is more, ask again when the client has room */
+    RPC_STREAM_IDLE, /* this is all there is; rpc_stream_wake says when there is more */
+    RPC_STREAM_END,  /* these are the last bytes: send them, then close */
+};
+
+struct rpc_stream_ops {
+    /* Appends the next events, whole, and moves the cursor behind them. Stop and say MORE once
+     * out->len has reached `want` (some 32-64 KiB): an event that crosses it is fine, of any
+     * size. Appending nothing with MORE counts as IDLE. `out` is shared and valid only during the
+     * call. Must not reply to requests, close servers or wake its own stream. */
+    enum rpc_stream_state (*produce)(void *ctx, struct rpc_strbuf *out, size_t want);
+    /* The stream is over, for whatever reason; ctx is not used again. Called exactly once for each
+     * stream opened. */
+    void (*closed)(void *ctx);
+};
+
+/* Answers the request with a stream; the request is gone. NULL when there are too many (the
+ * client got 503) or no memory (500): then `closed` is not called and ctx stays the caller's.
+ * The first produce call comes later, from the loop. */
+struct rpc_stream *rpc_stream_open(struct rpc_request *request, const struct rpc_stream_ops *ops,
+                                   void *ctx);
+
+/* There is more to send. Cheap, and free when the stream is not idle, so it may be called for each
+ * event; the writing happens in the same round of the loop, once for all wakes in it. */
+void rpc_stream_wake(struct rpc_stream *stream);
+
+/* Appends one event. event and id may be NULL; data may contain newlines (one data: line each).
+ * event and id must not. */
+void rpc_sse_add_event(struct rpc_strbuf *out, const char *event, const char *id, const char *data,
+                       size_t len);
+/* The same with a number as id. */
+void rpc_sse_add_numbered(struct rpc_strbuf *out, const char *event, uint64_t id, const char *data,
+                          size_t len);
+
+/* Where the client wants to go on: the header Last-Event-ID, else the query argument `name` (may be
+ * NULL). 1 and *ret_id when there is one, 0 when there is none, -1 when it is not a number of
+ * decimal digits that fits. */
+int rpc_sse_resume_id(const struct rpc_request *request, const char *name, uint64_t *ret_id);
+
+#endif
