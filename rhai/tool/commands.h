@@ -1,0 +1,17 @@
+/* commands.h - the sub-commands of `rhai`.
+ *
+ * Each gets its own name in argv[0] and returns the program's exit code.
+ */
+#ifndef RHAI_TOOL_COMMANDS_H
+#define RHAI_TOOL_COMMANDS_H
+
+enum {
+    EXIT_SCRIPT = 1, /* the script failed, or is not a script */
+    EXIT_USAGE = 2,  /* wrong options, or a file that cannot be read */
+};
+
+/* Shown by `rhai --help`, one line per option. */
+extern const char cmd_run_help[];
+int cmd_run(int argc, char **argv);
+
+#endif
