@@ -278,6 +278,10 @@ typedef rhai_status (*rhai_native_fn)(rhai_call *call, rhai_value *args, rhai_va
 enum {
     RHAI_FN_MUTATES = 1,  /* changes its first argument: called with the variable itself */
     RHAI_FN_VOLATILE = 2, /* not a pure function of its arguments: never folded at compile time */
+    /* Gets the variable itself, as with RHAI_FN_MUTATES, but may be called on a constant: for
+     * functions that change nothing themselves, but hand parts of args[0] to call-backs as
+     * `this`. A constant's args[0] is marked so in its flags. */
+    RHAI_FN_BORROWS = 4,
 };
 
 /* One overload. Tables of these are constant data; they are used in place and must outlive the
