@@ -38,6 +38,9 @@ void *heap_alloc(heap *h, size_t size);
 void *heap_alloc_zero(heap *h, size_t size);
 void *heap_resize(heap *h, void *block, size_t old_size, size_t new_size);
 void heap_free(heap *h, void *block, size_t size); /* block NULL: nothing */
+/* Resizes a growing buffer to *size, or, when there is no memory for that, to `need`; *size
+ * tells which it was. NULL: not even `need`; the block is as it was. */
+void *heap_grow(heap *h, void *block, size_t old_size, size_t need, size_t *size);
 
 /* Head of every counted object. `type` is a rhai_type, or one of these for objects that are
  * not script values themselves. */

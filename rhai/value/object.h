@@ -57,10 +57,12 @@ void str_set_len(rhai_str *s, size_t len); /* writes the NUL, forgets hash, coun
 static inline rhai_str *as_str(const rhai_value *v) { return (rhai_str *)v->obj; }
 bool value_new_text(heap *h, const char *text, size_t len, rhai_value *ret);
 
-/* UTF-8. decode returns the bytes used (1-4), 0 at invalid input; encode writes 1-4 bytes. */
+/* UTF-8 (RFC 3629: no surrogates, no overlong forms). decode returns the bytes used (1-4), 0 at
+ * invalid input; encode writes 1-4 bytes. */
 size_t utf8_decode(const char *text, size_t len, uint32_t *ret);
 size_t utf8_encode(uint32_t c, char *ret);
 bool utf8_is_valid(const char *text, size_t len);
+size_t utf8_count(const char *text, size_t len); /* characters of valid text */
 
 /* ---- Sizes ---- */
 
@@ -70,6 +72,9 @@ typedef struct sizes {
 
 /* What a value counts for by itself: an array its contents, a string its bytes ... */
 sizes sizes_of_value(const rhai_value *v);
+/* What it adds to the array or map it is stored in, besides the 1 for its place: the same, but
+ * a blob counts one more. Whoever replaces an element takes `before` and `after` from here. */
+sizes sizes_of_element(const rhai_value *v);
 
 /* ---- Arrays ---- */
 
@@ -77,7 +82,10 @@ typedef struct arr {
     obj head;
     uint32_t len, cap;
     rhai_value *items;
-    sizes sizes;
+    union {
+        sizes sizes;
+        obj *next_dying; /* heap.dying */
+    };
 } arr;
 
 static inline arr *as_arr(const rhai_value *v) { return (arr *)v->obj; }
@@ -109,9 +117,15 @@ bool blob_resize(heap *h, blob *b, size_t len); /* new bytes are zero */
 /* ---- Maps ---- */
 
 /* Keys iterate in byte order. Up to MAP_SMALL entries are kept sorted in `entries`; beyond,
- * `entries` is in no order, `index` is an open-addressed hash of entry numbers + 1, and
- * `order` (entry numbers in key order) is made on demand and dropped when the keys change. */
+ * `entries` is in no order, `index` is an open-addressed hash table, and `order` (entry numbers
+ * in key order) is made on demand and dropped when the keys change, except that a key behind
+ * the last one is appended to it. */
 enum { MAP_SMALL = 8 };
+
+typedef struct map_slot {
+    uint32_t entry; /* number + 1; 0: free */
+    uint32_t hash;  /* of its key, so that probing and moving slots need not touch keys */
+} map_slot;
 
 typedef struct map_entry {
     rhai_str *key;
@@ -122,11 +136,14 @@ typedef struct map {
     obj head;
     uint32_t len, cap;
     map_entry *entries;
-    uint32_t *index; /* NULL while small */
-    uint32_t index_cap;
-    uint32_t *order; /* NULL: not made */
+    map_slot *index; /* NULL while small */
+    uint32_t index_cap; /* a power of two */
     uint32_t order_cap;
-    sizes sizes;
+    uint32_t *order; /* NULL: not made; else len numbers */
+    union {
+        sizes sizes;
+        obj *next_dying;
+    };
 } map;
 
 static inline map *as_map(const rhai_value *v) { return (map *)v->obj; }
@@ -139,7 +156,8 @@ rhai_value *map_find_text(const heap *h, map *m, const char *key, size_t len);
  * who writes through the pointer keeps the sizes (sizes_add), or uses map_set. */
 rhai_value *map_add(heap *h, map *m, rhai_str *key);
 bool map_set(heap *h, map *m, rhai_str *key, rhai_value *item); /* takes item; false: no memory */
-bool map_remove(heap *h, map *m, rhai_str *key, rhai_value *ret); /* false: no such key */
+/* False: no such key. ret NULL: the value is dropped. */
+bool map_remove(heap *h, map *m, rhai_str *key, rhai_value *ret);
 void map_clear(heap *h, map *m);
 /* Entry number i in key order; NULL past the end or when out of memory. */
 map_entry *map_nth(heap *h, map *m, size_t i);
@@ -151,7 +169,10 @@ void sizes_add(rhai_value *container, const sizes *before, const sizes *after);
 
 typedef struct fnptr {
     obj head;
-    rhai_str *name;
+    union {
+        rhai_str *name;
+        obj *next_dying;
+    };
     opaque *code; /* the script function it is bound to, or NULL: found by name at each call */
     opaque *env;  /* the compiled unit whose functions and imports it sees, or NULL */
     uint32_t nparams; /* of `code`, captured ones included */
@@ -178,11 +199,15 @@ typedef struct custom {
     obj head;
     const rhai_custom_type *type;
     void *object;
+    obj *next_dying;
 } custom;
 
 static inline custom *as_custom(const rhai_value *v) { return (custom *)v->obj; }
 /* Owns `object` from now on, also on failure (NULL). */
 custom *custom_new(heap *h, const rhai_custom_type *type, void *object);
+/* *v's object, to be changed: a clone if others hold it and its type is a value; a handle stays
+ * the one it is. NULL: out of memory. */
+custom *custom_own(heap *h, rhai_value *v);
 
 /* A variable that closures share. `borrows` > 0 while a call holds it as `this` or by
  * reference: reading it meanwhile is Rhai's data race. The value is never RHAI_SHARED. */
@@ -190,7 +215,11 @@ struct cell {
     obj head;
     int32_t borrows;
     rhai_value value;
-    cell *prev, *next; /* heap.cells */
+    union {
+        cell *prev; /* heap.cells */
+        obj *next_dying;
+    };
+    cell *next;
 };
 
 static inline cell *as_cell(const rhai_value *v) { return (cell *)v->obj; }
@@ -201,9 +230,17 @@ cell *cell_new(heap *h, rhai_value v); /* takes v over; NULL: no memory, v still
 /* Rhai's type_of: "()", "bool", "i64", "f64", "char", "string", "array", "blob", "map", "Fn",
  * "timestamp", "range", "range=", a custom type's name; a cell answers for its value. */
 const char *value_type_name(const rhai_value *v);
-/* Deep equality as Rhai's == on containers' elements; values of different types are unequal,
- * NaN differs from itself. Without C recursion. */
+/* Deep equality as Rhai's == on containers' elements. Ints and floats compare as numbers, floats
+ * with Rhai's tolerance, NaN differs from itself; other values of different types are unequal.
+ * Without C recursion. Pairs for which the language has no == (functions, custom objects) are
+ * unequal, as is everything when memory runs out. */
 bool value_equal(heap *h, const rhai_value *a, const rhai_value *b);
+/* The same, asking `judge` about pairs of one type that have no built-in ==. judge gives 1
+ * equal, 0 unequal, -1 stop. Returns 1, 0, -1 when judge said so, -2 when out of memory. */
+typedef int (*value_judge)(void *data, const rhai_value *a, const rhai_value *b);
+int value_equal_with(heap *h, const rhai_value *a, const rhai_value *b, value_judge judge,
+                     void *data);
+bool float_equal(double a, double b); /* Rhai's ==: relative difference of at most 2^-52 */
 uint64_t value_hash(const heap *h, const rhai_value *v); /* of ints, bools, chars, floats, strings, () */
 
 #endif
