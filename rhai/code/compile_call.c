@@ -1,0 +1,516 @@
+/* Calls, chains (a[i].b.c()) and closures to code.
+ *
+ * Order of evaluation is Rhai's: in a call whose first argument is a plain variable, the other
+ * arguments come first; in a chain, the value to assign, then every index and argument of the
+ * whole chain from left to right, and only then the root.
+ */
+#include "code/emit.h"
+
+#include <string.h>
+
+static bool name_is(const rhai_str *name, const char *text) {
+    return name->len == strlen(text) && memcmp(name->data, text, name->len) == 0;
+}
+
+/* Fills in where the object or first argument lives, if it can be handed over by reference.
+ * False: it has to be evaluated like any other value. */
+static bool object_by_reference(fn_state *fs, const expr *e, site *s, bool constants_too) {
+    s->object_pos = e->pos;
+    if (e->kind == EXPR_THIS) {
+        s->object = OBJECT_THIS;
+        return true;
+    }
+    if (e->kind != EXPR_VAR || e->var.path.len)
+        return false;
+    s->object_name = e->var.name;
+    resolved r = resolve(fs, e->var.name);
+    if (r.is_const && r.kind == NAME_LOCAL && !constants_too)
+        return false;
+    s->object = r.kind == NAME_LOCAL ? OBJECT_SLOT : OBJECT_NAME;
+    s->slot = r.reg;
+    s->checked = r.kind == NAME_LOCAL ? r.is_checked : r.has_fallback;
+    return true;
+}
+
+/* Arguments from register `base` on; the first one last when it is a variable. `by_reference`:
+ * the first one is not evaluated at all. */
+static void push_args(fn_state *fs, const expr_list *args, bool by_reference) {
+    if (!args->len)
+        return;
+    uint16_t first = reg_new(fs);
+    bool late = by_reference || args->items[0]->kind == EXPR_VAR || args->items[0]->kind == EXPR_THIS;
+    if (!late)
+        expr_to(fs, args->items[0], first);
+    for (uint32_t i = 1; i < args->len && !fs->failed; i++)
+        expr_push(fs, args->items[i]);
+    if (late && !by_reference)
+        expr_to(fs, args->items[0], first);
+}
+
+/* A variable keeps its cell: closures made by hand with curry() share it. */
+static void push_raw(fn_state *fs, const expr *e) {
+    if (e->kind == EXPR_VAR && !e->var.path.len) {
+        resolved r = resolve(fs, e->var.name);
+        if (r.kind == NAME_LOCAL && r.is_checked) {
+            uint16_t reg = reg_new(fs);
+            emit(fs, OPC_GET_RAW, 0, reg, r.reg, 0);
+            return;
+        }
+    }
+    expr_push(fs, e);
+}
+
+/* Registers for a call begin at the destination itself when that is the topmost one. */
+static uint16_t call_base(fn_state *fs, int dst) {
+    if (dst >= 0 && (uint32_t)dst + 1 == fs->free_reg)
+        fs->free_reg = (uint32_t)dst;
+    return (uint16_t)fs->free_reg;
+}
+
+static void call_done(fn_state *fs, uint16_t base, int dst, uint32_t mark) {
+    if (dst >= 0 && dst != base)
+        emit(fs, OPC_TAKE, 0, (unsigned)dst, base, 0);
+    reg_free_to(fs, mark);
+}
+
+uint32_t add_scope_table(fn_state *fs) {
+    proto *p = fs->p;
+    uint32_t outer = fs->outer ? fs->outer->len : 0, len = outer + fs->locals_len;
+    scope_table table = {.len = len,
+                         .first_free = (uint16_t)fs->free_reg,
+                         .has_dynamic = fs->is_dynamic || (fs->outer && fs->outer->has_dynamic)};
+    if (len && !(table.vars = heap_alloc(fs->h, len * sizeof *table.vars))) {
+        fs->failed = true;
+        return 0;
+    }
+    for (uint32_t i = 0; i < outer; i++)
+        table.vars[i] = fs->outer->vars[i];
+    for (uint32_t i = 0; i < fs->locals_len; i++)
+        table.vars[outer + i] = (scope_var){fs->locals[i].name, fs->locals[i].reg, fs->locals[i].is_const};
+    if (TABLE_PUSH(fs, p->scopes, p->scopes_len, fs->scopes_cap, table))
+        return p->scopes_len - 1;
+    if (table.vars)
+        heap_free(fs->h, table.vars, len * sizeof *table.vars);
+    return 0;
+}
+
+/* ---- Calls with a syntax of their own ---- */
+
+static void fn_to(fn_state *fs, const expr *e, uint16_t base) {
+    (void)base;
+    uint16_t reg = expr_push(fs, e->call.args.items[0]);
+    emit(fs, OPC_NEW_FN, 0, reg, reg, 0);
+    emit_pos(fs, expr_start(e->call.args.items[0]));
+}
+
+static void pointer_call_to(fn_state *fs, const expr *e, uint16_t base) {
+    const expr_list *args = &e->call.args;
+    for (uint32_t i = 0; i < args->len; i++)
+        push_raw(fs, args->items[i]);
+    uint32_t index = add_site(fs, e->call.name, e->pos);
+    if (!fs->failed)
+        fs->p->sites[index].arg_pos = expr_start(args->items[0]);
+    emit(fs, OPC_CALL_POINTER, 0, base, args->len, index);
+    emit_pos(fs, e->pos);
+}
+
+static void curry_to(fn_state *fs, const expr *e, uint16_t base) {
+    const expr_list *args = &e->call.args;
+    for (uint32_t i = 0; i < args->len; i++)
+        push_raw(fs, args->items[i]);
+    emit(fs, OPC_CURRY, 0, base, args->len, 0);
+    emit_pos(fs, expr_start(args->items[0]));
+}
+
+static void is_shared_to(fn_state *fs, const expr *e, uint16_t base) {
+    push_raw(fs, e->call.args.items[0]);
+    emit(fs, OPC_IS_SHARED, F_B_TEMP, base, base, 0);
+}
+
+static void type_of_to(fn_state *fs, const expr *e, uint16_t base) {
+    expr_push(fs, e->call.args.items[0]);
+    emit(fs, OPC_TYPE_OF, F_B_TEMP, base, base, 0);
+    emit_pos(fs, e->pos);
+}
+
+static void is_def_var_to(fn_state *fs, const expr *e, uint16_t base) {
+    expr_push(fs, e->call.args.items[0]);
+    emit(fs, OPC_IS_DEF_VAR, F_B_TEMP, base, base, add_scope_table(fs));
+    emit_pos(fs, expr_start(e->call.args.items[0]));
+}
+
+static void eval_to(fn_state *fs, const expr *e, uint16_t base) {
+    expr_push(fs, e->call.args.items[0]);
+    emit(fs, OPC_EVAL, F_B_TEMP, base, base, add_scope_table(fs));
+    emit_pos(fs, expr_start(e->call.args.items[0]));
+    fs->is_dynamic = true;
+    fs->dynamic_floor = fs->locals_len;
+}
+
+static const struct special_call {
+    const char *name;
+    uint32_t min_args, max_args;
+    void (*compile)(fn_state *fs, const expr *e, uint16_t base);
+} special_calls[] = {
+    {"Fn", 1, 1, fn_to},
+    {"call", 1, UINT32_MAX, pointer_call_to},
+    {"curry", 2, UINT32_MAX, curry_to},
+    {"is_shared", 1, 1, is_shared_to},
+    {"type_of", 1, 1, type_of_to},
+    {"is_def_var", 1, 1, is_def_var_to},
+    {"eval", 1, 1, eval_to},
+};
+
+static const struct special_call *find_special(const expr *e) {
+    if (e->call.path.len)
+        return NULL;
+    for (size_t i = 0; i < sizeof special_calls / sizeof *special_calls; i++) {
+        const struct special_call *s = &special_calls[i];
+        if (e->call.args.len >= s->min_args && e->call.args.len <= s->max_args &&
+            name_is(e->call.name, s->name))
+            return s;
+    }
+    return NULL;
+}
+
+/* ---- Ordinary calls ---- */
+
+static int find_function(const unit *u, const rhai_str *name, uint32_t nargs) {
+    proto *p = unit_find(u, name, nargs, NULL);
+    if (!p)
+        return -1;
+    for (uint32_t i = 0; i < u->protos_len; i++)
+        if (u->protos[i] == p)
+            return (int)i;
+    return -1;
+}
+
+static void scoped_call_to(fn_state *fs, const expr *e, uint16_t base, unsigned discard) {
+    for (uint32_t i = 0; i < e->call.args.len && !fs->failed; i++)
+        expr_push(fs, e->call.args.items[i]);
+    uint32_t index = add_site(fs, e->call.name, e->pos);
+    if (!fs->failed)
+        fs->p->sites[index].nargs = e->call.args.len;
+    emit(fs, OPC_CALL_SCOPED, discard, base, e->call.args.len, index);
+    emit_pos(fs, e->pos);
+    uint32_t free_reg = fs->free_reg;
+    fs->free_reg = base; /* the callee's parameters are the arguments where they are */
+    emit_d(fs, OPC_EXTRA, 0, 0, (int32_t)add_scope_table(fs));
+    fs->free_reg = free_reg;
+}
+
+static void named_call_to(fn_state *fs, const expr *e, uint16_t base, unsigned discard) {
+    const expr_list *args = &e->call.args;
+    int fn = e->call.path.len ? -1 : find_function(fs->u, e->call.name, args->len);
+    if (fn >= 0 && fn <= UINT16_MAX) {
+        push_args(fs, args, false);
+        emit(fs, OPC_CALL, discard, base, args->len, (unsigned)fn);
+        emit_pos(fs, e->pos);
+        return;
+    }
+    site s = {.name = e->call.name, .path = e->call.path, .pos = e->pos, .nargs = args->len};
+    bool by_reference = args->len && object_by_reference(fs, args->items[0], &s, false);
+    if (args->len)
+        s.arg_pos = expr_start(args->items[0]);
+    push_args(fs, args, by_reference);
+    proto *p = fs->p;
+    TABLE_PUSH(fs, p->sites, p->sites_len, fs->sites_cap, s);
+    emit(fs, e->call.path.len ? OPC_CALL_PATH : OPC_CALL_NAME, discard, base, args->len,
+         p->sites_len - 1);
+    emit_pos(fs, e->pos);
+}
+
+void call_to(fn_state *fs, const expr *e, int dst) {
+    emit_count(fs, e->pos);
+    uint32_t mark = fs->free_reg;
+    uint16_t base = call_base(fs, dst);
+    unsigned discard = dst < 0 ? F_DISCARD : 0;
+    reg_reserve(fs, e->call.args.len + 1);
+    const struct special_call *special = find_special(e);
+    if (e->call.in_caller_scope)
+        scoped_call_to(fs, e, base, discard);
+    else if (special)
+        special->compile(fs, e, base);
+    else
+        named_call_to(fs, e, base, discard);
+    call_done(fs, base, dst, mark);
+}
+
+void closure_to(fn_state *fs, const expr *e, uint16_t dst) {
+    proto *p = fs->p;
+    uint32_t len = e->closure.captures_len;
+    closure_info info = {.len = len};
+    if (len && !(info.captures = heap_alloc_zero(fs->h, len * sizeof *info.captures))) {
+        fs->failed = true;
+        return;
+    }
+    for (uint32_t i = 0; i < len; i++) {
+        const ident *c = &e->closure.captures[i];
+        resolved r = resolve(fs, c->name);
+        info.captures[i] = (capture){.name = c->name, .pos = c->pos, .reg = r.reg};
+        if (r.kind == NAME_DYNAMIC) {
+            info.captures[i].by_name = true;
+            uint32_t index = info.captures[i].site = add_site(fs, c->name, c->pos);
+            if (!fs->failed && r.has_fallback) {
+                p->sites[index].object = OBJECT_SLOT;
+                p->sites[index].slot = r.reg;
+                p->sites[index].checked = true;
+            }
+        }
+    }
+    info.fn = compile_closure(fs->u, e->closure.fn, fs->options, &fs->failed, &fs->too_large);
+    if (!TABLE_PUSH(fs, p->closures, p->closures_len, fs->closures_cap, info)) {
+        if (info.captures)
+            heap_free(fs->h, info.captures, len * sizeof *info.captures);
+        return;
+    }
+    emit(fs, OPC_CLOSURE, 0, dst, 0, p->closures_len - 1);
+    emit_pos(fs, e->pos);
+}
+
+/* ---- Chains ---- */
+
+static bool has_method(const expr *e) {
+    for (uint32_t i = 0; i < e->chain.len; i++)
+        if (e->chain.steps[i].kind == STEP_METHOD)
+            return true;
+    return false;
+}
+
+static uint32_t step_site(fn_state *fs, const chain_step *step) {
+    return step->kind == STEP_INDEX ? 0 : add_site(fs, step->name, step->pos);
+}
+
+static uint32_t add_path(fn_state *fs, const path *base, const expr *e) {
+    proto *p = fs->p;
+    path result = *base;
+    result.len = e->chain.len;
+    result.steps = heap_alloc_zero(fs->h, e->chain.len * sizeof *result.steps);
+    if (!result.steps) {
+        fs->failed = true;
+        return 0;
+    }
+    for (uint32_t i = 0; i < e->chain.len; i++) {
+        const chain_step *step = &e->chain.steps[i];
+        result.steps[i] = (path_step){.kind = step->kind,
+                                      .is_optional = step->is_optional,
+                                      .op_pos = step->op_pos,
+                                      .pos = step->kind == STEP_INDEX ? expr_start(step->index) : step->pos,
+                                      .nargs = (uint16_t)step->args.len,
+                                      .site = step_site(fs, step)};
+        if (step->kind == STEP_METHOD && !fs->failed) {
+            site *s = &p->sites[result.steps[i].site];
+            s->nargs = step->args.len;
+            if (step->args.len)
+                s->arg_pos = expr_start(step->args.items[0]);
+        }
+    }
+    if (TABLE_PUSH(fs, p->paths, p->paths_len, fs->paths_cap, result))
+        return p->paths_len - 1;
+    heap_free(fs->h, result.steps, e->chain.len * sizeof *result.steps);
+    return 0;
+}
+
+static path root_path(fn_state *fs, const expr *root) {
+    path result = {.root = ROOT_TEMP, .root_pos = expr_start(root)};
+    if (root->kind == EXPR_THIS) {
+        result.root = ROOT_THIS;
+    } else if (root->kind == EXPR_VAR) {
+        result.root_name = root->var.name;
+        if (root->var.path.len)
+            return result;
+        resolved r = resolve(fs, root->var.name);
+        result.root = r.kind == NAME_LOCAL ? ROOT_SLOT : ROOT_NAME;
+        result.slot = r.reg;
+        result.checked = r.is_checked;
+        if (r.kind == NAME_DYNAMIC) {
+            result.site = add_site(fs, root->var.name, root->pos);
+            if (!fs->failed && r.has_fallback) {
+                site *s = &fs->p->sites[result.site];
+                s->object = OBJECT_SLOT;
+                s->slot = r.reg;
+                s->checked = r.is_checked;
+            }
+        }
+    }
+    return result;
+}
+
+/* The general form: everything evaluated into registers, then one instruction walks. `value`:
+ * register of the value to assign (already evaluated, first of all), REG_NONE when reading. */
+static void general_chain(fn_state *fs, const expr *e, path shape, int dst, int value) {
+    uint32_t mark = fs->free_reg;
+    uint16_t base = value >= 0 ? (uint16_t)value : call_base(fs, dst);
+    uint32_t index = add_path(fs, &shape, e);
+    if (fs->failed)
+        return;
+    for (uint32_t i = 0; i < e->chain.len && !fs->failed; i++) {
+        const chain_step *step = &e->chain.steps[i];
+        uint16_t arg = 0;
+        if (step->kind == STEP_INDEX) {
+            arg = expr_push(fs, step->index);
+        } else if (step->kind == STEP_METHOD) {
+            arg = reg_new(fs); /* room for the object, before its arguments */
+            for (uint32_t k = 0; k < step->args.len; k++)
+                expr_push(fs, step->args.items[k]);
+        }
+        if (!fs->failed)
+            fs->p->paths[index].steps[i].arg = (uint16_t)(arg - base);
+    }
+    if (shape.root == ROOT_TEMP) {
+        uint16_t root = expr_push(fs, e->chain.root);
+        if (!fs->failed)
+            fs->p->paths[index].slot = (uint16_t)(root - base);
+    }
+    reg_reserve(fs, 1);
+    bool reads = shape.mode == PATH_GET;
+    emit(fs, OPC_CHAIN, reads && dst < 0 ? F_DISCARD : 0, reads && dst >= 0 ? (unsigned)dst : base, base, index);
+    emit_pos(fs, e->pos);
+    reg_free_to(fs, mark);
+}
+
+/* x.f(...) on a variable, this, or a fresh value: a call, no walk. */
+static bool method_call(fn_state *fs, const expr *e, int dst) {
+    const chain_step *step = &e->chain.steps[0];
+    if (e->chain.len != 1 || step->kind != STEP_METHOD || step->is_optional)
+        return false;
+    site s = {.name = step->name, .pos = step->pos, .nargs = step->args.len};
+    if (step->args.len)
+        s.arg_pos = expr_start(step->args.items[0]);
+    bool by_reference = object_by_reference(fs, e->chain.root, &s, true);
+    if (s.object == OBJECT_NAME)
+        return false;
+    uint32_t mark = fs->free_reg;
+    uint16_t base = call_base(fs, dst);
+    uint16_t object = reg_new(fs);
+    for (uint32_t i = 0; i < step->args.len && !fs->failed; i++)
+        expr_push(fs, step->args.items[i]);
+    if (!by_reference)
+        expr_to(fs, e->chain.root, object);
+    proto *p = fs->p;
+    TABLE_PUSH(fs, p->sites, p->sites_len, fs->sites_cap, s);
+    emit(fs, OPC_CALL_METHOD, dst < 0 ? F_DISCARD : 0, base, step->args.len, p->sites_len - 1);
+    emit_pos(fs, step->pos);
+    call_done(fs, base, dst, mark);
+    return true;
+}
+
+/* Only indices and properties: step by step through a temporary. */
+static void read_chain(fn_state *fs, const expr *e, int dst) {
+    uint32_t mark = fs->free_reg;
+    uint16_t target = dst >= 0 ? (uint16_t)dst : reg_new(fs);
+    const expr *root = e->chain.root;
+    operand *indices = heap_alloc_zero(fs->h, e->chain.len * sizeof *indices);
+    if (!indices) {
+        fs->failed = true;
+        return;
+    }
+    bool later_writes = false;
+    for (uint32_t i = 0; i < e->chain.len; i++)
+        if (e->chain.steps[i].index)
+            later_writes |= expr_may_write(e->chain.steps[i].index);
+    for (uint32_t i = 0; i < e->chain.len && !fs->failed; i++) {
+        const chain_step *step = &e->chain.steps[i];
+        if (step->kind == STEP_INDEX)
+            indices[i] = later_writes ? (operand){expr_push(fs, step->index), true} : expr_any(fs, step->index);
+    }
+    operand object = {0};
+    unsigned object_flags = 0;
+    if (root->kind == EXPR_THIS)
+        object_flags = F_THIS;
+    else
+        object = expr_any(fs, root);
+    rhai_pos object_pos = root->pos;
+    jump_list unit = {0};
+    for (uint32_t i = 0; i < e->chain.len && !fs->failed; i++) {
+        const chain_step *step = &e->chain.steps[i];
+        if (step->is_optional) {
+            if (object_flags & F_THIS) {
+                object = (operand){reg_new(fs), true};
+                emit(fs, OPC_GET_THIS, 0, object.reg, 0, 0);
+                emit_pos(fs, object_pos);
+                object_flags = 0;
+            }
+            jump_add(fs, &unit, emit_jump(fs, OPC_JUMP_UNIT, 0, object.reg));
+        }
+        bool last = i + 1 == e->chain.len;
+        uint16_t to = last ? target : object.is_temp ? object.reg : reg_new(fs);
+        path one = {.root_pos = root->kind == EXPR_THIS && i == 0 ? root->pos : POS_NONE};
+        expr single = {.kind = EXPR_CHAIN};
+        single.chain.steps = &e->chain.steps[i];
+        single.chain.len = 1;
+        uint32_t index = add_path(fs, &one, &single);
+        unsigned flags = object_flags | (object.is_temp ? F_B_TEMP : 0);
+        if (step->kind == STEP_INDEX) {
+            emit(fs, OPC_INDEX, flags | (indices[i].is_temp ? F_C_TEMP : 0), to, object.reg, indices[i].reg);
+            emit_pos(fs, step->op_pos);
+            emit_d(fs, OPC_EXTRA, 0, 0, (int32_t)index);
+        } else {
+            emit(fs, OPC_PROPERTY, flags, to, object.reg, index);
+            emit_pos(fs, step->pos);
+        }
+        object = (operand){to, true};
+        object_flags = 0;
+    }
+    heap_free(fs->h, indices, e->chain.len * sizeof *indices);
+    if (unit.len) {
+        uint32_t end = emit_jump(fs, OPC_JUMP, 0, 0);
+        jumps_here(fs, &unit);
+        emit(fs, OPC_UNIT, 0, target, 0, 0);
+        patch_here(fs, end);
+    }
+    reg_free_to(fs, mark);
+}
+
+void chain_to(fn_state *fs, const expr *e, int dst) {
+    if (!has_method(e))
+        read_chain(fs, e, dst);
+    else if (!method_call(fs, e, dst))
+        general_chain(fs, e, root_path(fs, e->chain.root), dst, REG_NONE);
+}
+
+/* a[i] = v and a.x = v on a variable of the function itself, or on this. */
+static bool simple_store(fn_state *fs, const stmt *s) {
+    const expr *target = s->assign.target;
+    const chain_step *step = &target->chain.steps[0];
+    const expr *root = target->chain.root;
+    if (target->chain.len != 1 || s->assign.has_op || step->is_optional)
+        return false;
+    path shape = root_path(fs, root);
+    if (shape.root != ROOT_THIS &&
+        (shape.root != ROOT_SLOT || shape.checked || resolve(fs, root->var.name).is_const))
+        return false;
+    shape.mode = PATH_SET;
+    shape.set_pos = s->assign.op_pos;
+    uint32_t mark = fs->free_reg;
+    unsigned flags = shape.root == ROOT_THIS ? F_THIS : 0;
+    if (step->kind == STEP_INDEX) {
+        operand value, index;
+        operands_in_order(fs, s->assign.value, step->index, &value, &index);
+        emit(fs, OPC_SET_INDEX,
+             flags | (index.is_temp ? F_B_TEMP : 0) | (value.is_temp ? F_C_TEMP : 0), shape.slot,
+             index.reg, value.reg);
+        emit_pos(fs, target->pos);
+        emit_d(fs, OPC_EXTRA, 0, 0, (int32_t)add_path(fs, &shape, target));
+    } else {
+        operand value = expr_any(fs, s->assign.value);
+        emit(fs, OPC_SET_PROPERTY, flags | (value.is_temp ? F_B_TEMP : 0), shape.slot, value.reg,
+             add_path(fs, &shape, target));
+        emit_pos(fs, target->pos);
+    }
+    reg_free_to(fs, mark);
+    return true;
+}
+
+void chain_assign(fn_state *fs, const stmt *s) {
+    if (simple_store(fs, s))
+        return;
+    uint32_t mark = fs->free_reg;
+    uint16_t value = expr_push(fs, s->assign.value);
+    path shape = root_path(fs, s->assign.target->chain.root);
+    shape.mode = s->assign.has_op ? PATH_ASSIGN_OP : PATH_SET;
+    shape.assign_op = s->assign.op;
+    shape.set_pos = s->assign.op_pos;
+    general_chain(fs, s->assign.target, shape, REG_NONE, value);
+    reg_free_to(fs, mark);
+}
