@@ -69,6 +69,9 @@ static inline void obj_unref(heap *h, void *o) {
         obj_destroy(h, (obj *)o);
 }
 
+/* rhai_value.flags: the variable holding it was declared with const. Copies lose it. */
+enum { VALUE_CONST = 1 };
+
 static inline bool value_is_heap(const rhai_value *v) { return v->type >= RHAI_STRING; }
 
 /* A copy that shares the payload and is never constant. */
