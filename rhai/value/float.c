@@ -42,18 +42,18 @@ static bool digits_of_simple(double f, decimal *d) {
 }
 
 static double read_back(const decimal *d) {
-    char text[40];
-    /* No decimal point: its sign depends on the locale. */
-    snprintf(text, sizeof text, "%.*se%d", d->len, d->digits, d->exponent - (d->len - 1));
-    return strtod(text, NULL);
+    char number[40];
+    /* No decimal point: its form depends on the locale. */
+    snprintf(number, sizeof number, "%.*se%d", d->len, d->digits, d->exponent - (d->len - 1));
+    return strtod(number, NULL);
 }
 
 static void print_digits(double f, int precision, decimal *d) {
-    char text[48];
-    snprintf(text, sizeof text, "%.*e", precision - 1, f);
-    const char *e = strchr(text, 'e');
+    char printed[48];
+    snprintf(printed, sizeof printed, "%.*e", precision - 1, f);
+    const char *e = strchr(printed, 'e');
     d->len = 0;
-    for (const char *s = text; s < e; s++)
+    for (const char *s = printed; s < e; s++)
         if (*s >= '0' && *s <= '9') d->digits[d->len++] = *s;
     d->exponent = atoi(e + 1);
 }
