@@ -1,0 +1,201 @@
+/* arrays.c - the table of array functions. */
+#include "lib/arrays.h"
+
+#include "lib/lib.h"
+
+#define PURE 0
+#define CHANGES RHAI_FN_MUTATES
+#define LENDS RHAI_FN_BORROWS
+
+static const rhai_native arrays_functions[] = {
+    {"len", "a", array_len, PURE, "len(array: array) -> int", "The number of elements."},
+    {"get$len", "a", array_len, PURE, "array.len -> int", "The number of elements."},
+    {"is_empty", "a", array_is_empty, PURE, "is_empty(array: array) -> bool",
+     "Does the array have no elements?"},
+    {"get$is_empty", "a", array_is_empty, PURE, "array.is_empty -> bool",
+     "Does the array have no elements?"},
+    {"get", "ai", array_get, CHANGES, "get(array: array, index: int) -> ?",
+     "A copy of the element at a position, or () if there is none. A negative position counts from "
+     "the end; one before the first element means the first."},
+    {"set", "ai?", array_set, CHANGES, "set(array: array, index: int, value: ?)",
+     "Replaces the element at a position; does nothing if there is none. A negative position "
+     "counts from the end."},
+    {"push", "a?", array_push, CHANGES, "push(array: array, item: ?)",
+     "Adds an element at the end."},
+    {"append", "aa", array_append, CHANGES, "append(array: array, items: array)",
+     "Adds all elements of another array at the end."},
+    {"+", "aa", array_concat, PURE, "array1 + array2 -> array",
+     "The elements of both arrays as a new array."},
+    {"insert", "ai?", array_insert, CHANGES, "insert(array: array, index: int, item: ?)",
+     "Puts an element before the one at a position. Behind the last one it goes to the end; a "
+     "negative position counts from the end."},
+    {"pad", "ai?", array_pad, CHANGES, "pad(array: array, len: int, item: ?)",
+     "Adds copies of a value at the end until the array has a given length. Does nothing if it is "
+     "that long already."},
+    {"pop", "a", array_pop, CHANGES, "pop(array: array) -> ?",
+     "Removes the last element and returns it, or () if there is none."},
+    {"shift", "a", array_shift, CHANGES, "shift(array: array) -> ?",
+     "Removes the first element and returns it, or () if there is none."},
+    {"remove", "ai", array_remove, CHANGES, "remove(array: array, index: int) -> ?",
+     "Removes the element at a position and returns it, or () if there is none. A negative "
+     "position counts from the end."},
+    {"clear", "a", array_clear, CHANGES, "clear(array: array)", "Removes all elements."},
+    {"truncate", "ai", array_truncate, CHANGES, "truncate(array: array, len: int)",
+     "Keeps the first elements, at most as many as given, and removes the others."},
+    {"chop", "ai", array_chop, CHANGES, "chop(array: array, len: int)",
+     "Keeps the last elements, at most as many as given, and removes the others."},
+    {"reverse", "a", array_reverse, CHANGES, "reverse(array: array)",
+     "Turns the order of the elements round."},
+    {"splice", "ara", array_splice, CHANGES, "splice(array: array, range: range, replace: array)",
+     "Replaces a range of elements by those of another array."},
+    {"splice", "aRa", array_splice, CHANGES, "splice(array: array, range: range=, replace: array)",
+     "Replaces a range of elements by those of another array."},
+    {"splice", "aiia", array_splice, CHANGES,
+     "splice(array: array, start: int, len: int, replace: array)",
+     "Replaces `len` elements from `start` on by those of another array."},
+    {"extract", "ar", array_extract, CHANGES, "extract(array: array, range: range) -> array",
+     "A copy of a range of elements."},
+    {"extract", "aR", array_extract, CHANGES, "extract(array: array, range: range=) -> array",
+     "A copy of a range of elements."},
+    {"extract", "aii", array_extract, CHANGES,
+     "extract(array: array, start: int, len: int) -> array",
+     "A copy of `len` elements from `start` on. A negative position counts from the end."},
+    {"extract", "ai", array_extract_tail, CHANGES, "extract(array: array, start: int) -> array",
+     "A copy of the elements from `start` to the end. A negative position counts from the end."},
+    {"split", "ai", array_split, CHANGES, "split(array: array, index: int) -> array",
+     "Removes the elements from a position to the end and returns them as a new array. A negative "
+     "position counts from the end."},
+    {"for_each", "aF", array_for_each, CHANGES, "for_each(array: array, fn: Fn)",
+     "Calls a function for every element, bound to `this`, which may be changed. The function may "
+     "take the index as a parameter."},
+    {"map", "aF", array_map, LENDS, "map(array: array, mapper: Fn) -> array",
+     "A new array of what a function returns for each element. The function takes the element (or "
+     "finds it in `this` if it takes nothing) and, if it has one more parameter, the index."},
+    {"map", "as", array_map_named, CHANGES, "map(array: array, mapper: string) -> array",
+     "As map with a function pointer; the function is given by name."},
+    {"filter", "aF", array_filter, LENDS, "filter(array: array, filter: Fn) -> array",
+     "A copy of the elements for which a function returns true. The function takes the element (or "
+     "finds it in `this` if it takes nothing) and, if it has one more parameter, the index."},
+    {"filter", "as", array_filter_named, CHANGES, "filter(array: array, filter: string) -> array",
+     "As filter with a function pointer; the function is given by name."},
+    {"contains", "a?", array_contains, PURE, "contains(array: array, value: ?) -> bool",
+     "Is a value equal to any element? This is what the operator `in` asks."},
+    {"index_of", "a?", array_index_of, PURE, "index_of(array: array, value: ?) -> int",
+     "The position of the first element that equals a value, or -1."},
+    {"index_of", "a?i", array_index_of, PURE, "index_of(array: array, value: ?, start: int) -> int",
+     "The position of the first element from `start` on that equals a value, or -1. A negative "
+     "start counts from the end."},
+    {"index_of", "aF", array_index_of_match, LENDS, "index_of(array: array, filter: Fn) -> int",
+     "The position of the first element for which a function returns true, or -1. The function "
+     "takes the element (or finds it in `this`) and optionally the index."},
+    {"index_of", "aFi", array_index_of_match, LENDS,
+     "index_of(array: array, filter: Fn, start: int) -> int",
+     "The position of the first element from `start` on for which a function returns true, or -1."},
+    {"index_of", "as", array_index_of_named, LENDS, "index_of(array: array, filter: string) -> int",
+     "As index_of with a function pointer if there is a function of that name, else the position "
+     "of the first element that equals the string."},
+    {"index_of", "asi", array_index_of_named, LENDS,
+     "index_of(array: array, filter: string, start: int) -> int",
+     "As index_of with a function pointer if there is a function of that name, else the position "
+     "of the first element that equals the string; beginning at `start`."},
+    {"find", "aF", array_find, LENDS, "find(array: array, filter: Fn) -> ?",
+     "A copy of the first element for which a function returns true, or (). The function takes the "
+     "element (or finds it in `this`) and optionally the index."},
+    {"find", "aFi", array_find, LENDS, "find(array: array, filter: Fn, start: int) -> ?",
+     "A copy of the first element from `start` on for which a function returns true, or ()."},
+    {"find_map", "aF", array_find_map, LENDS, "find_map(array: array, filter: Fn) -> ?",
+     "The first value other than () that a function returns for an element, or (). The function "
+     "takes the element (or finds it in `this`) and optionally the index."},
+    {"find_map", "aFi", array_find_map, LENDS,
+     "find_map(array: array, filter: Fn, start: int) -> ?",
+     "The first value other than () that a function returns for an element from `start` on, or "
+     "()."},
+    {"some", "aF", array_some, LENDS, "some(array: array, filter: Fn) -> bool",
+     "Does a function return true for any element? It takes the element (or finds it in `this`) "
+     "and optionally the index."},
+    {"some", "as", array_some_named, LENDS, "some(array: array, filter: string) -> bool",
+     "As some with a function pointer; the function is given by name."},
+    {"all", "aF", array_all, LENDS, "all(array: array, filter: Fn) -> bool",
+     "Does a function return true for every element? It takes the element (or finds it in `this`) "
+     "and optionally the index."},
+    {"all", "as", array_all_named, LENDS, "all(array: array, filter: string) -> bool",
+     "As all with a function pointer; the function is given by name."},
+    {"dedup", "a", array_dedup, CHANGES, "dedup(array: array)",
+     "Removes all but the first of neighbouring elements that are equal."},
+    {"dedup", "aF", array_dedup, CHANGES, "dedup(array: array, comparer: Fn)",
+     "Removes all but the first of neighbouring elements for which a function of two elements "
+     "returns true."},
+    {"dedup", "as", array_dedup_named, CHANGES, "dedup(array: array, comparer: string)",
+     "As dedup with a function pointer; the function is given by name."},
+    {"reduce", "aF", array_reduce, LENDS, "reduce(array: array, reducer: Fn) -> ?",
+     "Folds the array into one value: a function takes the result so far, at first (), the element "
+     "and optionally the index, and returns the new result."},
+    {"reduce", "aF?", array_reduce, LENDS, "reduce(array: array, reducer: Fn, initial: ?) -> ?",
+     "Folds the array into one value, beginning with a given one."},
+    {"reduce", "as", array_reduce_named, LENDS, "reduce(array: array, reducer: string) -> ?",
+     "As reduce with a function pointer; the function is given by name."},
+    {"reduce", "as?", array_reduce_named, LENDS,
+     "reduce(array: array, reducer: string, initial: ?) -> ?",
+     "As reduce with a function pointer; the function is given by name."},
+    {"reduce_rev", "aF", array_reduce_rev, LENDS, "reduce_rev(array: array, reducer: Fn) -> ?",
+     "Folds the array into one value as reduce does, from the last element to the first."},
+    {"reduce_rev", "aF?", array_reduce_rev, LENDS,
+     "reduce_rev(array: array, reducer: Fn, initial: ?) -> ?",
+     "Folds the array from the last element to the first, beginning with a given value."},
+    {"reduce_rev", "as", array_reduce_rev_named, LENDS,
+     "reduce_rev(array: array, reducer: string) -> ?",
+     "As reduce_rev with a function pointer; the function is given by name."},
+    {"reduce_rev", "as?", array_reduce_rev_named, LENDS,
+     "reduce_rev(array: array, reducer: string, initial: ?) -> ?",
+     "As reduce_rev with a function pointer; the function is given by name."},
+    {"zip", "aaF", array_zip, LENDS, "zip(array1: array, array2: array, map: Fn) -> array",
+     "A new array of what a function returns for each pair of elements of two arrays, as long as "
+     "the shorter one. The function takes both elements and optionally the index."},
+    {"sort", "a", array_sort, CHANGES, "sort(array: array)",
+     "Sorts integers, floats, strings, characters or booleans in ascending order. All elements "
+     "must be of one type."},
+    {"sort_desc", "a", array_sort_desc, CHANGES, "sort_desc(array: array)",
+     "Sorts integers, floats, strings, characters or booleans in descending order. All elements "
+     "must be of one type."},
+    {"sort", "aF", array_sort_by, CHANGES, "sort(array: array, comparer: Fn)",
+     "Sorts by a function of two elements that returns a negative number (or true) if the first "
+     "comes first, a positive one (or false) if the second does, and 0 if they are equal. Equal "
+     "elements keep their order."},
+    {"sort_by", "aF", array_sort_by, CHANGES, "sort_by(array: array, comparer: Fn)",
+     "The same as sort with a function."},
+    {"sort", "as", array_sort_named, CHANGES, "sort(array: array, comparer: string)",
+     "As sort with a function pointer; the function is given by name."},
+    {"order", "a", array_order, CHANGES, "order(array: array) -> array",
+     "A sorted copy, as by sort."},
+    {"order_desc", "a", array_order_desc, CHANGES, "order_desc(array: array) -> array",
+     "A copy sorted in descending order, as by sort_desc."},
+    {"order", "aF", array_order_by, CHANGES, "order(array: array, comparer: Fn) -> array",
+     "A copy sorted by a function of two elements, as by sort."},
+    {"order_by", "aF", array_order_by, CHANGES, "order_by(array: array, comparer: Fn) -> array",
+     "The same as order with a function."},
+    {"drain", "aF", array_drain, CHANGES, "drain(array: array, filter: Fn) -> array",
+     "Removes the elements for which a function returns true and returns them as a new array. The "
+     "function takes the element (or finds it in `this`) and optionally the index."},
+    {"drain", "ar", array_drain_span, CHANGES, "drain(array: array, range: range) -> array",
+     "Removes a range of elements and returns them as a new array."},
+    {"drain", "aR", array_drain_span, CHANGES, "drain(array: array, range: range=) -> array",
+     "Removes a range of elements and returns them as a new array."},
+    {"drain", "aii", array_drain_span, CHANGES,
+     "drain(array: array, start: int, len: int) -> array",
+     "Removes `len` elements from `start` on and returns them as a new array."},
+    {"retain", "aF", array_retain, CHANGES, "retain(array: array, filter: Fn) -> array",
+     "Keeps the elements for which a function returns true; returns the others as a new array. The "
+     "function takes the element (or finds it in `this`) and optionally the index."},
+    {"retain", "ar", array_retain_span, CHANGES, "retain(array: array, range: range) -> array",
+     "Keeps a range of elements; returns the others as a new array."},
+    {"retain", "aR", array_retain_span, CHANGES, "retain(array: array, range: range=) -> array",
+     "Keeps a range of elements; returns the others as a new array."},
+    {"retain", "aii", array_retain_span, CHANGES,
+     "retain(array: array, start: int, len: int) -> array",
+     "Keeps `len` elements from `start` on; returns the others as a new array."},
+    {"==", "aa", array_equals, PURE, "array1 == array2 -> bool",
+     "Have both arrays the same length and equal elements?"},
+    {"!=", "aa", array_not_equals, PURE, "array1 != array2 -> bool",
+     "Do the arrays differ in length or in any element?"},
+};
+LIB_PACKAGE(arrays);
