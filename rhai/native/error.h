@@ -10,6 +10,8 @@
 
 #include "value/text.h"
 
+#include <stdarg.h>
+
 /* kind, the `error` field of a catch variable, CATCHABLE or not, SYSTEM: passes through calls
  * without a trace entry and ends up with the position of the outermost call. */
 #define ERROR_KINDS(X)                                                                             \
@@ -72,16 +74,21 @@ struct rhai_error {
 rhai_error *error_new(heap *h, error_kind kind, rhai_pos pos);
 rhai_error *error_newf(heap *h, error_kind kind, rhai_pos pos, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+rhai_error *error_newv(heap *h, error_kind kind, rhai_pos pos, const char *format, va_list args)
+    __attribute__((format(printf, 4, 0)));
 rhai_error *error_mismatch(heap *h, const char *wanted, const char *actual, rhai_pos pos);
 rhai_error *error_bounds(heap *h, error_kind kind, size_t length, int64_t index, rhai_pos pos);
 rhai_error *error_thrown(heap *h, rhai_value v, rhai_pos pos); /* takes v over */
+/* "Out of memory", an ERR_SYSTEM; with room for a position if there is any memory at all. */
 rhai_error *error_out_of_memory(heap *h);
 /* Wraps `inner` (taken over). `source` NULL: the main script. */
 rhai_error *error_in_call(heap *h, const char *function, const rhai_str *source,
                           rhai_error *inner, rhai_pos pos);
 rhai_error *error_in_module(heap *h, const char *module, rhai_error *inner, rhai_pos pos);
 
-bool error_is_catchable(const rhai_error *e); /* false for wraps of uncatchable ones, too */
+/* A wrap can be caught if what it carries can; one exception, Rhai's own: a parse error inside a
+ * call (of eval) or an import can be caught, though it could not be by itself. */
+bool error_is_catchable(const rhai_error *e);
 bool error_is_system(const rhai_error *e);
 const char *error_kind_name(error_kind kind);
 const rhai_error *error_innermost(const rhai_error *e);

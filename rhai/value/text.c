@@ -2,7 +2,6 @@
 
 #include "value/escapes.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -71,13 +70,11 @@ void text_add_int(text *t, int64_t i) {
     text_add(t, digits + at, sizeof digits - at);
 }
 
-void text_printf(text *t, const char *format, ...) {
-    va_list args, again;
-    va_start(args, format);
+void text_vprintf(text *t, const char *format, va_list args) {
+    va_list again;
     va_copy(again, args);
     char few[128];
     int len = vsnprintf(few, sizeof few, format, args);
-    va_end(args);
     if (len >= 0 && (size_t)len < sizeof few) {
         text_add(t, few, (size_t)len);
     } else if (len > 0 && text_reserve(t, (size_t)len)) {
@@ -85,6 +82,13 @@ void text_printf(text *t, const char *format, ...) {
         t->len += (size_t)len;
     }
     va_end(again);
+}
+
+void text_printf(text *t, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    text_vprintf(t, format, args);
+    va_end(args);
 }
 
 /* Gives back what was reserved too much, when it is worth it. */

@@ -8,6 +8,8 @@
 
 #include "value/object.h"
 
+#include <stdarg.h>
+
 typedef struct text {
     heap *h;
     rhai_str *str; /* being built; data points into it */
@@ -27,6 +29,7 @@ void text_add_int(text *t, int64_t i);
  * writes a NUL. False: out of memory. */
 bool text_reserve(text *t, size_t len);
 void text_printf(text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void text_vprintf(text *t, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
 /* Makes the string value and empties the buffer; false: out of memory. */
 bool text_finish(text *t, rhai_value *ret);
 
