@@ -32,7 +32,7 @@ run_tests() {
     } >> "$summaries"
 }
 
-run_tests fuzz -R '_fuzz$'
+run_tests fuzz
 run_tests release --no-tests=error -L '^(release|both)$'
 run_tests dev --no-tests=error -LE '^release$'
 

@@ -74,14 +74,14 @@ bool known_write(const known_list *old, const char *path, const char *const *fil
     char *temporary = NULL;
     if (asprintf(&temporary, "%s.new", path) < 0) return false;
     FILE *out = fopen(temporary, "we");
-    bool ok = out != NULL;
-    for (size_t i = 0; ok && i < old->count; i++)
+    for (size_t i = 0; out && i < old->count; i++)
         if (!is_of_files(old->lines[i], files, file_count)) fprintf(out, "%s\n", old->lines[i]);
-    for (size_t i = 0; ok && i < failing_count; i++)
+    for (size_t i = 0; out && i < failing_count; i++)
         fprintf(out, "%s:%.*s\n", failing[i]->file, (int)failing[i]->name.len,
                 failing[i]->name.text);
-    if (out) ok = !ferror(out) & !fclose(out);
-    ok = ok && rename(temporary, path) == 0;
+    bool is_written = out && !ferror(out);
+    if (out && fclose(out) != 0) is_written = false;
+    bool ok = is_written && rename(temporary, path) == 0;
     if (!ok) fprintf(stderr, "%s: %s\n", path, strerror(errno));
     free(temporary);
     return ok;
