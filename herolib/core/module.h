@@ -1,0 +1,24 @@
+/* module.h - what a module of herolib is: constant tables.
+ *
+ * Registering takes no memory of its own and opens nothing, so an engine that is built once and
+ * then forked for each script carries no state of a module into the child.
+ */
+#ifndef HEROLIB_CORE_MODULE_H
+#define HEROLIB_CORE_MODULE_H
+
+#include <herolib/herolib.h>
+
+typedef struct herolib_module {
+    const char *name;
+    const rhai_custom_type *const *types; /* NULL: none */
+    size_t type_count;
+    const rhai_native *functions;
+    size_t function_count;
+} herolib_module;
+
+extern const herolib_module herolib_core_module;
+extern const herolib_module herolib_process_module;
+
+#define HEROLIB_COUNT(table) (sizeof(table) / sizeof((table)[0]))
+
+#endif

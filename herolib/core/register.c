@@ -1,0 +1,27 @@
+#include "core/module.h"
+
+#include <errno.h>
+
+/* A later module may give a function of an earlier one another meaning, as core does with Rhai's
+ * sleep. */
+static const herolib_module *const modules[] = {
+    &herolib_core_module,
+    &herolib_process_module,
+};
+
+static int register_module(rhai_engine *engine, const herolib_module *module,
+                           herolib_session *session) {
+    for (size_t i = 0; i < module->type_count; i++)
+        if (rhai_register_type(engine, module->types[i]) != RHAI_OK) return -ENOMEM;
+    if (rhai_register(engine, module->functions, module->function_count, session) != RHAI_OK)
+        return -ENOMEM;
+    return 0;
+}
+
+int herolib_register(rhai_engine *engine, herolib_session *session) {
+    for (size_t i = 0; i < HEROLIB_COUNT(modules); i++) {
+        int failed = register_module(engine, modules[i], session);
+        if (failed) return failed;
+    }
+    return 0;
+}

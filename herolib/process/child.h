@@ -1,0 +1,38 @@
+/* child.h - programs that scripts start.
+ *
+ * A child gets the environment and the working directory of the process, /dev/null as its
+ * standard input, default signal actions and an empty signal mask, the process group of the
+ * session, and SIGKILL when the session's process dies (prctl(2), PR_SET_PDEATHSIG: below it,
+ * whoever cleans up after the session ends the rest of the group). It inherits no descriptor but
+ * its three standard streams.
+ */
+#ifndef HEROLIB_PROCESS_CHILD_H
+#define HEROLIB_PROCESS_CHILD_H
+
+#include <sys/types.h>
+
+struct child {
+    pid_t pid;
+    int pidfd;  /* readable when it has ended */
+    int out_fd; /* what it writes to its standard output; non-blocking */
+    int err_fd; /* and to its standard error */
+};
+
+/* The state of a child that is not there: what child_close leaves behind. */
+#define CHILD_NONE                                                                                 \
+    { .pid = -1, .pidfd = -1, .out_fd = -1, .err_fd = -1 }
+
+/* Starts `path`, an absolute path, with argv. 0, or the negative errno of what failed, execve
+ * included: then there is no child. */
+int child_start(const char *path, char *const argv[], struct child *ret_child);
+
+/* Asks it to end, or ends it. Safe when it has ended already. */
+void child_signal(const struct child *child, int signal);
+
+/* Takes the child's wait status (waitpid(2)); waits for its end if need be. 0 or -errno. */
+int child_reap(struct child *child, int *ret_status);
+
+/* Closes its descriptors. A child that has not been reaped is killed and reaped first. */
+void child_close(struct child *child);
+
+#endif

@@ -1,0 +1,38 @@
+/* command.h - a shell command, run to its end.
+ *
+ * What it writes is passed on to the session as it comes, unless it is to be silent, and kept for
+ * the result. The command has ended when its process has exited and its output is closed; when
+ * something it left in the background holds the output open, when that has been silent for
+ * COMMAND_LINGER_MS, or after COMMAND_LINGER_MAX_MS in any case.
+ */
+#ifndef HEROLIB_PROCESS_COMMAND_H
+#define HEROLIB_PROCESS_COMMAND_H
+
+#include <herolib/herolib.h>
+
+#define COMMAND_SHELL "/bin/bash"
+/* Of each stream so much is kept; a line that says how much is missing takes the place of more. */
+#define COMMAND_KEPT_MAX_BYTES (16 * 1024 * 1024)
+#define COMMAND_LINGER_MS 100
+#define COMMAND_LINGER_MAX_MS 1000
+/* From SIGTERM to SIGKILL when the session is stopped while the command runs. */
+#define COMMAND_STOP_GRACE_MS 1000
+
+struct command_output {
+    char *text; /* UTF-8, from malloc; NULL when there was none */
+    size_t len;
+};
+
+struct command_result {
+    struct command_output out, err;
+    int code;   /* exit code; 128 + signal when one ended the shell, as shells count */
+    int signal; /* 0: none */
+};
+
+/* 0 when the command has run, whatever its code; -ECANCELED when the session must stop: the
+ * command has ended then too; -ENOMEM, or the errno for which it could not be started. */
+int command_run(herolib_session *session, const char *command, bool is_silent,
+                struct command_result *ret_result);
+void command_result_done(struct command_result *result);
+
+#endif

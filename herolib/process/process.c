@@ -1,0 +1,175 @@
+/* process.c - the functions that run programs. */
+#include "core/module.h"
+#include "core/text.h"
+#include "process/command.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* How much of a command and of its error output an error text quotes. */
+#define QUOTED_COMMAND_BYTES 80
+#define QUOTED_STDERR_BYTES 1000
+
+/* ---- CommandResult ---------------------------------------------------------------------- */
+
+static void result_free(void *object) {
+    command_result_done(object);
+    free(object);
+}
+
+static size_t result_text(const void *object, char *buffer, size_t size) {
+    const struct command_result *result = object;
+    int len =
+        snprintf(buffer, size, "CommandResult(code: %d, stdout: %zu bytes, stderr: %zu bytes)",
+                 result->code, result->out.len, result->err.len);
+    return (size_t)len < size ? (size_t)len : size - 1;
+}
+
+/* A handle: nothing changes a result, so all copies may be one. */
+static const rhai_custom_type result_type = {
+    .name = "CommandResult",
+    .free = result_free,
+    .text = result_text,
+};
+
+static rhai_status get_output(rhai_call *call, const struct command_output *output,
+                              rhai_value *ret) {
+    return text_value(call, output->text ? output->text : "", output->len, ret);
+}
+
+static rhai_status result_get_stdout(rhai_call *call, rhai_value *args, rhai_value *ret) {
+    const struct command_result *result = rhai_as_custom(&args[0]);
+    return get_output(call, &result->out, ret);
+}
+
+static rhai_status result_get_stderr(rhai_call *call, rhai_value *args, rhai_value *ret) {
+    const struct command_result *result = rhai_as_custom(&args[0]);
+    return get_output(call, &result->err, ret);
+}
+
+static rhai_status result_get_success(rhai_call *call, rhai_value *args, rhai_value *ret) {
+    (void)call;
+    const struct command_result *result = rhai_as_custom(&args[0]);
+    *ret = rhai_from_bool(result->code == 0);
+    return RHAI_OK;
+}
+
+static rhai_status result_get_code(rhai_call *call, rhai_value *args, rhai_value *ret) {
+    (void)call;
+    const struct command_result *result = rhai_as_custom(&args[0]);
+    *ret = rhai_from_int(result->code);
+    return RHAI_OK;
+}
+
+/* ---- Running ---------------------------------------------------------------------------- */
+
+static bool is_continuation(char byte) {
+    return ((unsigned char)byte & 0xC0) == 0x80;
+}
+
+/* The first line of the command, cut between two characters. */
+static int quoted_command_len(const char *command) {
+    size_t len = strcspn(command, "\n");
+    if (len > QUOTED_COMMAND_BYTES)
+        for (len = QUOTED_COMMAND_BYTES; is_continuation(command[len]);)
+            len--;
+    return (int)len;
+}
+
+/* The end of what it wrote to its error output, without the newlines behind it: there commands
+ * say what went wrong. */
+static void find_stderr_tail(const struct command_output *err, const char **ret_tail,
+                             int *ret_len) {
+    const char *tail = err->text ? err->text : "", *end = tail + err->len;
+    while (end > tail && end[-1] == '\n')
+        end--;
+    if (end - tail > QUOTED_STDERR_BYTES)
+        for (tail = end - QUOTED_STDERR_BYTES; is_continuation(*tail);)
+            tail++;
+    *ret_tail = tail;
+    *ret_len = (int)(end - tail);
+}
+
+static rhai_status throw_failed(rhai_call *call, const char *command,
+                                const struct command_result *result) {
+    const char *tail;
+    int tail_len, command_len = quoted_command_len(command);
+    find_stderr_tail(&result->err, &tail, &tail_len);
+    const char *more = command[command_len] ? "..." : "";
+    const char *colon = tail_len > 0 ? ": " : "";
+    if (result->signal)
+        return rhai_throw(call, "process: '%.*s%s' was ended by signal %d (%s)%s%.*s", command_len,
+                          command, more, result->signal, strsignal(result->signal), colon, tail_len,
+                          tail);
+    return rhai_throw(call, "process: '%.*s%s' exited with code %d%s%.*s", command_len, command,
+                      more, result->code, colon, tail_len, tail);
+}
+
+/* Makes the result a value that owns it. */
+static rhai_status give_result(rhai_call *call, struct command_result *result, rhai_value *ret) {
+    struct command_result *object = malloc(sizeof *object);
+    if (!object) {
+        command_result_done(result);
+        return rhai_throw_out_of_memory(call);
+    }
+    *object = *result;
+    if (rhai_from_custom(rhai_call_engine(call), &result_type, object, ret) == RHAI_OK)
+        return RHAI_OK;
+    return rhai_throw_out_of_memory(call);
+}
+
+static rhai_status run(rhai_call *call, rhai_value *args, bool is_silent, rhai_value *ret) {
+    const char *command = text_argument(call, &args[0], "process: the command");
+    if (!command) return RHAI_ERROR;
+    struct command_result result;
+    int failed = command_run(herolib_call_session(call), command, is_silent, &result);
+    if (failed == -ECANCELED) return rhai_throw_terminated(call);
+    if (failed == -ENOMEM) return rhai_throw_out_of_memory(call);
+    if (failed)
+        return rhai_throw(call, "process: cannot run %s: %s", COMMAND_SHELL, strerror(-failed));
+    if (result.code == 0) return give_result(call, &result, ret);
+
+    rhai_status status = throw_failed(call, command, &result);
+    command_result_done(&result);
+    return status;
+}
+
+static rhai_status process_run_command(rhai_call *call, rhai_value *args, rhai_value *ret) {
+    return run(call, args, false, ret);
+}
+
+static rhai_status process_run_silent(rhai_call *call, rhai_value *args, rhai_value *ret) {
+    return run(call, args, true, ret);
+}
+
+static const rhai_native functions[] = {
+    {"run_command", "s", process_run_command, RHAI_FN_VOLATILE,
+     "run_command(command: string) -> CommandResult",
+     "Runs a command, or a script of several lines, with bash and waits for its end. What it "
+     "writes shows up among the session's lines as it comes, and is kept in the result (16 MiB of "
+     "each stream). A command that fails is an error that tells its exit code and the end of its "
+     "error output."},
+    {"run_silent", "s", process_run_silent, RHAI_FN_VOLATILE,
+     "run_silent(command: string) -> CommandResult",
+     "As run_command, but what the command writes is only in the result."},
+    {"get$stdout", "{CommandResult}", result_get_stdout, 0, "CommandResult.stdout -> string",
+     "What the command wrote to its standard output; bytes that are not UTF-8 are replaced."},
+    {"get$stderr", "{CommandResult}", result_get_stderr, 0, "CommandResult.stderr -> string",
+     "What the command wrote to its error output; bytes that are not UTF-8 are replaced."},
+    {"get$success", "{CommandResult}", result_get_success, 0, "CommandResult.success -> bool",
+     "Whether the exit code is 0."},
+    {"get$code", "{CommandResult}", result_get_code, 0, "CommandResult.code -> int",
+     "The exit code; 128 + n when signal n ended the command."},
+};
+
+static const rhai_custom_type *const types[] = {&result_type};
+
+const herolib_module herolib_process_module = {
+    .name = "process",
+    .types = types,
+    .type_count = HEROLIB_COUNT(types),
+    .functions = functions,
+    .function_count = HEROLIB_COUNT(functions),
+};
