@@ -124,8 +124,6 @@ static const struct option long_options[] = {
     {NULL, 0, NULL, 0},
 };
 
-/* The script file, then `--` and the script's arguments. Options may stand on either side of
- * the file, so what lies behind `--` is cut off before getopt sees the rest. */
 static int parse_operands(run_options *o, int argc, char **argv) {
     if (optind == argc) return usage_error("no script is given; see rhai --help");
     if (optind + 1 < argc)
@@ -142,7 +140,9 @@ static int option_error(const char *argument) {
     return usage_error("no option '%s'; see rhai --help", argument);
 }
 
-/* Returns 0, or EXIT_USAGE after a message. Sets *ret_help when help was asked for. */
+/* Options may stand on either side of the file; what lies behind `--` is the script's and cut off
+ * before getopt sees the rest. Returns 0, or EXIT_USAGE after a message; sets *ret_help when help
+ * was asked for. */
 static int parse_options(run_options *o, int argc, char **argv, bool *ret_help) {
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--") != 0) continue;
