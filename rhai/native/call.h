@@ -46,6 +46,11 @@ rhai_status call_back(rhai_call *call, const char *caller, const rhai_value *fn,
 rhai_status call_named(rhai_call *call, const char *name, rhai_value *args, size_t nargs,
                        rhai_value *ret);
 
+/* Evaluates a text as Rhai's parse_json does: as one expression of the language in which { begins
+ * a map and null is (), in an empty scope, seeing registered functions only, counting operations
+ * from 0. *ret may be of any type. Syntax errors have positions in the text. */
+rhai_status call_eval_json(rhai_call *call, const char *text, size_t len, rhai_value *ret);
+
 /* True when a native `name` exists for these argument types (used by print and interpolation to
  * honour registered to_string and to_debug). */
 bool call_has_native(rhai_call *call, const char *name, const rhai_value *args, size_t nargs);
