@@ -33,11 +33,20 @@ typedef enum op_result {
     OP_NOT_BUILTIN, /* no built-in for these types: look for a registered function */
 } op_result;
 
-/* a OP b into *ret, which may not alias a or b. Operands are borrowed and never RHAI_SHARED. */
+/* a OP b into *ret, which may not alias a or b. Operands are borrowed and never RHAI_SHARED.
+ * Unary operators have no b. `in` asks whether a is in b.
+ * Most of Rhai's natives for operators are done here, too (string + int, array == array), as far
+ * as no registered function can have a say: anything with a custom object, or containers of
+ * values that have no == of their own, is OP_NOT_BUILTIN. Their errors get the operator's
+ * position (op_is_native), those of Rhai's built-ins stay without. Limits on sizes are the
+ * caller's to check, on the result. */
 op_result op_binary(heap *h, op o, const rhai_value *a, const rhai_value *b, rhai_value *ret,
                     rhai_error **error);
 /* a OP= b in place. A string grows in place when nobody else holds it. */
 op_result op_assign(heap *h, op o, rhai_value *a, const rhai_value *b, rhai_error **error);
+
+/* Whether Rhai runs this one as a native function. Of those that can fail there is only -x. */
+static inline bool op_is_native(op o) { return o == OP_NEG || o == OP_PLUS || o == OP_NOT; }
 
 /* Integer arithmetic with Rhai's checks, for callers that know the types: false means *error
  * was set. o is one of ADD SUB MUL DIV MOD POW SHL SHR BAND BOR XOR. */
