@@ -32,20 +32,20 @@ typedef struct name_path {
 } name_path;
 
 typedef enum expr_kind {
-    EXPR_CONST,    /* literal or folded value, borrowed from ast.values; pos: the literal */
-    EXPR_INTERP,   /* list: parts of `...${}...`, EXPR_CONST strings included; pos: the literal */
-    EXPR_ARRAY,    /* list; pos: the [ */
-    EXPR_MAP,      /* map; pos: the #{ */
-    EXPR_VAR,      /* var; pos: the name (the name after a path, too) */
-    EXPR_THIS,     /* pos: `this` */
-    EXPR_BLOCK,    /* stmt expression: { ... }, if, switch, loops ... as a value; pos: block.pos */
-    EXPR_CALL,     /* call: f(x), a::f(x), f!(x); pos: the name */
-    EXPR_OP,       /* unary or binary operator; pos: the operator */
-    EXPR_AND,      /* list, flattened as Rhai does; pos: the operator */
+    EXPR_CONST,  /* literal or folded value, borrowed from ast.values; pos: the literal */
+    EXPR_INTERP, /* list: parts of `...${}...`, EXPR_CONST strings included; pos: the literal */
+    EXPR_ARRAY,  /* list; pos: the [ */
+    EXPR_MAP,    /* map; pos: the #{ */
+    EXPR_VAR,    /* var; pos: the name (the name after a path, too) */
+    EXPR_THIS,   /* pos: `this` */
+    EXPR_BLOCK,  /* stmt expression: { ... }, if, switch, loops ... as a value; pos: block.pos */
+    EXPR_CALL,   /* call: f(x), a::f(x), f!(x); pos: the name */
+    EXPR_OP,     /* unary or binary operator; pos: the operator */
+    EXPR_AND,    /* list, flattened as Rhai does; pos: the operator */
     EXPR_OR,
     EXPR_COALESCE, /* ?? */
-    EXPR_CHAIN,    /* root followed by [index], .property, .method() steps; pos: of the first step */
-    EXPR_CLOSURE,  /* |x| ...; pos: the first | */
+    EXPR_CHAIN,   /* root followed by [index], .property, .method() steps; pos: of the first step */
+    EXPR_CLOSURE, /* |x| ...; pos: the first | */
 } expr_kind;
 
 typedef struct expr_list {
@@ -63,17 +63,16 @@ typedef enum step_kind { STEP_INDEX, STEP_PROPERTY, STEP_METHOD } step_kind;
 
 typedef struct chain_step {
     step_kind kind;
-    bool is_optional;  /* ?. and ?[ : the whole chain gives () when the object is () */
-    rhai_pos op_pos;   /* what Rhai's Index or Dot node carries (parent.position()) */
-    rhai_pos pos;      /* property or method: the name; index: unused */
-    expr *index;       /* STEP_INDEX */
-    rhai_str *name;    /* STEP_PROPERTY, STEP_METHOD */
-    expr_list args;    /* STEP_METHOD */
+    bool is_optional; /* ?. and ?[ : the whole chain gives () when the object is () */
+    rhai_pos op_pos;  /* what Rhai's Index or Dot node carries (parent.position()) */
+    rhai_pos pos;     /* property or method: the name; index: unused */
+    expr *index;      /* STEP_INDEX */
+    rhai_str *name;   /* STEP_PROPERTY, STEP_METHOD */
+    expr_list args;   /* STEP_METHOD */
 } chain_step;
 
 struct expr {
     uint8_t kind;
-    bool in_parens; /* written in parentheses: `(a.b).c` is two chains */
     rhai_pos pos;
     union {
         rhai_value value; /* EXPR_CONST */
@@ -95,7 +94,7 @@ struct expr {
             expr *left, *right; /* right NULL: unary */
         } op;
         struct {
-            expr *root;
+            expr *root; /* never a chain: (a.b).c is one chain */
             chain_step *steps;
             uint32_t len;
         } chain;
@@ -109,20 +108,20 @@ struct expr {
 
 typedef enum stmt_kind {
     STMT_NOOP,
-    STMT_EXPR,     /* expr */
-    STMT_BLOCK,    /* block */
-    STMT_IF,       /* flow: expr, body, branch */
+    STMT_EXPR,  /* expr */
+    STMT_BLOCK, /* block */
+    STMT_IF,    /* flow: expr, body, branch */
     STMT_SWITCH,
-    STMT_WHILE,    /* flow; expr NULL: loop */
-    STMT_DO,       /* flow; is_until */
+    STMT_WHILE, /* flow; expr NULL: loop */
+    STMT_DO,    /* flow; is_until */
     STMT_FOR,
-    STMT_VAR,      /* let and const */
+    STMT_VAR, /* let and const */
     STMT_ASSIGN,
     STMT_TRY,
-    STMT_BREAK,    /* expr may be NULL */
+    STMT_BREAK, /* expr may be NULL */
     STMT_CONTINUE,
-    STMT_RETURN,   /* expr may be NULL */
-    STMT_THROW,    /* expr may be NULL */
+    STMT_RETURN, /* expr may be NULL */
+    STMT_THROW,  /* expr may be NULL */
     STMT_IMPORT,
     STMT_EXPORT,
 } stmt_kind;
@@ -147,7 +146,7 @@ typedef struct switch_label {
 
 struct stmt {
     uint8_t kind;
-    rhai_pos pos; /* Rhai's stmt.position(): the keyword; for expressions the expression's position */
+    rhai_pos pos; /* Rhai's stmt.position(): the keyword; of expressions where they start */
     union {
         expr *expr; /* STMT_EXPR, BREAK, RETURN, THROW */
         block *block;
@@ -161,7 +160,7 @@ struct stmt {
             expr *value;
             switch_arm *arms;
             uint32_t arms_len;
-            switch_label *labels; /* exact values, in order */
+            switch_label *labels; /* exact values in order; ranges too: they match equal ranges */
             uint32_t labels_len;
             switch_label *ranges; /* checked after the exact values, in Rhai's order */
             uint32_t ranges_len;
@@ -202,7 +201,7 @@ struct fn_def {
     rhai_str *name; /* closures: "anon$" and 16 hex digits */
     ident *params;
     uint32_t nparams;
-    uint32_t ncaptures; /* of a closure: how many first parameters are captured variables */
+    uint32_t ncaptures;  /* of a closure: how many first parameters are captured variables */
     rhai_str *this_type; /* fn Type.name(): type_of() name; NULL: any */
     bool is_private;
     bool is_closure;
@@ -219,9 +218,12 @@ typedef struct ast {
     fn_def **functions; /* fn statements in source order, then closures */
     uint32_t functions_len;
     rhai_str *module_doc; /* //! comments; NULL: none */
-    rhai_str **names;     /* references held */
+    rhai_str **names;     /* references held, each once */
     uint32_t names_len, names_cap;
-    rhai_value *values; /* references held */
+    uint32_t *name_index; /* hash table of name numbers + 1; name_hashes: their hashes */
+    uint32_t *name_hashes;
+    uint32_t name_index_cap; /* a power of two, or 0 */
+    rhai_value *values;      /* references held */
     uint32_t values_len, values_cap;
     uint32_t closures; /* running number for closure names */
 } ast;
@@ -229,10 +231,31 @@ typedef struct ast {
 void ast_free(ast *a);
 /* The interned name, owned by the ast; NULL: out of memory. */
 rhai_str *ast_name(ast *a, const char *text, size_t len);
+/* The same as a number into ast.names; UINT32_MAX: out of memory. */
+uint32_t ast_name_number(ast *a, const char *text, size_t len);
 /* Gives the value to the ast and returns a borrowed copy through *ret; false: out of memory. */
 bool ast_keep(ast *a, rhai_value v, rhai_value *ret);
 
+/* Nodes, zeroed but for kind and position, with room for what the kind uses; NULL: no memory. */
+expr *expr_new(ast *a, expr_kind kind, rhai_pos pos);
+stmt *stmt_new(ast *a, stmt_kind kind, rhai_pos pos);
+/* A constant that takes `v` over, also on failure. */
+expr *expr_new_const(ast *a, rhai_value v, rhai_pos pos);
+
 /* Rhai's Expr::start_position(): of the leftmost part. */
 rhai_pos expr_start(const expr *e);
+/* Rhai's Stmt::position() as the statement is now. */
+rhai_pos stmt_start(const stmt *s);
+
+static inline bool expr_is_const(const expr *e, rhai_type type) {
+    return e->kind == EXPR_CONST && e->value.type == type;
+}
+/* A literal, or an array, map or text made of nothing else (Rhai's is_constant). A closure that
+ * captures nothing counts. */
+bool expr_is_constant(const expr *e);
+/* The value of a constant expression, or of a literal range, or Fn("name") - what a switch
+ * label may be (Rhai's get_literal_value). */
+typedef enum literal_result { LITERAL_DONE, LITERAL_NONE, LITERAL_NO_MEMORY } literal_result;
+literal_result expr_literal(heap *h, const expr *e, rhai_value *ret);
 
 #endif

@@ -14,7 +14,7 @@ typedef struct optimize_options {
     const struct optimize_constant {
         rhai_str *name;
         const rhai_value *value;
-    } *constants;
+    } * constants;
     size_t constants_len;
     /* For FULL: calls a registered non-volatile function with constant arguments. Returns true
      * with *ret when it gave a value; false leaves the call as it is. */

@@ -15,8 +15,9 @@ typedef struct outer_var {
 } outer_var;
 
 typedef struct parse_options {
-    uint32_t max_expr_depth, max_function_expr_depth; /* 0: a built-in bound that the C stack bears */
-    uint64_t max_functions, max_variables;            /* 0: unlimited */
+    uint32_t max_expr_depth; /* 0: a built-in bound that the C stack bears */
+    uint32_t max_function_expr_depth;
+    uint64_t max_functions; /* closures count; 0: none at all, UINT64_MAX: unlimited */
     uint64_t max_string_size, max_array_size, max_map_size; /* of literals; 0: unlimited */
     bool strict_variables;
     const outer_var *outer; /* oldest first; later ones shadow */
@@ -26,10 +27,13 @@ typedef struct parse_options {
     rhai_str *const *modules;
     size_t modules_len;
     uint32_t first_closure; /* running number of the first closure, to keep names distinct */
+    /* A first line that starts with #! is skipped (it still counts as a line), as when Rhai runs
+     * a file; otherwise it is an error. */
+    bool skip_interpreter_line;
 } parse_options;
 
-/* The script, or NULL with *ret_error set. text need not be valid UTF-8: that is an error like
- * any other. A first line that starts with #! is skipped (it still counts as a line). */
+/* The script, or NULL with *ret_error set. Text that is not valid UTF-8 is an error like any
+ * other. */
 ast *parse_script(heap *h, const parse_options *options, const char *text, size_t len,
                   rhai_error **ret_error);
 

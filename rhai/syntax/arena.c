@@ -1,0 +1,51 @@
+#include "syntax/arena.h"
+
+#include <stdalign.h>
+#include <string.h>
+
+struct arena_block {
+    arena_block *older;
+    size_t size; /* head included */
+    alignas(max_align_t) char room[];
+};
+
+/* Blocks grow with the tree: an eval of one line stays small, a long script needs few blocks. */
+enum { FIRST_BLOCK = 2048, LARGEST_BLOCK = 256 * 1024, ALIGNMENT = 8 };
+
+void arena_init(arena *a, heap *h) {
+    *a = (arena){.h = h};
+}
+
+void arena_done(arena *a) {
+    for (arena_block *b = a->blocks; b;) {
+        arena_block *older = b->older;
+        heap_free(a->h, b, b->size);
+        b = older;
+    }
+    *a = (arena){.h = a->h};
+}
+
+static bool add_block(arena *a, size_t wanted) {
+    size_t size = a->blocks ? a->blocks->size * 2 : FIRST_BLOCK;
+    if (size > LARGEST_BLOCK) size = LARGEST_BLOCK;
+    if (size < sizeof(arena_block) + wanted) size = sizeof(arena_block) + wanted;
+    arena_block *b = heap_alloc(a->h, size);
+    if (!b) return false;
+    b->older = a->blocks;
+    b->size = size;
+    a->blocks = b;
+    a->next = b->room;
+    a->end = (char *)b + size;
+    return true;
+}
+
+void *arena_alloc(arena *a, size_t size) {
+    if (size > SIZE_MAX / 2) return NULL;
+    size = (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+    if (!a->next || (size_t)(a->end - a->next) < size) {
+        if (!add_block(a, size)) return NULL;
+    }
+    void *p = a->next;
+    a->next += size;
+    return memset(p, 0, size);
+}
