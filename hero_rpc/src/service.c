@@ -1,0 +1,193 @@
+#include "hero_rpc/service.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct rpc_service {
+    char *name;
+    char *version;
+    char *manifest; /* JSON text */
+    size_t manifest_len;
+    struct rpc_openrpc *openrpc;
+    struct rpc_dispatcher *dispatcher; /* NULL without methods */
+    json_t *(*health)(void *ctx);
+    void *health_ctx;
+};
+
+/* --- GET --- */
+
+static json_t *health_object(struct rpc_service *service) {
+    json_t *health = service->health ? service->health(service->health_ctx) : json_object();
+    json_t *standard = json_pack("{s:s,s:s,s:s}", "status", "ok", "service", service->name,
+                                 "version", service->version);
+    /* What the service says itself wins. */
+    if (!health || !standard || json_object_update_missing(health, standard) != 0) {
+        json_decref(health);
+        health = NULL;
+    }
+    json_decref(standard);
+    return health;
+}
+
+static void get_health(struct rpc_request *request, void *ctx) {
+    rpc_request_add_header(request, "Cache-Control", "no-store");
+    rpc_request_reply_json(request, 200, health_object(ctx));
+}
+
+static void get_manifest(struct rpc_request *request, void *ctx) {
+    const struct rpc_service *service = ctx;
+    rpc_request_reply_static(request, 200, "application/json", service->manifest,
+                             service->manifest_len);
+}
+
+static void get_openrpc(struct rpc_request *request, void *ctx) {
+    const struct rpc_service *service = ctx;
+    size_t len;
+    const char *text = rpc_openrpc_text(service->openrpc, &len);
+    rpc_request_reply_static(request, 200, "application/json", text, len);
+}
+
+/* --- POST /rpc --- */
+
+/* Ties an exchange to the request that brought it. */
+struct post {
+    struct rpc_request *request;
+    struct rpc_exchange *exchange; /* NULL until the handler returns with calls held */
+};
+
+static void on_answer(void *ctx, char *text, size_t len) {
+    struct post *post = ctx;
+    if (text)
+        rpc_request_reply_take(post->request, 200, "application/json", text, len);
+    else
+        rpc_request_reply_static(post->request, 204, NULL, NULL, 0);
+    free(post);
+}
+
+static void on_client_gone(void *ctx) {
+    struct post *post = ctx;
+    rpc_exchange_abandon(post->exchange);
+    free(post);
+}
+
+static void post_rpc(struct rpc_request *request, void *ctx) {
+    struct rpc_service *service = ctx;
+    struct post *post = calloc(1, sizeof *post);
+    if (!post) {
+        rpc_request_reply_error(request, 500, "out of memory");
+        return;
+    }
+    post->request = request;
+    size_t len;
+    const char *body = rpc_request_body(request, &len);
+    struct rpc_exchange *exchange = rpc_dispatcher_handle(
+        service->dispatcher, body, len, rpc_request_peer(request), on_answer, post);
+    if (!exchange) return; /* answered; post is gone */
+    post->exchange = exchange;
+    rpc_request_on_gone(request, on_client_gone, post);
+}
+
+/* --- Methods every service has --- */
+
+static void call_health(struct rpc_call *call, void *ctx) {
+    rpc_call_reply(call, health_object(ctx));
+}
+
+static void call_discover(struct rpc_call *call, void *ctx) {
+    const struct rpc_service *service = ctx;
+    size_t len;
+    const char *text = rpc_openrpc_text(service->openrpc, &len);
+    rpc_call_reply_text(call, text, len);
+}
+
+static const struct {
+    const char *name;
+    rpc_method *method;
+} standard_methods[] = {
+    {"health", call_health},
+    {"server.health", call_health},
+    {"rpc.health", call_health},
+    {"rpc.discover", call_discover},
+};
+
+static bool brings_method(const struct rpc_service_options *options, const char *name) {
+    for (const struct rpc_service_method *m = options->methods; m->name; m++)
+        if (strcmp(m->name, name) == 0) return true;
+    return false;
+}
+
+static int add_methods(struct rpc_service *service, const struct rpc_service_options *options,
+                       struct rpc_error *err) {
+    service->dispatcher = rpc_dispatcher_new(service->openrpc, err);
+    if (!service->dispatcher) return -1;
+    for (const struct rpc_service_method *m = options->methods; m->name; m++)
+        if (rpc_dispatcher_add(service->dispatcher, m->name, RPC_METHOD_DOCUMENTED, m->method,
+                               options->methods_ctx, err) != 0)
+            return -1;
+    for (size_t i = 0; i < sizeof standard_methods / sizeof *standard_methods; i++)
+        if (!brings_method(options, standard_methods[i].name) &&
+            rpc_dispatcher_add(service->dispatcher, standard_methods[i].name,
+                               RPC_METHOD_UNDOCUMENTED, standard_methods[i].method, service,
+                               err) != 0)
+            return -1;
+    return rpc_dispatcher_check(service->dispatcher, err);
+}
+
+/* --- The service --- */
+
+static int make_manifest(struct rpc_service *service, const struct rpc_service_options *options) {
+    json_t *manifest =
+        json_pack("{s:s,s:s,s:s,s:s,s:s,s:s}", "protocol", options->protocol, "name", options->name,
+                  "title", options->title, "version", options->version, "description",
+                  options->description, "socket", options->socket);
+    if (!manifest) return -1;
+    service->manifest = json_dumps(manifest, JSON_COMPACT);
+    json_decref(manifest);
+    if (!service->manifest) return -1;
+    service->manifest_len = strlen(service->manifest);
+    return 0;
+}
+
+static int add_routes(struct rpc_service *service, struct rpc_server *server) {
+    if (rpc_server_route(server, "GET", "/health", get_health, service) != 0 ||
+        rpc_server_route(server, "GET", "/.well-known/heroservice.json", get_manifest, service) ||
+        rpc_server_route(server, "GET", "/openrpc.json", get_openrpc, service) != 0)
+        return -1;
+    return service->dispatcher ? rpc_server_route(server, "POST", "/rpc", post_rpc, service) : 0;
+}
+
+struct rpc_service *rpc_service_new(struct rpc_server *server,
+                                    const struct rpc_service_options *options,
+                                    struct rpc_error *err) {
+    struct rpc_service *service = calloc(1, sizeof *service);
+    if (!service) goto no_memory;
+    service->health = options->health;
+    service->health_ctx = options->health_ctx;
+    service->name = strdup(options->name);
+    service->version = strdup(options->version);
+    if (!service->name || !service->version || make_manifest(service, options) != 0) goto no_memory;
+    service->openrpc = rpc_openrpc_parse(options->openrpc, options->openrpc_len, err);
+    if (!service->openrpc) goto fail;
+    if (options->methods && add_methods(service, options, err) != 0) goto fail;
+    if (add_routes(service, server) == 0) return service;
+no_memory:
+    rpc_error_set(err, RPC_ERROR_SYSTEM, ENOMEM, "out of memory");
+fail:
+    rpc_service_free(service);
+    return NULL;
+}
+
+void rpc_service_free(struct rpc_service *service) {
+    if (!service) return;
+    rpc_dispatcher_free(service->dispatcher);
+    rpc_openrpc_free(service->openrpc);
+    free(service->manifest);
+    free(service->name);
+    free(service->version);
+    free(service);
+}
+
+const struct rpc_openrpc *rpc_service_openrpc(const struct rpc_service *service) {
+    return service->openrpc;
+}
