@@ -5,7 +5,10 @@
 
 void string_add_shown(rhai_call *call, text *t, const rhai_value *v) {
     (void)call;
-    text_add_display(t, v);
+    if (v->type == RHAI_BLOB)
+        text_add_lossy(t, (const char *)as_blob(v)->data, as_blob(v)->len);
+    else
+        text_add_display(t, v);
 }
 
 static rhai_status to_string(rhai_call *call, rhai_value *args, rhai_value *ret) {

@@ -13,9 +13,9 @@
 #define STRING_NATIVES(X)                                                                          \
     /* strings_edit.c */                                                                           \
     X(concat)                                                                                      \
-    X(prepend) X(append) X(remove) X(clear) X(truncate) X(trim) X(pop) X(pop_tail) X(set)          \
-        X(replace) X(crop) X(pad) X(to_upper) X(to_lower) X(make_upper)                            \
-            X(make_lower) /* strings_search.c */                                                   \
+    X(prepend)                                                                                     \
+    X(append) X(remove) X(clear) X(truncate) X(trim) X(pop) X(pop_tail) X(set) X(replace) X(crop)  \
+        X(pad) X(to_upper) X(to_lower) X(make_upper) X(make_lower) /* strings_search.c */          \
         X(contains) X(starts_with) X(ends_with) X(index_of) X(get)                                 \
             X(sub_string) /* strings_split.c */                                                    \
         X(split) X(split_rev) X(split_at) X(split_whitespace) X(to_chars)
@@ -34,7 +34,7 @@ static inline span string_span(const rhai_value *v, char buffer[4]) {
 rhai_status string_part(rhai_call *call, const rhai_value *v, size_t from, size_t to,
                         rhai_value *ret);
 
-/* What a script sees of `v` when it is joined to a string: what print shows. */
+/* What `v` adds to a string it is joined to: what print shows of it, and of a blob its text. */
 void string_add_shown(rhai_call *call, text *t, const rhai_value *v);
 
 /* The places of a needle in a text, without overlaps. An empty needle is found before every
