@@ -164,7 +164,7 @@ static void extend_order(heap *h, map *m) {
     }
     if (entry == m->order_cap) {
         size_t old_size = m->order_cap * sizeof *m->order;
-        size_t size = old_size + old_size / 2;
+        size_t size = (m->order_cap + m->order_cap / 2) * sizeof *m->order;
         uint32_t *order = heap_grow(h, m->order, old_size, old_size + sizeof *order, &size);
         if (!order) {
             drop_order(h, m);
