@@ -1,0 +1,111 @@
+#include "command.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/* ---- Messages --------------------------------------------------------------------------- */
+
+void tell(const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    fflush(stdout); /* what came before stays before it */
+    fputs("hero_runner_rhai: ", stderr);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+}
+
+int tell_error(struct rpc_error *err) {
+    enum exit_code code = EXIT_FAILED;
+    if (err->kind == RPC_ERROR_UNREACHABLE) code = EXIT_NO_SERVER;
+    if (err->kind == RPC_ERROR_INTERRUPTED) code = EXIT_INTERRUPTED;
+    if (code != EXIT_INTERRUPTED) tell("%s", err->message);
+    if (code == EXIT_NO_SERVER) tell("is hero_runner_rhai_server running?");
+    rpc_error_clear(err);
+    return code;
+}
+
+bool print_json(json_t *document) {
+    bool is_printed = document && json_dumpf(document, stdout, JSON_INDENT(2)) == 0;
+    if (is_printed) putchar('\n');
+    json_decref(document);
+    return is_printed;
+}
+
+/* ---- The server and its sessions -------------------------------------------------------- */
+
+static int interrupt_fd = -1;
+
+static void on_interrupt(int number) {
+    (void)number;
+    int saved = errno;
+    ssize_t written = write(interrupt_fd, &(uint64_t){1}, sizeof(uint64_t));
+    (void)written; /* it can only be full, and then it is readable already */
+    errno = saved;
+}
+
+struct runner *open_runner(void) {
+    struct rpc_error err = {0};
+    struct runner *runner = runner_open(NULL, &err);
+    if (!runner) {
+        tell_error(&err);
+        return NULL;
+    }
+    interrupt_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (interrupt_fd >= 0) {
+        struct sigaction action = {.sa_handler = on_interrupt};
+        sigaction(SIGINT, &action, NULL);
+        sigaction(SIGTERM, &action, NULL);
+        runner_set_stop_fd(runner, interrupt_fd);
+    }
+    return runner;
+}
+
+void forget_interrupt(void) {
+    uint64_t count;
+    ssize_t got = read(interrupt_fd, &count, sizeof count);
+    (void)got; /* nothing to forget is as good */
+}
+
+int find_session(struct runner *runner, const char *prefix, char ret_id[RUNNER_ID_BYTES],
+                 struct rpc_error *err) {
+    size_t len = strlen(prefix);
+    if (len == RUNNER_ID_BYTES - 1) { /* a whole id; the server knows whether it exists */
+        memcpy(ret_id, prefix, RUNNER_ID_BYTES);
+        return 0;
+    }
+    struct runner_session_list list;
+    if (runner_session_list(runner, &list, err) < 0) return -1;
+    size_t matches = 0;
+    for (size_t i = 0; i < list.count; i++) {
+        if (strncasecmp(list.sessions[i].id, prefix, len) != 0) continue;
+        memcpy(ret_id, list.sessions[i].id, RUNNER_ID_BYTES);
+        matches++;
+    }
+    runner_session_list_done(&list);
+    if (matches == 1) return 0;
+    if (matches == 0)
+        rpc_error_set(err, RPC_ERROR_INVALID, 0, "no session's id begins with '%s'", prefix);
+    else
+        rpc_error_set(err, RPC_ERROR_INVALID, 0,
+                      "the ids of %zu sessions begin with '%s'; give more of it", matches, prefix);
+    return -1;
+}
+
+bool show_line(const struct runner_line *line) {
+    FILE *out = line->is_stderr ? stderr : stdout;
+    fwrite(line->text, 1, line->len, out);
+    if (!line->is_partial) fputc('\n', out);
+    return fflush(out) == 0 && !ferror(out);
+}
+
+void show_gap(uint64_t dropped) {
+    tell("%" PRIu64 " line%s missing here: more than the server keeps", dropped,
+         dropped == 1 ? " is" : "s are");
+}

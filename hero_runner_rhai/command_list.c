@@ -1,0 +1,138 @@
+/* command_list.c - the sessions as a table. */
+#include "command.h"
+
+#include "duration.h"
+#include "table.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define SHORT_ID_MIN_LEN 8
+
+static const struct status_look {
+    const char *glyph;
+    enum colour colour;
+} looks[] = {
+    [RUNNER_PENDING] = {"○", COLOUR_GREY},     [RUNNER_RUNNING] = {"●", COLOUR_BLUE},
+    [RUNNER_SUCCEEDED] = {"✓", COLOUR_GREEN},  [RUNNER_FAILED] = {"✗", COLOUR_RED},
+    [RUNNER_CANCELLED] = {"■", COLOUR_YELLOW},
+};
+
+static int compare_ids(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static size_t common_len(const char *a, const char *b) {
+    size_t len = 0;
+    while (a[len] && a[len] == b[len])
+        len++;
+    return len;
+}
+
+/* How many characters tell all ids apart: sorted, those most alike are neighbours. */
+static size_t short_id_len(const struct runner_session_list *list) {
+    size_t len = SHORT_ID_MIN_LEN;
+    const char **ids = calloc(list->count + 1, sizeof *ids);
+    if (!ids) return RUNNER_ID_BYTES;
+    for (size_t i = 0; i < list->count; i++)
+        ids[i] = list->sessions[i].id;
+    qsort(ids, list->count, sizeof *ids, compare_ids);
+    for (size_t i = 1; i < list->count; i++) {
+        size_t needed = common_len(ids[i - 1], ids[i]) + 1;
+        if (needed > len) len = needed;
+    }
+    free(ids);
+    return len;
+}
+
+static void add_time(struct table *table, int64_t ms) {
+    char text[32] = "-";
+    time_t seconds = (time_t)(ms / 1000);
+    struct tm local;
+    if (ms > 0 && localtime_r(&seconds, &local))
+        strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &local);
+    table_add(table, COLOUR_NONE, "%s", text);
+}
+
+static void add_run_time(struct table *table, const struct runner_session *session,
+                         int64_t now_ms) {
+    char text[DURATION_TEXT_BYTES] = "-";
+    int64_t end_ms = session->ended_at_ms ? session->ended_at_ms : now_ms;
+    if (session->started_at_ms) duration_format(end_ms - session->started_at_ms, text);
+    table_add(table, COLOUR_NONE, "%s", text);
+}
+
+/* What there is to know beyond the status, on one line. */
+static void add_detail(struct table *table, const struct runner_session *session) {
+    const char *reason = session->reason ? session->reason : "";
+    const char *message = session->message ? session->message : "";
+    if (session->has_exit_code)
+        table_add(table, COLOUR_NONE, "%s: code %d", reason, session->exit_code);
+    else if (session->has_progress && !runner_status_is_final(session->status))
+        table_add(table, COLOUR_NONE, "%s", session->progress_text);
+    else
+        table_add(table, COLOUR_NONE, "%s%s%.*s", reason, *reason && *message ? ": " : "",
+                  (int)strcspn(message, "\n"), message);
+}
+
+static bool print_table(const struct runner_session_list *list) {
+    static const struct table_column columns[] = {{"ID", false},      {"STATUS", false},
+                                                  {"STARTED", false}, {"TIME", true},
+                                                  {"LINES", true},    {"DETAIL", false}};
+    struct table table = TABLE_INIT(columns);
+    struct style style = style_of(stdout);
+    size_t id_len = style.is_terminal ? short_id_len(list) : RUNNER_ID_BYTES;
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    int64_t now_ms = now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+
+    for (size_t i = 0; i < list->count; i++) {
+        const struct runner_session *session = &list->sessions[i];
+        const struct status_look *look = &looks[session->status];
+        const char *name = runner_status_name(session->status);
+        table_add(&table, COLOUR_NONE, "%.*s", (int)id_len, session->id);
+        table_add(&table, look->colour, "%s%s%s", style.is_terminal ? look->glyph : "",
+                  style.is_terminal ? " " : "", name);
+        add_time(&table, session->started_at_ms);
+        add_run_time(&table, session, now_ms);
+        table_add(&table, COLOUR_NONE, "%" PRIu64, session->lines);
+        add_detail(&table, session);
+    }
+    return table_print(&table, stdout, &style);
+}
+
+static int run(const struct options *options) {
+    struct rpc_error err = {0};
+    struct runner_session_list list;
+    struct runner *runner = open_runner();
+    if (!runner) return EXIT_FAILED;
+    int failed = runner_session_list(runner, &list, &err);
+    runner_close(runner);
+    if (failed) return tell_error(&err);
+
+    bool is_shown;
+    if (options->as_json)
+        is_shown = print_json(json_pack("{s:O}", "sessions", list.json));
+    else
+        is_shown = print_table(&list);
+    runner_session_list_done(&list);
+    if (!is_shown) tell("out of memory");
+    return is_shown ? EXIT_OK : EXIT_FAILED;
+}
+
+static const struct option_spec specs[] = {
+    {"json", 0, OPTION_FLAG, offsetof(struct options, as_json), NULL,
+     "print one JSON document: {\"sessions\": [...]}"},
+};
+
+const struct command command_list = {
+    .name = "list",
+    .operands = "",
+    .summary = "show the sessions",
+    .description = "Shows the sessions that the server knows, newest first. Whole IDs are shown\n"
+                   "where the output is no terminal.",
+    .rules = {COMMAND_RULES(specs)},
+    .run = run,
+};

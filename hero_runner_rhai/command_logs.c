@@ -1,0 +1,60 @@
+/* command_logs.c - shows the lines of a session. */
+#include "command.h"
+
+static bool on_line(void *ctx, const struct runner_line *line) {
+    (void)ctx;
+    return show_line(line);
+}
+
+static bool on_gap(void *ctx, uint64_t dropped) {
+    (void)ctx;
+    show_gap(dropped);
+    return true;
+}
+
+/* Page after page until nothing new comes. */
+static int show_kept(struct runner *runner, const char *id, struct rpc_error *err) {
+    struct runner_log_query query = {0};
+    for (;;) {
+        struct runner_log_page page;
+        if (runner_session_logs(runner, id, &query, &page, err) < 0) return -1;
+        if (page.dropped > 0) show_gap(page.dropped);
+        bool is_read = true;
+        for (size_t i = 0; i < page.count && is_read; i++)
+            is_read = show_line(&page.lines[i]);
+        bool has_more = is_read && page.count > 0;
+        query.after_seq = page.next_seq;
+        runner_log_page_done(&page);
+        if (!has_more) return 0;
+    }
+}
+
+static int run(const struct options *options) {
+    struct rpc_error err = {0};
+    char id[RUNNER_ID_BYTES];
+    struct runner *runner = open_runner();
+    if (!runner) return EXIT_FAILED;
+    const struct runner_follow follow = {.line = on_line, .gap = on_gap};
+    int failed = find_session(runner, options->operands[0], id, &err);
+    if (!failed)
+        failed = options->follow ? runner_session_follow(runner, id, &follow, NULL, &err)
+                                 : show_kept(runner, id, &err);
+    runner_close(runner);
+    return failed < 0 ? tell_error(&err) : EXIT_OK;
+}
+
+static const struct option_spec specs[] = {
+    {"follow", 'f', OPTION_FLAG, offsetof(struct options, follow), NULL,
+     "go on until the session has ended"},
+};
+
+const struct command command_logs = {
+    .name = "logs",
+    .operands = "ID",
+    .summary = "show the lines of a session",
+    .description = "Shows what a session has printed, from the first line that is kept: print on\n"
+                   "standard output, debug on standard error.",
+    .rules = {COMMAND_RULES(specs), .operands_min = 1, .operands_max = 1,
+              .operand_name = "the session's ID"},
+    .run = run,
+};
