@@ -158,14 +158,15 @@ static void add_leaf_debug(text *t, const rhai_value *v, text_form form) {
 
 static bool push_frame(printer *p, const void *o, uint64_t id) {
     if (p->len == p->cap) {
-        size_t old_size = p->cap * sizeof *p->frames, size = old_size ? old_size * 2 : 512;
-        frame *frames = heap_resize(p->t->h, p->frames, old_size, size);
+        size_t cap = p->cap ? p->cap * 2 : 16;
+        frame *frames =
+            heap_resize(p->t->h, p->frames, p->cap * sizeof *frames, cap * sizeof *frames);
         if (!frames) {
             p->t->failed = true;
             return false;
         }
         p->frames = frames;
-        p->cap = size / sizeof *frames;
+        p->cap = cap;
     }
     p->frames[p->len++] = (frame){.o = o, .id = id};
     return true;
