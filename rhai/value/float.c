@@ -20,8 +20,13 @@ static void strip_zeros(decimal *d) {
 }
 
 static void set_digits(decimal *d, uint64_t whole, int scale) {
-    d->len = snprintf(d->digits, sizeof d->digits, "%llu", (unsigned long long)whole);
-    d->exponent = d->len - 1 - scale;
+    int len = 1;
+    for (uint64_t rest = whole; rest > 9; rest /= 10)
+        len++;
+    d->len = len;
+    d->exponent = len - 1 - scale;
+    for (; len > 0; whole /= 10)
+        d->digits[--len] = (char)('0' + whole % 10);
     strip_zeros(d);
 }
 

@@ -187,6 +187,7 @@ static size_t invalid_length(const unsigned char *s, size_t len) {
 }
 
 void text_add_lossy(text *t, const char *s, size_t len) {
+    if (len == 0) return;
     size_t start = 0, i = 0;
     while (i < len) {
         uint32_t c;
