@@ -932,6 +932,23 @@ static bool scan_token(lexer *lx, const char *start) {
     return true;
 }
 
+/* The token as parse_json takes it. */
+static void dress_token(lexer *lx) {
+    token *tok = &lx->tok;
+    switch (tok->kind) {
+    case TOK_LBRACE: set(lx, TOK_MAP); break;
+    case TOK_RESERVED:
+        if (tok->len == 4 && memcmp(tok->text, "null", 4) == 0) set(lx, TOK_UNIT);
+        break;
+    case TOK_UNIT: set_symbol_fault(lx, "Invalid symbol encountered: '()'"); break;
+    case TOK_MAP: set_symbol_fault(lx, "Invalid symbol encountered: '#{'"); break;
+    case TOK_INTERP:
+        set_symbol_fault(lx, "Invalid symbol encountered: 'interpolated string'");
+        break;
+    default: break;
+    }
+}
+
 void lex_next(lexer *lx) {
     lx->buffer.len = 0;
     lx->docs_len = 0;
@@ -949,6 +966,7 @@ void lex_next(lexer *lx) {
         if (scan_token(lx, start)) break;
     }
     lx->sign_is_binary = !(token_table[lx->tok.kind].flags & UNARY_NEXT);
+    if (lx->as_json) dress_token(lx);
     if (lx->failed) set_no_memory(lx);
 }
 

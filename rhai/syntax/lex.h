@@ -176,6 +176,8 @@ typedef struct lexer {
     uint32_t docs_len, docs_cap;
     text module_doc;
     bool failed; /* out of memory; the current token is an error then */
+    /* For parse_json: { is read as #{ and null as (); #{, () and ${ are faults. */
+    bool as_json;
 } lexer;
 
 /* False: out of memory (lex_done is due all the same). Call lex_next for the first token. */

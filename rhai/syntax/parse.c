@@ -227,6 +227,7 @@ static bool parser_init(parser *p, heap *h, const parse_options *options, const 
         return fail(p, invalid, "Script is not valid UTF-8");
     }
     if (!lex_init(&p->lx, h, script, len, options->max_string_size)) return fail_no_memory(p);
+    p->lx.as_json = options->as_json;
     if (options->skip_interpreter_line && len > 1 && memcmp(script, "#!", 2) == 0)
         skip_interpreter_line(&p->lx);
     p->ast = heap_alloc_zero(h, sizeof *p->ast);
@@ -274,7 +275,7 @@ static void run(parser *p) {
     fn_scope scope = {.serial = p->serials++};
     p->scope = &scope;
     lex_next(&p->lx);
-    p->ast->body = parse_global(p);
+    p->ast->body = p->lx.as_json ? parse_json_text(p) : parse_global(p);
     if (p->ast->body && finish_functions(p)) finish_doc(p);
 }
 

@@ -30,6 +30,9 @@ typedef struct parse_options {
     /* A first line that starts with #! is skipped (it still counts as a line), as when Rhai runs
      * a file; otherwise it is an error. */
     bool skip_interpreter_line;
+    /* The text is one expression as parse_json takes it: { begins a map, whose keys must be in
+     * quotes, and null is (). The tree's body is that expression. */
+    bool as_json;
 } parse_options;
 
 /* The script, or NULL with *ret_error set. Text that is not valid UTF-8 is an error like any

@@ -263,8 +263,13 @@ static expr *parse_nested(parser *p, context c, expr *(*parse)(parser *, context
     return deeper(p, &c) ? parse(p, c) : NULL;
 }
 
+static bool is_loop(token_kind kind) {
+    return kind == TOK_WHILE || kind == TOK_LOOP || kind == TOK_DO || kind == TOK_FOR;
+}
+
 static expr *parse_root(parser *p, context c) {
     const token *tok = &p->lx.tok;
+    if (p->lx.as_json && is_loop(tok->kind)) return fail_unexpected(p);
     switch (tok->kind) {
     case TOK_EOF: return fail(p, c.pos, "Script is incomplete");
     case TOK_ERROR: {

@@ -96,6 +96,8 @@ static bool parse_key(parser *p, uint32_t mark, uint32_t serial, ident **ret) {
     uint32_t name = UINT32_MAX;
     switch (tok->kind) {
     case TOK_NAME:
+        if (p->lx.as_json) return fail(p, tok->pos, "Expecting name of a property");
+        /* fall through */
     case TOK_STRING:
         name = token_name(p);
         if (name == UINT32_MAX) return false;

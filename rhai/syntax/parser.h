@@ -100,6 +100,7 @@ void *fail(parser *p, rhai_pos pos, const char *format, ...) __attribute__((form
 void *fail_no_memory(parser *p);
 void *fail_expecting(parser *p, rhai_pos pos, token_kind wanted, const char *what);
 void *fail_reserved(parser *p, const char *word, rhai_pos pos);
+void *fail_unexpected(parser *p); /* the current token, with its text */
 void *fail_fault(parser *p); /* the current token is TOK_ERROR */
 /* The fault of the current token if it is one, else that `wanted` is missing. */
 void *fail_missing(parser *p, token_kind wanted, const char *what);
@@ -125,6 +126,12 @@ static inline bool match(parser *p, token_kind kind) {
 }
 /* One level deeper, or the error that this is too deep. */
 bool deeper(parser *p, context *c);
+/* The same and on to `pos`; the error reports the position before it. */
+static inline bool deeper_at(parser *p, context *c, rhai_pos pos) {
+    bool ok = deeper(p, c);
+    c->pos = pos;
+    return ok;
+}
 
 /* ---- Names, variables ---- */
 
@@ -178,6 +185,7 @@ stmt *parse_switch(parser *p, context c);
 /* { ... }. An interpolation's block leaves its } as the current token. */
 block *parse_block(parser *p, context c, bool is_interpolation);
 block *parse_global(parser *p);
+block *parse_json_text(parser *p); /* parse_options.as_json */
 /* As a block of its own; Rhai's StmtBlock::from(Stmt). */
 block *block_of_stmt(parser *p, stmt *s);
 expr *expr_of_block(parser *p, block *b);
