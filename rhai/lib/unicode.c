@@ -41,13 +41,33 @@ typedef uint8_t *(*case_mapper)(const uint8_t *, size_t, const char *, uninorm_t
 /* No character becomes more than three, of four bytes each. */
 enum { MAPPED_SIZE = 16 };
 
+/* Pairs of letters that came with Unicode 15 to 17, which libunistring 1.0 does not know yet. */
+static const struct {
+    uint32_t upper, lower, count;
+} newer_pairs[] = {
+    {0x1C89, 0x1C8A, 1},    {0xA7CB, 0x264, 1},     {0xA7CC, 0xA7CD, 1}, {0xA7CE, 0xA7CF, 1},
+    {0xA7D2, 0xA7D3, 1},    {0xA7D4, 0xA7D5, 1},    {0xA7DA, 0xA7DB, 1}, {0xA7DC, 0x19B, 1},
+    {0x10D50, 0x10D70, 22}, {0x16EA0, 0x16EBB, 25},
+};
+
+static uint32_t map_newer(case_mapper mapper, uint32_t c) {
+    for (size_t i = 0; i < sizeof newer_pairs / sizeof newer_pairs[0]; i++) {
+        uint32_t upper = newer_pairs[i].upper, lower = newer_pairs[i].lower;
+        uint32_t from = mapper == u8_toupper ? lower : upper;
+        if (c - from < newer_pairs[i].count)
+            return c - from + (mapper == u8_toupper ? upper : lower);
+    }
+    return c;
+}
+
 /* One character through libunistring's full mapping, which knows one-to-many cases. */
 static size_t map_char(case_mapper mapper, const char *at, size_t len, char mapped[MAPPED_SIZE]) {
     size_t size = MAPPED_SIZE;
     uint8_t *out = mapper((const uint8_t *)at, len, NULL, NULL, (uint8_t *)mapped, &size);
-    if (out == (uint8_t *)mapped) return size;
-    memcpy(mapped, at, len);
-    return len;
+    if (out == (uint8_t *)mapped && (size != len || memcmp(at, mapped, len) != 0)) return size;
+    uint32_t c;
+    utf8_decode(at, len, &c);
+    return utf8_encode(map_newer(mapper, c), mapped);
 }
 
 static uint32_t map_to_one(case_mapper mapper, uint32_t c) {

@@ -83,6 +83,7 @@ static void case_of_a_character_never_makes_two(void **state) {
     assert_native(strings_more, "to_upper", "c", "É", CHAR(0xE9));
     assert_native(strings_more, "to_lower", "c", "\u0130", CHAR(0x130));
     assert_changes(strings_more, "make_lower", "c", "σ", CHAR(0x3A3));
+    assert_native(strings_more, "to_upper", "c", "\U00010D55", CHAR(0x10D75));
 }
 
 static void bytes_that_are_not_text_become_replacement_characters(void **state) {
