@@ -1,0 +1,540 @@
+#include "hero_runner_rhai_sdk/runner.h"
+
+#include <errno.h>
+#include <hero_rpc/client.h>
+#include <hero_rpc/paths.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RECONNECTS_MAX 5
+#define NO_TIMEOUT (-1)
+#define CALL_TIMEOUT_MS 60000
+
+struct runner {
+    struct rpc_client *client;
+    char *socket_path;
+};
+
+static const char *const status_names[] = {
+    [RUNNER_PENDING] = "pending",     [RUNNER_RUNNING] = "running",
+    [RUNNER_SUCCEEDED] = "succeeded", [RUNNER_FAILED] = "failed",
+    [RUNNER_CANCELLED] = "cancelled",
+};
+
+#define STATUS_COUNT (sizeof status_names / sizeof status_names[0])
+
+/* ---- Helpers ----------------------------------------------------------------------------- */
+
+static int out_of_memory(struct rpc_error *err) {
+    rpc_error_set(err, RPC_ERROR_SYSTEM, ENOMEM, "out of memory");
+    return -1;
+}
+
+static int unexpected(struct rpc_error *err, const char *what) {
+    rpc_error_set(err, RPC_ERROR_PROTOCOL, 0, "the server's answer has no valid %s", what);
+    return -1;
+}
+
+static const char *text_of(const json_t *object, const char *name) {
+    return json_string_value(json_object_get(object, name));
+}
+
+static int64_t int_of(const json_t *object, const char *name) {
+    return json_integer_value(json_object_get(object, name));
+}
+
+static bool has(const json_t *object, const char *name) {
+    const json_t *value = json_object_get(object, name);
+    return value && !json_is_null(value);
+}
+
+/* ---- Life -------------------------------------------------------------------------------- */
+
+struct runner *runner_open(const char *socket_path, struct rpc_error *err) {
+    struct runner *runner = calloc(1, sizeof *runner);
+    if (!runner) {
+        out_of_memory(err);
+        return NULL;
+    }
+    runner->socket_path =
+        socket_path ? strdup(socket_path) : rpc_path_socket(RUNNER_SERVICE, "rpc.sock", err);
+    if (runner->socket_path) runner->client = rpc_client_new_unix(runner->socket_path, err);
+    if (runner->client) return runner;
+    runner_close(runner);
+    return NULL;
+}
+
+void runner_close(struct runner *runner) {
+    if (!runner) return;
+    rpc_client_free(runner->client);
+    free(runner->socket_path);
+    free(runner);
+}
+
+const char *runner_socket_path(const struct runner *runner) {
+    return runner->socket_path;
+}
+
+void runner_set_stop_fd(struct runner *runner, int fd) {
+    rpc_client_set_stop_fd(runner->client, fd);
+}
+
+/* ---- Reading answers --------------------------------------------------------------------- */
+
+const char *runner_status_name(enum runner_status status) {
+    return status_names[status];
+}
+
+bool runner_status_is_final(enum runner_status status) {
+    return status >= RUNNER_SUCCEEDED;
+}
+
+void runner_session_done(struct runner_session *session) {
+    json_decref(session->json);
+    memset(session, 0, sizeof *session);
+}
+
+/* Takes a reference of its own to `json`. */
+static int read_session(json_t *json, struct runner_session *ret, struct rpc_error *err) {
+    const char *id = text_of(json, "session_id"), *status = text_of(json, "status");
+    if (!id || strlen(id) >= RUNNER_ID_BYTES) return unexpected(err, "session_id");
+    struct runner_session session = {
+        .reason = text_of(json, "reason"),
+        .message = text_of(json, "message"),
+        .has_exit_code = has(json, "exit_code"),
+        .exit_code = (int)int_of(json, "exit_code"),
+        .signal = (int)int_of(json, "signal"),
+        .child_pid = (pid_t)int_of(json, "child_pid"),
+        .queued_at_ms = int_of(json, "queued_at_ms"),
+        .started_at_ms = int_of(json, "started_at_ms"),
+        .ended_at_ms = int_of(json, "ended_at_ms"),
+        .lines = (uint64_t)int_of(json, "lines"),
+        .dropped_lines = (uint64_t)int_of(json, "dropped_lines"),
+        .forwarding = text_of(json, "forwarding"),
+        .has_progress = has(json, "progress"),
+    };
+    snprintf(session.id, sizeof session.id, "%s", id);
+    size_t at = 0;
+    while (at < STATUS_COUNT && (!status || strcmp(status, status_names[at]) != 0))
+        at++;
+    if (at == STATUS_COUNT) return unexpected(err, "status");
+    session.status = (enum runner_status)at;
+    const json_t *progress = json_object_get(json, "progress");
+    session.progress_done = json_number_value(json_object_get(progress, "done"));
+    session.progress_total = json_number_value(json_object_get(progress, "total"));
+    session.progress_text = text_of(progress, "text");
+    session.json = json_incref(json);
+    *ret = session;
+    return 0;
+}
+
+void runner_result_done(struct runner_result *result) {
+    json_decref(result->json);
+    memset(result, 0, sizeof *result);
+}
+
+static int read_result(json_t *json, struct runner_result *ret, struct rpc_error *err) {
+    const json_t *error = json_object_get(json, "error");
+    struct runner_result result = {
+        .success = json_is_true(json_object_get(json, "success")),
+        .value = json_object_get(json, "value"),
+        .value_type = text_of(json, "value_type"),
+        .value_truncated = json_is_true(json_object_get(json, "value_truncated")),
+        .error_message = text_of(error, "message"),
+        .error_line = (int)int_of(error, "line"),
+        .error_position = (int)int_of(error, "position"),
+        .stdout_lines = json_object_get(json, "stdout"),
+        .stderr_lines = json_object_get(json, "stderr"),
+        .duration_ms = int_of(json, "duration_ms"),
+    };
+    if (!json_is_boolean(json_object_get(json, "success"))) return unexpected(err, "success");
+    if (!json_is_array(result.stdout_lines) || !json_is_array(result.stderr_lines))
+        return unexpected(err, "stdout and stderr");
+    result.json = json_incref(json);
+    *ret = result;
+    return 0;
+}
+
+static int read_line(const json_t *json, struct runner_line *ret, struct rpc_error *err) {
+    const json_t *line = json_object_get(json, "line");
+    const char *kind = text_of(json, "kind");
+    if (!json_is_string(line) || !kind) return unexpected(err, "line");
+    *ret = (struct runner_line){
+        .seq = (uint64_t)int_of(json, "seq"),
+        .timestamp_ms = int_of(json, "timestamp_ms"),
+        .is_stderr = strcmp(kind, "stderr") == 0,
+        .is_partial = json_is_true(json_object_get(json, "partial")),
+        .text = json_string_value(line),
+        .len = json_string_length(line),
+    };
+    return 0;
+}
+
+/* ---- Starting ---------------------------------------------------------------------------- */
+
+static int add_env_vars(json_t *params, const char *const *env_vars, struct rpc_error *err) {
+    if (!env_vars) return 0;
+    json_t *object = json_object();
+    if (json_object_set_new(params, "env_vars", object) < 0) return out_of_memory(err);
+    for (; *env_vars; env_vars++) {
+        const char *equals = strchr(*env_vars, '=');
+        char *name = equals ? strndup(*env_vars, (size_t)(equals - *env_vars)) : NULL;
+        if (!equals || equals == *env_vars) {
+            free(name);
+            rpc_error_set(err, RPC_ERROR_INVALID, 0, "env_vars: \"%s\" is not NAME=value",
+                          *env_vars);
+            return -1;
+        }
+        int failed = !name || json_object_set_new(object, name, json_string(equals + 1)) < 0;
+        free(name);
+        if (failed) {
+            rpc_error_set(err, RPC_ERROR_INVALID, 0, "env_vars: \"%s\" is not UTF-8", *env_vars);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int add_args(json_t *params, const char *const *args, struct rpc_error *err) {
+    if (!args) return 0;
+    json_t *array = json_array();
+    if (json_object_set_new(params, "args", array) < 0) return out_of_memory(err);
+    for (; *args; args++) {
+        if (json_array_append_new(array, json_string(*args)) == 0) continue;
+        rpc_error_set(err, RPC_ERROR_INVALID, 0, "args: \"%s\" is not UTF-8", *args);
+        return -1;
+    }
+    return 0;
+}
+
+static json_t *start_params(const struct runner_start *start, struct rpc_error *err) {
+    size_t len = start->script_len ? start->script_len : strlen(start->script);
+    json_t *script = json_stringn(start->script, len);
+    if (!script) {
+        rpc_error_set(err, RPC_ERROR_INVALID, 0, "script: is not UTF-8");
+        return NULL;
+    }
+    json_t *params = json_pack("{s:o}", "script", script);
+    if (start->working_dir)
+        json_object_set_new(params, "working_dir", json_string(start->working_dir));
+    if (start->timeout_ms)
+        json_object_set_new(params, "timeout_ms", json_integer(start->timeout_ms));
+    if (start->forward_logs) json_object_set_new(params, "forward_logs", json_true());
+    if (params && add_env_vars(params, start->env_vars, err) == 0 &&
+        add_args(params, start->args, err) == 0)
+        return params;
+    json_decref(params);
+    return NULL;
+}
+
+/* Calls with params, of which the reference is taken. */
+static json_t *call(struct runner *runner, const char *method, json_t *params, long timeout_ms,
+                    struct rpc_error *err) {
+    rpc_client_set_timeouts(runner->client, 0, timeout_ms);
+    json_t *result = rpc_client_call(runner->client, method, params, err);
+    json_decref(params);
+    return result;
+}
+
+int runner_session_start(struct runner *runner, const struct runner_start *start,
+                         char ret_id[RUNNER_ID_BYTES], struct rpc_error *err) {
+    json_t *params = start_params(start, err);
+    if (!params) return -1;
+    json_t *result = call(runner, "session_start", params, CALL_TIMEOUT_MS, err);
+    if (!result) return -1;
+    const char *id = text_of(result, "session_id");
+    int outcome = id && strlen(id) < RUNNER_ID_BYTES ? 0 : unexpected(err, "session_id");
+    if (outcome == 0) snprintf(ret_id, RUNNER_ID_BYTES, "%s", id);
+    json_decref(result);
+    return outcome;
+}
+
+int runner_session_run(struct runner *runner, const struct runner_start *start,
+                       struct runner_session *ret_session, struct runner_result *ret_result,
+                       struct rpc_error *err) {
+    json_t *params = start_params(start, err);
+    if (!params) return -1;
+    json_t *json = call(runner, "session_run", params, NO_TIMEOUT, err);
+    if (!json) return -1;
+    struct runner_session session = {0};
+    struct runner_result result = {0};
+    int outcome = read_session(json, &session, err);
+    if (outcome == 0) outcome = read_result(json, &result, err);
+    json_decref(json);
+    if (outcome == 0 && ret_session)
+        *ret_session = session;
+    else
+        runner_session_done(&session);
+    if (outcome == 0 && ret_result)
+        *ret_result = result;
+    else
+        runner_result_done(&result);
+    return outcome;
+}
+
+/* ---- Asking ------------------------------------------------------------------------------ */
+
+static json_t *call_for(struct runner *runner, const char *method, const char *id,
+                        struct rpc_error *err) {
+    json_t *params = json_pack("{s:s}", "session_id", id);
+    if (!params) {
+        rpc_error_set(err, RPC_ERROR_INVALID, 0, "session_id: is not UTF-8");
+        return NULL;
+    }
+    return call(runner, method, params, CALL_TIMEOUT_MS, err);
+}
+
+int runner_session_stop(struct runner *runner, const char *id, bool *ret_stopping,
+                        struct rpc_error *err) {
+    json_t *result = call_for(runner, "session_stop", id, err);
+    if (!result) return -1;
+    if (ret_stopping) *ret_stopping = json_is_true(json_object_get(result, "ok"));
+    json_decref(result);
+    return 0;
+}
+
+int runner_session_get(struct runner *runner, const char *id, struct runner_session *ret_session,
+                       struct rpc_error *err) {
+    json_t *result = call_for(runner, "session_get", id, err);
+    if (!result) return -1;
+    int outcome = read_session(result, ret_session, err);
+    json_decref(result);
+    return outcome;
+}
+
+int runner_session_result(struct runner *runner, const char *id, bool *ret_ended,
+                          struct runner_result *ret_result, struct rpc_error *err) {
+    json_t *result = call_for(runner, "session_result", id, err);
+    if (!result) return -1;
+    bool has_ended = !json_is_null(result);
+    int outcome = has_ended ? read_result(result, ret_result, err) : 0;
+    json_decref(result);
+    if (outcome == 0) *ret_ended = has_ended;
+    return outcome;
+}
+
+void runner_session_list_done(struct runner_session_list *list) {
+    for (size_t i = 0; i < list->count; i++)
+        runner_session_done(&list->sessions[i]);
+    free(list->sessions);
+    json_decref(list->json);
+    memset(list, 0, sizeof *list);
+}
+
+int runner_session_list(struct runner *runner, struct runner_session_list *ret_list,
+                        struct rpc_error *err) {
+    json_t *result = call(runner, "session_list", NULL, CALL_TIMEOUT_MS, err);
+    if (!result) return -1;
+    struct runner_session_list list = {.json = json_incref(json_object_get(result, "sessions"))};
+    json_decref(result);
+    if (!json_is_array(list.json)) {
+        runner_session_list_done(&list);
+        return unexpected(err, "sessions");
+    }
+    list.sessions = calloc(json_array_size(list.json) + 1, sizeof *list.sessions);
+    size_t index;
+    json_t *item;
+    int outcome = list.sessions ? 0 : out_of_memory(err);
+    json_array_foreach(list.json, index, item) {
+        if (outcome < 0) break;
+        outcome = read_session(item, &list.sessions[index], err);
+        if (outcome == 0) list.count++;
+    }
+    if (outcome == 0)
+        *ret_list = list;
+    else
+        runner_session_list_done(&list);
+    return outcome;
+}
+
+/* ---- Lines ------------------------------------------------------------------------------- */
+
+void runner_log_page_done(struct runner_log_page *page) {
+    free(page->lines);
+    json_decref(page->json);
+    memset(page, 0, sizeof *page);
+}
+
+static int read_page(json_t *json, struct runner_log_page *ret_page, struct rpc_error *err) {
+    const json_t *lines = json_object_get(json, "lines");
+    if (!json_is_array(lines)) return unexpected(err, "lines");
+    struct runner_log_page page = {
+        .lines = calloc(json_array_size(lines) + 1, sizeof *page.lines),
+        .next_seq = (uint64_t)int_of(json, "next_seq"),
+        .next_ts_ms = int_of(json, "next_ts_ms"),
+        .dropped = (uint64_t)int_of(json, "dropped"),
+        .ended = json_is_true(json_object_get(json, "ended")),
+        .json = json_incref(json),
+    };
+    int outcome = page.lines ? 0 : out_of_memory(err);
+    size_t index;
+    const json_t *item;
+    json_array_foreach(lines, index, item) {
+        if (outcome < 0) break;
+        outcome = read_line(item, &page.lines[index], err);
+        if (outcome == 0) page.count++;
+    }
+    if (outcome == 0)
+        *ret_page = page;
+    else
+        runner_log_page_done(&page);
+    return outcome;
+}
+
+int runner_session_logs(struct runner *runner, const char *id, const struct runner_log_query *query,
+                        struct runner_log_page *ret_page, struct rpc_error *err) {
+    json_t *params = json_pack("{s:s}", "session_id", id);
+    if (query->after_seq || !query->after_ts_ms)
+        json_object_set_new(params, "after_seq", json_integer((json_int_t)query->after_seq));
+    else
+        json_object_set_new(params, "after_ts_ms", json_integer(query->after_ts_ms));
+    if (query->limit) json_object_set_new(params, "limit", json_integer(query->limit));
+    if (query->wait_ms) json_object_set_new(params, "wait_ms", json_integer(query->wait_ms));
+    json_t *result =
+        call(runner, "session_logs", params, CALL_TIMEOUT_MS + (long)query->wait_ms, err);
+    if (!result) return -1;
+    int outcome = read_page(result, ret_page, err);
+    json_decref(result);
+    return outcome;
+}
+
+/* What one stream of events has come to. */
+struct following {
+    const struct runner_follow *follow;
+    uint64_t seen_seq;
+    bool has_ended, is_failed;
+    struct runner_session final;
+    struct rpc_error *err;
+};
+
+static bool on_line(struct following *following, json_t *json) {
+    struct runner_line line;
+    if (read_line(json, &line, following->err) < 0) {
+        following->is_failed = true;
+        return false;
+    }
+    following->seen_seq = line.seq;
+    const struct runner_follow *follow = following->follow;
+    return !follow->line || follow->line(follow->ctx, &line);
+}
+
+static bool on_status(struct following *following, json_t *json) {
+    struct runner_session session;
+    if (read_session(json, &session, following->err) < 0) {
+        following->is_failed = true;
+        return false;
+    }
+    const struct runner_follow *follow = following->follow;
+    bool goes_on = !follow->status || follow->status(follow->ctx, &session);
+    runner_session_done(&session);
+    return goes_on;
+}
+
+static bool on_progress(struct following *following, json_t *json) {
+    const struct runner_follow *follow = following->follow;
+    const char *text = text_of(json, "text");
+    return !follow->progress ||
+           follow->progress(follow->ctx, json_number_value(json_object_get(json, "done")),
+                            json_number_value(json_object_get(json, "total")), text ? text : "");
+}
+
+static bool on_gap(struct following *following, json_t *json) {
+    const struct runner_follow *follow = following->follow;
+    uint64_t dropped = (uint64_t)int_of(json, "dropped");
+    following->seen_seq += dropped;
+    return !follow->gap || follow->gap(follow->ctx, dropped);
+}
+
+static bool on_end(struct following *following, json_t *json) {
+    following->has_ended = true;
+    following->is_failed = read_session(json, &following->final, following->err) < 0;
+    return false;
+}
+
+static const struct {
+    const char *name;
+    bool (*handle)(struct following *following, json_t *json);
+} event_handlers[] = {
+    {"stdout", on_line}, {"stderr", on_line},       {"end", on_end},
+    {"gap", on_gap},     {"progress", on_progress}, {"status", on_status},
+};
+
+static bool on_event(void *ctx, const struct rpc_sse_event *event) {
+    struct following *following = ctx;
+    for (size_t i = 0; i < sizeof event_handlers / sizeof event_handlers[0]; i++) {
+        if (strcmp(event->event, event_handlers[i].name) != 0) continue;
+        json_t *json = json_loadb(event->data, event->data_len, JSON_ALLOW_NUL, NULL);
+        if (!json) {
+            unexpected(following->err, "JSON in an event");
+            following->is_failed = true;
+            return false;
+        }
+        bool goes_on = event_handlers[i].handle(following, json);
+        json_decref(json);
+        return goes_on;
+    }
+    return true; /* an event of a later version */
+}
+
+/* A 404 of the stream is what the methods call an unknown session. */
+static void translate_error(const char *id, struct rpc_error *err) {
+    if (err && err->kind == RPC_ERROR_HTTP && err->code == 404)
+        rpc_error_set(err, RPC_ERROR_RPC, RUNNER_ERROR_UNKNOWN_SESSION, "unknown session \"%s\"",
+                      id);
+}
+
+static bool is_worth_retrying(const struct rpc_error *err) {
+    return err->kind == RPC_ERROR_UNREACHABLE || err->kind == RPC_ERROR_TIMEOUT ||
+           err->kind == RPC_ERROR_PROTOCOL;
+}
+
+int runner_session_follow(struct runner *runner, const char *id, const struct runner_follow *follow,
+                          struct runner_session *ret_session, struct rpc_error *err) {
+    struct rpc_error own = {0};
+    if (!err) err = &own;
+    struct following following = {.follow = follow, .seen_seq = follow->after_seq, .err = err};
+    char path[256];
+    if (strchr(id, '/') || strlen(id) > 128) id = "-"; /* not an id: unknown to the server */
+    snprintf(path, sizeof path, "/sse/session/%s", id);
+    int outcome = -1;
+    for (int tries = 0; tries < RECONNECTS_MAX; tries++) {
+        char last_id[24];
+        uint64_t before = following.seen_seq;
+        snprintf(last_id, sizeof last_id, "%llu", (unsigned long long)before);
+        rpc_error_clear(err);
+        outcome = rpc_client_follow(runner->client, path, last_id, on_event, &following, err);
+        if (following.has_ended || following.is_failed) break;
+        if (outcome == RPC_FOLLOW_STOPPED) break;
+        if (outcome < 0 && !is_worth_retrying(err)) break;
+        if (outcome == RPC_FOLLOW_CLOSED)
+            rpc_error_set(err, RPC_ERROR_UNREACHABLE, 0, "the server closed the stream");
+        outcome = -1;
+        if (following.seen_seq > before) tries = 0;
+    }
+    if (following.is_failed)
+        outcome = -1;
+    else if (following.has_ended)
+        outcome = 0;
+    if (outcome == 0 && ret_session)
+        *ret_session = following.final;
+    else
+        runner_session_done(&following.final);
+    if (outcome < 0) translate_error(id, err);
+    rpc_error_clear(&own);
+    return outcome;
+}
+
+/* ---- Service ----------------------------------------------------------------------------- */
+
+json_t *runner_health(struct runner *runner, struct rpc_error *err) {
+    return call(runner, "health", NULL, CALL_TIMEOUT_MS, err);
+}
+
+json_t *runner_stats(struct runner *runner, struct rpc_error *err) {
+    return call(runner, "stats", NULL, CALL_TIMEOUT_MS, err);
+}
+
+json_t *runner_discover(struct runner *runner, struct rpc_error *err) {
+    return call(runner, "rpc.discover", NULL, CALL_TIMEOUT_MS, err);
+}

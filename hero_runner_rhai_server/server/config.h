@@ -1,0 +1,45 @@
+/*
+ * The server's settings: one table (config.c) with name, default, bounds and meaning, from which
+ * the environment, the command line and --help are served. A flag wins over the environment.
+ */
+#ifndef RUNNER_SERVER_CONFIG_H
+#define RUNNER_SERVER_CONFIG_H
+
+#include <hero_rpc/error.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct config {
+    int64_t workers;
+    int64_t parked; /* -1 in the table means: as many as workers */
+    int64_t parked_age_s;
+    int64_t queue;
+    int64_t timeout_ms;
+    int64_t stop_grace_ms;
+    int64_t drain_ms;
+    int64_t ring_lines;
+    int64_t ring_bytes;
+    int64_t history;
+    int64_t history_bytes;
+    int64_t body_bytes;
+    int64_t connections;
+    int64_t streams;
+    int64_t self_test_s;
+    int64_t forward_logs;
+    const char *pass_env; /* borrowed from the environment or argv */
+};
+
+enum config_outcome {
+    CONFIG_RUN,  /* *ret_config is set: start */
+    CONFIG_DONE, /* --help, --version or --info has been printed: exit 0 */
+    CONFIG_BAD,  /* *err names the setting and says what is wrong: exit 2 */
+};
+
+enum config_outcome config_read(int argc, char **argv, struct config *ret_config,
+                                struct rpc_error *err);
+void config_print_help(FILE *out);
+
+#endif

@@ -1,0 +1,197 @@
+/*
+ * hero_runner_rhai_server: see ARCHITECTURE.md for the picture.
+ *
+ * One event loop on one thread. Everything the loop calls returns at once; scripts run in processes
+ * that the zygote forks.
+ */
+#include "server/instance.h"
+#include "server/log.h"
+#include "server/openrpc_document.h"
+#include "server/runner.h"
+
+#include <event2/event.h>
+#include <hero_rpc/clock.h>
+#include <hero_rpc/fd.h>
+#include <hero_rpc/paths.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+#define EXIT_USAGE 2
+#define FAREWELL_MS 200 /* at the end: for answers that are still being written */
+
+static struct runner runner;
+static int exit_code;
+static bool is_ending;
+
+/* ---- The end ----------------------------------------------------------------------------- */
+
+static void leave_loop_after(int64_t ms) {
+    event_base_loopexit(runner.base,
+                        &(struct timeval){.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000});
+}
+
+static void on_idle(void *ctx) {
+    (void)ctx;
+    log_info("all sessions have ended", "%s", "");
+    leave_loop_after(FAREWELL_MS);
+}
+
+static void on_drained_long_enough(evutil_socket_t fd, short what, void *ctx) {
+    (void)fd, (void)what, (void)ctx;
+    slots_stop_all(&runner.slots);
+}
+
+/* SIGTERM or SIGINT: running sessions may go on for a while, then are stopped. The second one stops
+ * them at once. */
+static void on_end_signal(evutil_socket_t signal, short what, void *ctx) {
+    (void)what, (void)ctx;
+    if (is_ending) {
+        slots_stop_all(&runner.slots);
+        return;
+    }
+    is_ending = true;
+    log_info("ending", "signal=%d running=%zu", (int)signal, runner.slots.running);
+    rpc_server_close_listeners(runner.server);
+    int64_t ms = runner.config.drain_ms;
+    event_base_once(runner.base, -1, EV_TIMEOUT, on_drained_long_enough, NULL,
+                    &(struct timeval){.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000});
+    slots_drain(&runner.slots, on_idle, NULL);
+}
+
+static void on_unusable(void *ctx, const char *why) {
+    (void)ctx;
+    log_error("cannot serve", "error=\"%s\"", why);
+    exit_code = 1;
+    leave_loop_after(0);
+}
+
+static void on_problem(void *ctx, const char *message) {
+    (void)ctx;
+    log_error("http", "error=\"%s\"", message);
+}
+
+/* ---- The beginning ----------------------------------------------------------------------- */
+
+static int listen_on_socket(char *state_dir, struct rpc_error *err) {
+    struct rpc_server_config config = {
+        .body_limit_bytes = (size_t)runner.config.body_bytes,
+        .connection_limit = (unsigned)runner.config.connections,
+        .stream_limit = (unsigned)runner.config.streams,
+        .on_problem = on_problem,
+    };
+    runner.server = rpc_server_new(runner.base, &config, err);
+    char *path = rpc_path_socket(SERVICE_NAME, "rpc.sock", err);
+    int outcome = -1;
+    if (runner.server && path)
+        outcome = rpc_server_listen_unix(runner.server, path, state_dir, err);
+    if (outcome == 0) log_info("listening", "socket=\"%s\"", path);
+    free(path);
+    return outcome;
+}
+
+static int add_service(struct rpc_error *err) {
+    struct rpc_service_options options = {
+        .name = SERVICE_NAME,
+        .title = "Hero Rhai runner",
+        .version = HERO_VERSION,
+        .description = "Runs Rhai scripts as isolated, observable, stoppable sessions",
+        .protocol = "openrpc",
+        .socket = "rpc",
+        .openrpc = openrpc_document,
+        .openrpc_len = openrpc_document_len,
+        .methods = runner_methods,
+        .methods_ctx = &runner,
+        .health = runner_health,
+        .health_ctx = &runner,
+    };
+    runner.service = rpc_service_new(runner.server, &options, err);
+    if (!runner.service) return -1;
+    if (streams_add_routes(&runner) == 0) return 0;
+    rpc_error_set(err, RPC_ERROR_SYSTEM, 0, "out of memory");
+    return -1;
+}
+
+static int start_zygote(char **environment, unsigned long open_files, struct rpc_error *err) {
+    struct zygote_link_ops ops = slots_zygote_ops(&runner.slots);
+    ops.unusable = on_unusable;
+    struct zygote_link_options options = {.environment = (const char *const *)environment,
+                                          .open_files = open_files};
+    runner.zygote = zygote_link_new(runner.base, &ops, &options, err);
+    runner.slots.link = runner.zygote;
+    return runner.zygote ? 0 : -1;
+}
+
+static int add_signals(struct event *events[2]) {
+    static const int signals[] = {SIGTERM, SIGINT};
+    for (int i = 0; i < 2; i++) {
+        events[i] = evsignal_new(runner.base, signals[i], on_end_signal, NULL);
+        if (!events[i] || event_add(events[i], NULL) < 0) return -1;
+    }
+    signal(SIGPIPE, SIG_IGN);
+    return 0;
+}
+
+/* The socket comes first: its locks say that no other server uses this state. */
+static int serve(struct rpc_error *err) {
+    struct event *signals[2] = {NULL, NULL};
+    struct rlimit open_files = {0};
+    char **environment = NULL;
+    int outcome = -1;
+    char *state_dir = rpc_path_state_dir(SERVICE_NAME, err);
+    if (!state_dir || rpc_path_make_dirs(state_dir, 0700, err) < 0) goto done;
+    if (rpc_fd_raise_limit(&open_files, err) < 0) goto done;
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    if (listen_on_socket(state_dir, err) < 0) goto done;
+    if (instance_begin(state_dir, runner.instance, err) < 0) goto done;
+    environment = instance_environment(runner.instance, runner.config.pass_env);
+    if (!environment || add_signals(signals) < 0 ||
+        slots_init(&runner.slots, runner.base, &runner.config, &runner.sessions) < 0) {
+        rpc_error_set(err, RPC_ERROR_SYSTEM, 0, "out of memory");
+        goto done;
+    }
+    if (start_zygote(environment, open_files.rlim_cur, err) < 0 || add_service(err) < 0) goto done;
+    if (health_init(&runner.health, runner.base, &runner.slots, &runner.ring_limits,
+                    runner.config.self_test_s * 1000) < 0)
+        goto done;
+    event_base_dispatch(runner.base);
+    outcome = 0;
+done:
+    for (int i = 0; i < 2; i++)
+        if (signals[i]) event_free(signals[i]);
+    zygote_link_free(runner.zygote);
+    health_done(&runner.health);
+    rpc_server_free(runner.server);
+    rpc_service_free(runner.service);
+    if (runner.slots.base) slots_done(&runner.slots);
+    free(environment);
+    free(state_dir);
+    return outcome;
+}
+
+int main(int argc, char **argv) {
+    struct rpc_error err = {0};
+    switch (config_read(argc, argv, &runner.config, &err)) {
+    case CONFIG_DONE: return 0;
+    case CONFIG_BAD:
+        fprintf(stderr, "hero_runner_rhai_server: %s\n", err.message);
+        return EXIT_USAGE;
+    case CONFIG_RUN: break;
+    }
+    runner.started_ms = rpc_clock_monotonic_ms();
+    runner.ring_limits = (struct ring_limits){.max_lines = (size_t)runner.config.ring_lines,
+                                              .max_bytes = (size_t)runner.config.ring_bytes};
+    sessions_init(&runner.sessions, (size_t)runner.config.history,
+                  (size_t)runner.config.history_bytes);
+    runner.base = event_base_new();
+    if (!runner.base) return 1;
+    if (serve(&err) < 0) {
+        log_error("cannot serve", "error=\"%s\"", err.message);
+        exit_code = 1;
+    }
+    rpc_error_clear(&err);
+    sessions_done(&runner.sessions);
+    event_base_free(runner.base);
+    return exit_code;
+}

@@ -1,0 +1,371 @@
+#include "server/process.h"
+
+#include "server/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <hero_rpc/clock.h>
+#include <hero_rpc/fd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+
+/* What one process may make the loop read before others have their turn. */
+#define READS_PER_TURN 8
+#define PIPE_READ_BYTES (64 * 1024)
+
+static void set_timer(struct process *process, int64_t ms) {
+    struct timeval after = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+    event_add(&process->timer, &after);
+}
+
+static void send_signal(struct process *process, int signal) {
+    if (process->pidfd >= 0) pidfd_send_signal(process->pidfd, signal, NULL, 0);
+}
+
+static void close_event_fd(struct event *event, int *fd) {
+    if (*fd < 0) return;
+    event_del(event);
+    rpc_fd_close(fd);
+}
+
+/* ---- The end ---------------------------------------------------------------------------- */
+
+/* How the session ended, in order of precedence: what the script itself came to counts more than
+ * what was done to its process meanwhile. */
+static void end_session(struct process *process) {
+    struct session *session = process->session;
+    const struct session_result *result = &session->result;
+    char text[128];
+    int status = process->exit.status;
+
+    session->usage = process->exit.usage;
+    if (process->is_unkillable) {
+        session_set_ended(session, SESSION_FAILED, REASON_UNKILLABLE,
+                          "a process of the session does not die");
+    } else if (result->outcome == OUTCOME_OK) {
+        session_set_ended(session, SESSION_SUCCEEDED, REASON_NONE, NULL);
+    } else if (result->outcome == OUTCOME_EXIT) {
+        session->exit_code = (int)result->exit_code;
+        snprintf(text, sizeof text, "the script ended with exit(%lld)",
+                 (long long)result->exit_code);
+        session_set_ended(session, SESSION_FAILED, REASON_EXIT, text);
+    } else if (result->outcome == OUTCOME_ERROR) {
+        session_set_ended(session, SESSION_FAILED, result->is_limit ? REASON_LIMIT : REASON_ERROR,
+                          result->error_message);
+    } else if (session->is_stop_asked) {
+        session_set_ended(session, SESSION_CANCELLED, REASON_NONE, "stopped");
+    } else if (process->is_timed_out) {
+        snprintf(text, sizeof text, "timed out after %lld ms", (long long)session->timeout_ms);
+        session_set_ended(session, SESSION_FAILED, REASON_TIMEOUT, text);
+    } else if (process->lost) {
+        session_set_ended(session, SESSION_FAILED, REASON_LOST, process->lost);
+    } else if (WIFSIGNALED(status) || result->outcome == OUTCOME_TERMINATED) {
+        session->signal = WIFSIGNALED(status) ? WTERMSIG(status) : SIGTERM;
+        snprintf(text, sizeof text, "killed by signal %d (%s)", session->signal,
+                 strsignal(session->signal));
+        session_set_ended(session, SESSION_FAILED, REASON_SIGNAL, text);
+    } else {
+        snprintf(text, sizeof text, "the session process ended without a result (exit code %d)",
+                 WEXITSTATUS(status));
+        session_set_ended(session, SESSION_FAILED, REASON_LOST, text);
+    }
+}
+
+static void put_pipe_line(void *ctx, const char *text, size_t len, bool is_partial);
+
+static void close_pipe(struct process_pipe *pipe) {
+    if (pipe->fd < 0) return;
+    event_del(&pipe->silence);
+    close_event_fd(&pipe->readable, &pipe->fd);
+    lines_flush(&pipe->lines, false, put_pipe_line, pipe);
+}
+
+static void close_socket(struct process *process) {
+    if (process->socket < 0) return;
+    event_del(&process->writable);
+    close_event_fd(&process->readable, &process->socket);
+}
+
+static void finish(struct process *process) {
+    process->is_over = true;
+    event_del(&process->timer);
+    close_socket(process);
+    close_pipe(&process->pipes[0]);
+    close_pipe(&process->pipes[1]);
+    if (process->session) end_session(process);
+    process->owner->over(process->owner->ctx, process);
+}
+
+static bool finish_if_over(struct process *process) {
+    bool is_read = process->socket < 0 && process->pipes[0].fd < 0 && process->pipes[1].fd < 0;
+    if (process->phase != PROCESS_EXITED || !is_read || process->is_over) return false;
+    finish(process);
+    return true;
+}
+
+/* ---- Frames ----------------------------------------------------------------------------- */
+
+static int take_line(struct session *session, const struct frame *frame) {
+    ring_push(&session->ring, frame->timestamp_us, frame->payload[0],
+              (const char *)frame->payload + 1, frame->len - 1);
+    return 0;
+}
+
+/* 0 or -EPROTO. *ret_has_lines is set when a line came. */
+static int take_frame(struct process *process, const struct frame *frame, bool *ret_has_lines) {
+    struct session *session = process->session;
+    if (!session) return -EPROTO; /* a parked process has nothing to say */
+    switch (frame->kind) {
+    case FRAME_STARTED:
+        session_set_running(session, process->pid, (int64_t)frame->timestamp_us);
+        return 0;
+    case FRAME_LINE: *ret_has_lines = true; return take_line(session, frame);
+    case FRAME_PROGRESS: return session_take_progress(session, frame);
+    case FRAME_RESULT: return session_take_result(session, frame);
+    default: return -EPROTO;
+    }
+}
+
+/* Reads until there is nothing, or for one turn. Watchers are told once for all lines. */
+static void read_socket(struct process *process, int turns) {
+    bool has_lines = false;
+    int failed = 0;
+    while (process->socket >= 0 && !failed && turns-- > 0) {
+        ssize_t got = frame_reader_fill(&process->reader, process->socket);
+        if (got == -EAGAIN) break;
+        if (got <= 0) {
+            close_socket(process); /* its end, or as good as that */
+            break;
+        }
+        struct frame frame;
+        int have;
+        while ((have = frame_reader_next(&process->reader, &frame)) > 0) {
+            have = take_frame(process, &frame, &has_lines);
+            if (have < 0) break;
+        }
+        failed = have;
+        /* Less than there was room for: the next read would only say EAGAIN. At the end it is
+         * needed, to see the end. */
+        if (process->phase != PROCESS_EXITED && (size_t)got < process->reader.cap / 2) break;
+    }
+    if (has_lines) session_tell(process->session);
+    if (failed) {
+        log_error("session process does not speak the protocol", "pid=%d", (int)process->pid);
+        close_socket(process);
+        process_kill(process);
+    }
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *ctx) {
+    (void)fd, (void)what;
+    struct process *process = ctx;
+    read_socket(process, READS_PER_TURN);
+    finish_if_over(process);
+}
+
+/* ---- The pipes -------------------------------------------------------------------------- */
+
+static void put_pipe_line(void *ctx, const char *text, size_t len, bool is_partial) {
+    struct process_pipe *pipe = ctx;
+    struct session *session = pipe->process->session;
+    if (!session) return;
+    uint8_t stream = pipe->stream | (is_partial ? FRAME_LINE_PARTIAL : 0);
+    ring_push(&session->ring, (uint64_t)rpc_clock_wall_us(), stream, text, len);
+}
+
+static void read_pipe(struct process_pipe *pipe, int turns) {
+    static char bytes[PIPE_READ_BYTES];
+    bool has_read = false;
+    while (pipe->fd >= 0 && turns-- > 0) {
+        ssize_t got = rpc_fd_read(pipe->fd, bytes, sizeof bytes);
+        if (got < 0 && errno == EAGAIN) break;
+        has_read = true;
+        if (got <= 0)
+            close_pipe(pipe);
+        else
+            lines_add(&pipe->lines, bytes, (size_t)got, put_pipe_line, pipe);
+    }
+    if (!has_read || !pipe->process->session) return;
+    if (pipe->fd >= 0 && pipe->lines.len > 0) {
+        struct timeval after = {.tv_usec = PROCESS_PARTIAL_LINE_MS * 1000};
+        event_add(&pipe->silence, &after);
+    }
+    session_tell(pipe->process->session);
+}
+
+static void on_pipe_readable(evutil_socket_t fd, short what, void *ctx) {
+    (void)fd, (void)what;
+    struct process_pipe *pipe = ctx;
+    read_pipe(pipe, READS_PER_TURN);
+    finish_if_over(pipe->process);
+}
+
+static void on_pipe_silent(evutil_socket_t fd, short what, void *ctx) {
+    (void)fd, (void)what;
+    struct process_pipe *pipe = ctx;
+    lines_flush(&pipe->lines, true, put_pipe_line, pipe);
+    if (pipe->process->session) session_tell(pipe->process->session);
+}
+
+/* ---- The request ------------------------------------------------------------------------ */
+
+/* Writes as much of the frame as the socket takes; the rest when it has room again. */
+static void send_request(struct process *process) {
+    struct session *session = process->session;
+    uint8_t header[FRAME_HEADER_BYTES];
+    frame_put_header(header, FRAME_REQUEST, (uint64_t)rpc_clock_wall_us(), session->request_len);
+    size_t sent = process->request_sent, in_payload = 0;
+    struct iovec parts[2];
+    int count = 0;
+    if (sent < sizeof header)
+        parts[count++] = (struct iovec){.iov_base = header + sent, .iov_len = sizeof header - sent};
+    else
+        in_payload = sent - sizeof header;
+    parts[count++] = (struct iovec){.iov_base = session->request + in_payload,
+                                    .iov_len = session->request_len - in_payload};
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = (size_t)count};
+    ssize_t got = sendmsg(process->socket, &message, MSG_NOSIGNAL);
+    if (got > 0) process->request_sent += (size_t)got;
+    if (process->request_sent < sizeof header + session->request_len &&
+        (got > 0 || errno == EAGAIN || errno == EINTR)) {
+        event_add(&process->writable, NULL);
+        return;
+    }
+    /* Sent, or the process is dead, which its exit will tell. */
+    free(session->request);
+    session->request = NULL;
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *ctx) {
+    (void)fd, (void)what;
+    send_request(ctx);
+}
+
+/* ---- Time ------------------------------------------------------------------------------- */
+
+static void on_timer(evutil_socket_t fd, short what, void *ctx) {
+    (void)fd, (void)what;
+    struct process *process = ctx;
+    switch (process->phase) {
+    case PROCESS_RUNNING:
+        process->is_timed_out = true;
+        process_stop(process);
+        return;
+    case PROCESS_STOPPING: process_kill(process); return;
+    case PROCESS_KILLING:
+        log_error("session process does not die", "pid=%d", (int)process->pid);
+        process->is_unkillable = true;
+        finish(process);
+        return;
+    case PROCESS_EXITED: finish(process); return; /* somebody else holds a pipe */
+    default: return;
+    }
+}
+
+/* ---- For the owner ---------------------------------------------------------------------- */
+
+static void open_pipe(struct event_base *base, struct process *process, int index, int fd) {
+    struct process_pipe *pipe = &process->pipes[index];
+    *pipe = (struct process_pipe){
+        .process = process,
+        .fd = fd,
+        .stream = index == 0 ? FRAME_STREAM_STDOUT : FRAME_STREAM_STDERR,
+    };
+    rpc_fd_set_nonblocking(fd, 1);
+    event_assign(&pipe->readable, base, fd, EV_READ | EV_PERSIST, on_pipe_readable, pipe);
+    event_assign(&pipe->silence, base, -1, 0, on_pipe_silent, pipe);
+    event_add(&pipe->readable, NULL);
+}
+
+struct process *process_new(struct event_base *base, const struct process_owner *owner, pid_t pid,
+                            const int fds[CONTROL_FD_COUNT]) {
+    struct process *process = calloc(1, sizeof *process);
+    if (!process) {
+        for (int i = 0; i < CONTROL_FD_COUNT; i++)
+            rpc_fd_close(&(int){fds[i]});
+        return NULL;
+    }
+    process->owner = owner;
+    process->pid = pid;
+    process->pidfd = fds[CONTROL_FD_PIDFD];
+    process->socket = fds[CONTROL_FD_SESSION];
+    process->parked_at_ms = rpc_clock_monotonic_ms();
+    frame_reader_init(&process->reader);
+    rpc_fd_set_nonblocking(process->socket, 1);
+    event_assign(&process->readable, base, process->socket, EV_READ | EV_PERSIST, on_readable,
+                 process);
+    event_assign(&process->writable, base, process->socket, EV_WRITE, on_writable, process);
+    event_assign(&process->timer, base, -1, 0, on_timer, process);
+    event_add(&process->readable, NULL);
+    open_pipe(base, process, 0, fds[CONTROL_FD_STDOUT]);
+    open_pipe(base, process, 1, fds[CONTROL_FD_STDERR]);
+    return process;
+}
+
+void process_free(struct process *process) {
+    if (!process) return;
+    event_del(&process->timer);
+    close_socket(process);
+    for (int i = 0; i < 2; i++) {
+        close_pipe(&process->pipes[i]);
+        lines_done(&process->pipes[i].lines);
+    }
+    rpc_fd_close(&process->pidfd);
+    frame_reader_done(&process->reader);
+    if (process->session) process->session->process = NULL;
+    session_unref(process->session);
+    free(process);
+}
+
+void process_begin(struct process *process, struct session *session) {
+    process->session = session_ref(session);
+    process->phase = PROCESS_RUNNING;
+    session->process = process;
+    if (session->timeout_ms > 0) set_timer(process, session->timeout_ms);
+    send_request(process);
+}
+
+void process_retire(struct process *process) {
+    close_socket(process);
+}
+
+void process_stop(struct process *process) {
+    if (process->phase != PROCESS_RUNNING) return;
+    process->phase = PROCESS_STOPPING;
+    send_signal(process, SIGTERM);
+    set_timer(process, process->owner->stop_grace_ms);
+}
+
+void process_kill(struct process *process) {
+    if (process->phase >= PROCESS_KILLING) return;
+    process->phase = PROCESS_KILLING;
+    send_signal(process, SIGKILL);
+    set_timer(process, PROCESS_UNKILLABLE_MS);
+}
+
+/* Everything it wrote is there to be read now. */
+static void read_rest(struct process *process) {
+    if (process->is_over) return;
+    process->phase = PROCESS_EXITED;
+    read_socket(process, READS_PER_TURN);
+    read_pipe(&process->pipes[0], READS_PER_TURN);
+    read_pipe(&process->pipes[1], READS_PER_TURN);
+    if (!finish_if_over(process)) set_timer(process, PROCESS_PIPE_PATIENCE_MS);
+}
+
+void process_note_exit(struct process *process, const struct control_message *message) {
+    process->exit = *message;
+    process->is_unkillable = message->is_survived;
+    read_rest(process);
+}
+
+void process_note_lost(struct process *process, const char *why) {
+    process->lost = why;
+    process->exit.status = SIGKILL;
+    read_rest(process);
+}

@@ -1,0 +1,86 @@
+/*
+ * The server's side of one session process: its descriptors, what it sends, its time limits and its
+ * end.
+ *
+ * A process is parked (waits for its one request), then runs a session. It is over when the zygote
+ * has told its exit (nothing of it survives then) and its socket and both pipes have been read to
+ * their end. Only then does the session get its final status and the owner is told.
+ */
+#ifndef RUNNER_SERVER_PROCESS_H
+#define RUNNER_SERVER_PROCESS_H
+
+#include "server/session.h"
+#include "session/lines.h"
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#define PROCESS_PARTIAL_LINE_MS 100
+/* After the exit: a pipe that somebody outside the session still holds open is not waited for. */
+#define PROCESS_PIPE_PATIENCE_MS 1000
+/* After SIGKILL: a process in D state is given up. */
+#define PROCESS_UNKILLABLE_MS 10000
+
+enum process_phase {
+    PROCESS_PARKED,
+    PROCESS_RUNNING,
+    PROCESS_STOPPING, /* SIGTERM has been sent */
+    PROCESS_KILLING,  /* SIGKILL has been sent */
+    PROCESS_EXITED,   /* the rest of its output is being read */
+};
+
+struct process;
+
+struct process_pipe {
+    struct process *process;
+    struct event readable, silence;
+    struct lines lines;
+    uint8_t stream;
+    int fd; /* -1: read to its end */
+};
+
+struct process_owner {
+    /* The process is over, or is given up as unkillable, and its session, if it had one, has its
+     * final status. The owner frees it, but not before this has returned from the loop. */
+    void (*over)(void *ctx, struct process *process);
+    void *ctx;
+    int64_t stop_grace_ms;
+};
+
+struct process {
+    const struct process_owner *owner;
+    TAILQ_ENTRY(process) link; /* the owner's */
+    pid_t pid;
+    int pidfd, socket;
+    enum process_phase phase;
+    struct event readable, writable, timer;
+    struct frame_reader reader;
+    struct process_pipe pipes[2];
+    struct session *session; /* NULL while parked */
+    size_t request_sent;
+    int64_t parked_at_ms;
+    bool is_available; /* the owner's: in its list of parked ones */
+    bool is_timed_out, is_unkillable, is_over;
+    const char *lost; /* why its work is lost, if it is; NULL: it is not */
+    struct control_message exit;
+};
+
+/* Takes the descriptors (closes them on failure). NULL without memory. */
+struct process *process_new(struct event_base *base, const struct process_owner *owner, pid_t pid,
+                            const int fds[CONTROL_FD_COUNT]);
+void process_free(struct process *process);
+
+/* Gives a parked process its session; takes a reference. */
+void process_begin(struct process *process, struct session *session);
+/* Lets a parked process exit. */
+void process_retire(struct process *process);
+/* SIGTERM now, SIGKILL after the grace time. Nothing when that is under way. */
+void process_stop(struct process *process);
+void process_kill(struct process *process);
+
+/* The zygote has reaped it. */
+void process_note_exit(struct process *process, const struct control_message *message);
+/* The zygote has gone, and it with it; nothing of it survives. `why` is constant text. */
+void process_note_lost(struct process *process, const char *why);
+
+#endif

@@ -1,0 +1,50 @@
+/*
+ * The zygote as the server sees it: started by descriptor, spoken to over the control socket,
+ * watched through its pidfd, started again when it dies.
+ *
+ * The server is a child subreaper. When the zygote dies, every process that was below it is
+ * reparented to the server, which kills and reaps all of them before anything else goes on.
+ */
+#ifndef RUNNER_SERVER_ZYGOTE_LINK_H
+#define RUNNER_SERVER_ZYGOTE_LINK_H
+
+#include "zygote/control.h"
+
+#include <hero_rpc/error.h>
+#include <stdbool.h>
+
+struct event_base;
+struct zygote_link;
+
+struct zygote_link_ops {
+    void (*ready)(void *ctx); /* also after a restart */
+    void (*parked)(void *ctx, pid_t pid, const int fds[CONTROL_FD_COUNT]); /* takes the fds */
+    void (*park_failed)(void *ctx, int error);
+    void (*exited)(void *ctx, const struct control_message *message);
+    void (*dying)(void *ctx); /* it has died: its processes are to be killed */
+    void (*died)(void *ctx);  /* and now nothing of them is left */
+    /* It cannot be used at all (another build, failed self-test at the first start). */
+    void (*unusable)(void *ctx, const char *why);
+    void *ctx;
+};
+
+struct zygote_link_options {
+    const char *const *environment; /* what the zygote and all sessions get; borrowed */
+    unsigned long open_files;       /* soft limit for sessions */
+};
+
+/* Opens the program beside our own and starts it. */
+struct zygote_link *zygote_link_new(struct event_base *base, const struct zygote_link_ops *ops,
+                                    const struct zygote_link_options *options,
+                                    struct rpc_error *err);
+/* Kills the zygote, and with it every session, and reaps all. */
+void zygote_link_free(struct zygote_link *link);
+
+/* Asks for so many more session processes. 0, or -errno when there is no zygote now. */
+int zygote_link_park(struct zygote_link *link, int count);
+
+bool zygote_link_is_ready(const struct zygote_link *link);
+pid_t zygote_link_pid(const struct zygote_link *link); /* 0: none now */
+unsigned zygote_link_restarts(const struct zygote_link *link);
+
+#endif

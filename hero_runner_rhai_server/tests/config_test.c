@@ -1,0 +1,102 @@
+/* Settings: defaults, the environment, flags, and what is said about wrong ones. */
+#include "server/config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static enum config_outcome read_with(struct config *config, struct rpc_error *err, char *flag,
+                                     char *value) {
+    char program[] = "server";
+    char *argv[] = {program, flag, value, NULL};
+    int argc = flag ? value ? 3 : 2 : 1;
+    return config_read(argc, argv, config, err);
+}
+
+static int clear_environment(void **state) {
+    (void)state;
+    return clearenv();
+}
+
+static void defaults_are_those_of_the_documentation(void **state) {
+    (void)state;
+    struct config config;
+    struct rpc_error err = {0};
+    assert_int_equal(read_with(&config, &err, NULL, NULL), CONFIG_RUN);
+    assert_int_equal(config.workers, 4);
+    assert_int_equal(config.parked, 4);
+    assert_int_equal(config.queue, 1000);
+    assert_int_equal(config.ring_lines, 1024);
+    assert_int_equal(config.ring_bytes, 1024 * 1024);
+    assert_int_equal(config.stop_grace_ms, 5000);
+}
+
+static void as_many_are_parked_as_there_are_workers_unless_said_otherwise(void **state) {
+    (void)state;
+    struct config config;
+    struct rpc_error err = {0};
+    setenv("HERO_RUNNER_RHAI_WORKERS", "7", 1);
+    assert_int_equal(read_with(&config, &err, NULL, NULL), CONFIG_RUN);
+    assert_int_equal(config.workers, 7);
+    assert_int_equal(config.parked, 7);
+    setenv("HERO_RUNNER_RHAI_PARKED", "2", 1);
+    assert_int_equal(read_with(&config, &err, NULL, NULL), CONFIG_RUN);
+    assert_int_equal(config.parked, 2);
+}
+
+static void a_flag_wins_over_the_environment(void **state) {
+    (void)state;
+    struct config config;
+    struct rpc_error err = {0};
+    setenv("HERO_RUNNER_RHAI_RING_LINES", "10", 1);
+    char flag[] = "--ring-lines", value[] = "20", both[] = "--ring-lines=30";
+    assert_int_equal(read_with(&config, &err, flag, value), CONFIG_RUN);
+    assert_int_equal(config.ring_lines, 20);
+    assert_int_equal(read_with(&config, &err, both, NULL), CONFIG_RUN);
+    assert_int_equal(config.ring_lines, 30);
+}
+
+static void a_bad_value_is_refused_with_its_name(void **state) {
+    (void)state;
+    static const char *const bad[] = {
+        "", "four", "4x", "0", "99999", "-1", "99999999999999999999999"};
+    struct config config;
+    for (size_t i = 1; i < sizeof bad / sizeof bad[0]; i++) {
+        struct rpc_error err = {0};
+        setenv("HERO_RUNNER_RHAI_WORKERS", bad[i], 1);
+        assert_int_equal(read_with(&config, &err, NULL, NULL), CONFIG_BAD);
+        assert_non_null(strstr(err.message, "HERO_RUNNER_RHAI_WORKERS"));
+        assert_non_null(strstr(err.message, bad[i]));
+    }
+    /* An empty variable is as good as none. */
+    struct rpc_error err = {0};
+    setenv("HERO_RUNNER_RHAI_WORKERS", bad[0], 1);
+    assert_int_equal(read_with(&config, &err, NULL, NULL), CONFIG_RUN);
+}
+
+static void an_unknown_option_is_refused_with_its_name(void **state) {
+    (void)state;
+    struct config config;
+    struct rpc_error err = {0};
+    char flag[] = "--worker", word[] = "workers", alone[] = "--workers";
+    assert_int_equal(read_with(&config, &err, flag, NULL), CONFIG_BAD);
+    assert_string_equal(err.message, "--worker: no such option, see --help");
+    assert_int_equal(read_with(&config, &err, word, NULL), CONFIG_BAD);
+    assert_int_equal(read_with(&config, &err, alone, NULL), CONFIG_BAD);
+    assert_string_equal(err.message, "--workers: needs a value");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(defaults_are_those_of_the_documentation, clear_environment),
+        cmocka_unit_test_setup(as_many_are_parked_as_there_are_workers_unless_said_otherwise,
+                               clear_environment),
+        cmocka_unit_test_setup(a_flag_wins_over_the_environment, clear_environment),
+        cmocka_unit_test_setup(a_bad_value_is_refused_with_its_name, clear_environment),
+        cmocka_unit_test_setup(an_unknown_option_is_refused_with_its_name, clear_environment),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

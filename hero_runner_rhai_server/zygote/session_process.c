@@ -1,0 +1,244 @@
+#include "zygote/session_process.h"
+
+#include "session/frames.h"
+#include "zygote/json.h"
+#include "zygote/output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define STACK_WARM_BYTES (32 * 1024)
+
+/* One per process, static: signal handlers use them, and their pages are warm at fork. */
+static rhai_engine *engine;
+static struct output output;
+static struct frame_reader reader;
+static volatile sig_atomic_t is_stopping;
+
+/* Errors of the engine that mean a bound was reached. */
+static const char *const limit_kinds[] = {
+    "ErrorTooManyOperations", "ErrorTooManyVariables", "ErrorTooManyModules",
+    "ErrorStackOverflow",     "ErrorDataTooLarge",
+};
+
+static void on_stop_signal(int signal) {
+    (void)signal;
+    int saved = errno;
+    is_stopping = 1;
+    rhai_engine_terminate(engine);
+    ssize_t written = write(SESSION_STOP_FD, &(uint64_t){1}, sizeof(uint64_t));
+    (void)written; /* it can only be full, and then it is readable already */
+    errno = saved;
+}
+
+static void on_timer(int signal) {
+    (void)signal;
+    rhai_engine_interrupt(engine);
+}
+
+static void on_print(void *data, const char *text, size_t len) {
+    output_print(data, HEROLIB_STDOUT, text, len);
+}
+
+static void on_debug(void *data, const char *text, size_t len, const char *source, rhai_pos pos) {
+    (void)source, (void)pos;
+    output_print(data, HEROLIB_STDERR, text, len);
+}
+
+static bool on_poll(void *data) {
+    output_flush(data);
+    return true;
+}
+
+/* ---- Getting ready ---------------------------------------------------------------------- */
+
+/* Puts the three descriptors where they belong, whatever numbers they have now, and closes all
+ * others. */
+static int arrange_descriptors(int socket_fd, int stdout_fd, int stderr_fd) {
+    /* Above all targets first, so that no move overwrites one that is still needed. */
+    int high[] = {fcntl(socket_fd, F_DUPFD, 16), fcntl(stdout_fd, F_DUPFD, 16),
+                  fcntl(stderr_fd, F_DUPFD, 16)};
+    if (dup3(high[0], SESSION_SOCKET_FD, O_CLOEXEC) < 0 || dup2(high[1], STDOUT_FILENO) < 0 ||
+        dup2(high[2], STDERR_FILENO) < 0)
+        return -errno;
+    if (close_range(SESSION_SOCKET_FD + 1, ~0U, 0) < 0) return -errno;
+    /* The first free number is the next one. */
+    return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) == SESSION_STOP_FD ? 0 : -EBADF;
+}
+
+static void set_signals(void) {
+    struct sigaction stop = {.sa_handler = on_stop_signal}, timer = {.sa_handler = on_timer};
+    struct sigaction ignore = {.sa_handler = SIG_IGN}, standard = {.sa_handler = SIG_DFL};
+    sigaction(SIGTERM, &stop, NULL);
+    sigaction(SIGALRM, &timer, NULL);
+    sigaction(SIGPIPE, &ignore, NULL);
+    sigaction(SIGCHLD, &standard, NULL);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void __attribute__((noinline)) warm_stack(void) {
+    volatile char bytes[STACK_WARM_BYTES];
+    for (size_t i = 0; i < sizeof bytes; i += 4096)
+        bytes[i] = 0;
+}
+
+bool session_process_warm(rhai_engine *warm_engine) {
+    static const char script[] = "let a = [20, \"x\"]; let f = |n| n + 2; a[0] + f.call(20)";
+    rhai_value value = rhai_unit();
+    rhai_error *error = NULL;
+    bool is_right =
+        rhai_eval(warm_engine, script, sizeof script - 1, NULL, &value, &error) == RHAI_OK &&
+        rhai_type_of(&value) == RHAI_INT && rhai_as_int(&value) == 42;
+    rhai_value_done(warm_engine, &value);
+    rhai_error_free(error);
+    return is_right;
+}
+
+static void park(const struct session_process *process, int socket_fd, int stdout_fd,
+                 int stderr_fd) {
+    prctl(PR_SET_NAME, "rhai_session");
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != process->zygote) _exit(1);
+    setsid();
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    engine = process->engine;
+    if (arrange_descriptors(socket_fd, stdout_fd, stderr_fd) < 0) _exit(1);
+    if (output_init(&output, SESSION_SOCKET_FD, engine) < 0) _exit(1);
+    set_signals();
+    rhai_engine_on_print(engine, on_print, &output);
+    rhai_engine_on_debug(engine, on_debug, &output);
+    rhai_engine_on_poll(engine, on_poll, &output);
+    process->session->output = output_for_herolib(&output);
+    process->session->stop_fd = SESSION_STOP_FD;
+    warm_stack();
+    session_process_warm(engine);
+}
+
+/* ---- The request ------------------------------------------------------------------------ */
+
+static struct frame wait_for_request(void) {
+    struct frame frame;
+    for (;;) {
+        int have = frame_reader_next(&reader, &frame);
+        if (have < 0 || (have > 0 && frame.kind != FRAME_REQUEST)) _exit(1);
+        if (have > 0) return frame;
+        ssize_t got = frame_reader_fill(&reader, SESSION_SOCKET_FD);
+        if (got == 0) _exit(0); /* not needed any more */
+        if (got < 0) _exit(1);
+    }
+}
+
+static int set_environment(const rhai_value *request) {
+    const rhai_value *vars = rhai_map_get(request, "env_vars", 8);
+    if (!vars) return 0;
+    for (size_t i = 0, count = rhai_map_len(vars); i < count; i++) {
+        const char *name;
+        size_t name_len, value_len;
+        const rhai_value *value = rhai_map_entry(engine, vars, i, &name, &name_len);
+        if (setenv(name, rhai_as_text(value, &value_len), 1) < 0) return -errno;
+    }
+    return 0;
+}
+
+/* The arguments, for args() and as the constant ARGS. */
+static int set_args(const rhai_value *request, herolib_session *session, rhai_scope *scope) {
+    const rhai_value *args = rhai_map_get(request, "args", 4);
+    rhai_value array;
+    if (args)
+        rhai_value_copy(args, &array);
+    else if (rhai_new_array(engine, &array) != RHAI_OK)
+        return -ENOMEM;
+    size_t count = rhai_array_len(&array);
+    const char **texts = calloc(count + 1, sizeof *texts);
+    if (!texts) return -ENOMEM;
+    /* The texts live as long as the request, which is never freed. */
+    for (size_t i = 0, len; i < count; i++)
+        texts[i] = rhai_as_text(rhai_array_at(&array, i), &len);
+    session->args = texts;
+    session->args_count = count;
+    return rhai_scope_push(engine, scope, "ARGS", &array, true) == RHAI_OK ? 0 : -ENOMEM;
+}
+
+static const char *prepare(const rhai_value *request, herolib_session *session, rhai_scope *scope) {
+    static char message[4200];
+    size_t len;
+    const char *dir = json_member_text(request, "working_dir", &len);
+    if (dir && chdir(dir) < 0) {
+        snprintf(message, sizeof message, "working_dir: cannot enter \"%s\": %s", dir,
+                 strerror(errno));
+        return message;
+    }
+    if (set_environment(request) < 0 || set_args(request, session, scope) < 0)
+        return "out of memory";
+    return NULL;
+}
+
+/* ---- The run ---------------------------------------------------------------------------- */
+
+static bool is_limit_error(const rhai_error *error) {
+    const char *kind = rhai_error_kind(error);
+    for (size_t i = 0; i < sizeof limit_kinds / sizeof limit_kinds[0]; i++)
+        if (strcmp(kind, limit_kinds[i]) == 0) return true;
+    return false;
+}
+
+static struct json_result run_script(const char *text, size_t len, rhai_scope *scope) {
+    static rhai_value value;
+    rhai_error *error = NULL;
+    rhai_program *program = rhai_compile(engine, text, len, NULL, scope, &error);
+    if (!program) return (struct json_result){.outcome = "error", .error = error};
+    switch (rhai_run(engine, program, scope, &value, &error)) {
+    case RHAI_OK: return (struct json_result){.outcome = "ok", .value = &value};
+    case RHAI_EXITED: {
+        bool is_failure = rhai_type_of(&value) == RHAI_INT && rhai_as_int(&value) != 0;
+        return (struct json_result){.outcome = is_failure ? "exit" : "ok", .value = &value};
+    }
+    default:
+        return (struct json_result){.outcome = is_stopping ? "terminated" : "error",
+                                    .error = error,
+                                    .is_limit = is_limit_error(error)};
+    }
+}
+
+static void send_result(const struct json_result *result) {
+    static char no_memory[] = "{\"outcome\":\"error\",\"error\":{\"message\":\"out of memory\"}}";
+    struct json_text json = json_result(engine, result);
+    if (!json.bytes) json = (struct json_text){no_memory, sizeof no_memory - 1};
+    struct iovec part = {.iov_base = json.bytes, .iov_len = json.len};
+    output_frame(&output, FRAME_RESULT, &part, 1);
+}
+
+/* Memory is not freed on purpose: the process is about to exit. */
+_Noreturn void session_process_run(const struct session_process *process, int socket_fd,
+                                   int stdout_fd, int stderr_fd) {
+    park(process, socket_fd, stdout_fd, stderr_fd);
+    struct frame frame = wait_for_request();
+    output_begin(&output);
+    output_frame(&output, FRAME_STARTED, NULL, 0);
+
+    struct json_result result = {.outcome = "error", .message = "out of memory"};
+    rhai_value request;
+    rhai_error *error = NULL;
+    rhai_scope *scope = rhai_scope_new(engine);
+    size_t len = 0;
+    const char *script = NULL;
+    if (scope &&
+        rhai_from_json(engine, (const char *)frame.payload, frame.len, &request, &error) == RHAI_OK)
+        script = json_member_text(&request, "script", &len);
+    if (script) result.message = prepare(&request, process->session, scope);
+    if (script && !result.message) result = run_script(script, len, scope);
+    output_finish(&output);
+    send_result(&result);
+    output_flush(&output);
+    _exit(0);
+}
