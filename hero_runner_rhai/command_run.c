@@ -134,11 +134,13 @@ static int run(const struct options *options) {
     char *dir = NULL;
     int code = EXIT_FAILED;
     if (read_script(options->operands[0], &script, &err) < 0) {
-        code = tell_error(&err);
+        tell_error(&err);
+        code = EXIT_USAGE;
         goto done;
     }
     if (options->cwd && !(dir = absolute_dir(options->cwd))) {
         tell("--cwd %s: %s", options->cwd, strerror(errno));
+        code = EXIT_USAGE;
         goto done;
     }
     if (!(runner = open_runner())) goto done;
@@ -177,10 +179,10 @@ const struct command command_run = {
     .operands = "FILE|- [-- ARG...]",
     .summary = "run a script and show what it prints",
     .description =
-        "Runs the script in FILE, or from standard input, in a session of its own. What it\n"
-        "prints goes to standard output, what it writes with debug to standard error, each\n"
-        "line as it comes. What follows -- is the constant array ARGS of the script. Ctrl-C\n"
-        "stops the session; a second Ctrl-C does not wait for its end.\n"
+        "Runs the script in FILE, or from standard input, in a session of its own. What\n"
+        "it prints goes to standard output, what it writes with debug to standard error,\n"
+        "each line as it comes. What follows -- is the constant array ARGS of the script.\n"
+        "Ctrl-C stops the session; a second Ctrl-C does not wait for its end.\n"
         "Exits 0 when the script succeeds and 1 when it fails.",
     .rules = {COMMAND_RULES(specs), .operands_min = 1, .operands_max = 1,
               .operand_name = "the script (FILE, or - for standard input)",

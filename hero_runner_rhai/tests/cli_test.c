@@ -1,0 +1,390 @@
+/* The commands against a real server in a home of its own. */
+#include "tests/place.h"
+
+#include <jansson.h>
+#include <pty.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define ID_LEN 36
+
+/* One server for all cases; each looks only at its own sessions. */
+static struct place place;
+
+static int set_up(void **state) {
+    (void)state;
+    place_open(&place);
+    place_start_server(&place);
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    place_close(&place);
+    return 0;
+}
+
+static const char *script(const char *text) {
+    static char path[PLACE_PATH_BYTES];
+    place_write(&place, "script.rhai", text);
+    return place_path(&place, "script.rhai", path);
+}
+
+static void expect(struct outcome *outcome, int code, const char *out, const char *err) {
+    assert_string_equal(outcome->err, err);
+    assert_string_equal(outcome->out, out);
+    assert_int_equal(outcome->code, code);
+    outcome_done(outcome);
+}
+
+/* Starts a session and leaves it running. */
+static void detach(const char *text, char id[ID_LEN + 1]) {
+    struct outcome outcome;
+    place_run(&place, &outcome, "run", "--detach", script(text));
+    assert_int_equal(outcome.code, 0);
+    assert_int_equal(strlen(outcome.out), ID_LEN + 1);
+    memcpy(id, outcome.out, ID_LEN);
+    id[ID_LEN] = '\0';
+    outcome_done(&outcome);
+}
+
+/* The session as `list --json` shows it; a new reference. */
+static json_t *listed(const char *id) {
+    struct outcome outcome;
+    size_t index;
+    json_t *session, *found = NULL;
+    place_run(&place, &outcome, "list", "--json");
+    json_t *document = json_loads(outcome.out, 0, NULL);
+    assert_non_null(document);
+    json_array_foreach(json_object_get(document, "sessions"), index, session) {
+        const char *its_id = json_string_value(json_object_get(session, "session_id"));
+        if (strcmp(its_id, id) == 0) found = json_incref(session);
+    }
+    json_decref(document);
+    outcome_done(&outcome);
+    assert_non_null(found);
+    return found;
+}
+
+static void expect_status(const char *id, const char *status) {
+    json_t *session = listed(id);
+    assert_string_equal(json_string_value(json_object_get(session, "status")), status);
+    json_decref(session);
+}
+
+/* ---- run -------------------------------------------------------------------------------- */
+
+static void run_shows_each_stream_where_it_belongs(void **state) {
+    (void)state;
+    struct outcome outcome;
+    place_run(&place, &outcome, "run", script("print(\"one\"); debug(\"two\"); print(3);"));
+    expect(&outcome, 0, "one\n3\n", "\"two\"\n");
+}
+
+static void run_reads_standard_input(void **state) {
+    (void)state;
+    struct outcome outcome;
+    char path[PLACE_PATH_BYTES];
+    place_write(&place, "input", "print(6 * 7)");
+    place_run(&place, &outcome, "run", "-");
+    unlink(place_path(&place, "input", path));
+    expect(&outcome, 0, "42\n", "");
+}
+
+static void run_passes_arguments_variables_and_directory(void **state) {
+    (void)state;
+    struct outcome outcome;
+    place_run(&place, &outcome, "run", "--env", "A=1", "--env=B=x=y", "--cwd", "/usr/lib",
+              script("print(ARGS); print(args() == ARGS); print(env(\"A\") + env(\"B\"));"
+                     "run_command(\"pwd\");"),
+              "--", "-x", "two words", "--");
+    expect(&outcome, 0, "[\"-x\", \"two words\", \"--\"]\ntrue\n1x=y\n/usr/lib\n", "");
+}
+
+static void run_shows_the_error_of_a_script_as_it_is(void **state) {
+    (void)state;
+    struct outcome outcome;
+    place_run(&place, &outcome, "run", script("print(1);\nthrow \"boom\";"));
+    expect(&outcome, 1, "1\n", "Runtime error: boom (line 2, position 1)\n");
+    place_run(&place, &outcome, "run", script("let x = ;"));
+    expect(&outcome, 1, "", "Syntax error: Unexpected ';' (line 1, position 9)\n");
+}
+
+static void run_tells_other_ends(void **state) {
+    (void)state;
+    struct outcome outcome;
+    place_run(&place, &outcome, "run", script("exit(7)"));
+    expect(&outcome, 1, "",
+           "hero_runner_rhai: the session failed: the script ended with exit(7)\n");
+    place_run(&place, &outcome, "run", script("exit(0)"));
+    expect(&outcome, 0, "", "");
+    place_run(&place, &outcome, "run", "--timeout", "200ms", script("sleep(100)"));
+    expect(&outcome, 1, "", "hero_runner_rhai: the session failed: timed out after 200 ms\n");
+}
+
+static void run_names_what_it_cannot_read(void **state) {
+    (void)state;
+    struct outcome outcome;
+    place_run(&place, &outcome, "run", "/nonexistent.rhai");
+    assert_int_equal(outcome.code, 2);
+    assert_non_null(strstr(outcome.err, "/nonexistent.rhai"));
+    assert_non_null(strstr(outcome.err, "No such file or directory"));
+    outcome_done(&outcome);
+}
+
+/* Reads from a command until `text` has come. */
+static void await(int fd, const char *text) {
+    char got[4096] = "";
+    for (size_t len = 0; !strstr(got, text);) {
+        ssize_t more = read(fd, got + len, sizeof got - 1 - len);
+        if (more <= 0) fail_msg("'%s' does not come; there was: %s", text, got);
+        len += (size_t)more;
+        got[len] = '\0';
+    }
+}
+
+static pid_t start_with_pipe(const char *text, int *ret_out) {
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    const char *const argv[] = {"hero_runner_rhai", "run", script(text), NULL};
+    pid_t pid = place_start(&place, ends[1], argv);
+    close(ends[1]);
+    *ret_out = ends[0];
+    return pid;
+}
+
+static void ctrl_c_stops_the_session(void **state) {
+    (void)state;
+    int out;
+    pid_t pid = start_with_pipe("print(\"up\"); sleep(100)", &out);
+    await(out, "up\n");
+    kill(pid, SIGINT);
+    assert_int_equal(place_wait(pid), 130);
+    close(out);
+    struct outcome outcome;
+    place_run(&place, &outcome, "list");
+    char *newest = strchr(outcome.out, '\n') + 1;
+    assert_non_null(strstr(newest, "cancelled"));
+    assert_true(strstr(newest, "cancelled") < strchr(newest, '\n'));
+    outcome_done(&outcome);
+}
+
+static void a_session_that_nobody_reads_is_stopped(void **state) {
+    (void)state;
+    int out;
+    pid_t pid = start_with_pipe("loop { print(\"line\"); sleep(0.01); }", &out);
+    await(out, "line\n");
+    close(out);
+    assert_int_equal(place_wait(pid), 1);
+    char *err = place_read(&place, "err");
+    assert_string_equal(err, "");
+    free(err);
+}
+
+/* ---- The others ------------------------------------------------------------------------- */
+
+static void a_detached_session_is_listed_followed_and_stopped(void **state) {
+    (void)state;
+    char id[ID_LEN + 1], prefix[13] = "", expected[128];
+    struct outcome outcome;
+    detach("print(\"first\"); debug(1); sleep(100)", id);
+    memcpy(prefix, id, sizeof prefix - 1);
+
+    place_run(&place, &outcome, "stop", prefix);
+    snprintf(expected, sizeof expected, "%s cancelled\n", id);
+    expect(&outcome, 0, expected, "");
+    expect_status(id, "cancelled");
+
+    place_run(&place, &outcome, "logs", prefix);
+    expect(&outcome, 0, "first\n", "1\n");
+    place_run(&place, &outcome, "logs", "-f", prefix);
+    expect(&outcome, 0, "first\n", "1\n");
+
+    place_run(&place, &outcome, "stop", id);
+    snprintf(expected, sizeof expected, "%s had already ended: cancelled\n", id);
+    expect(&outcome, 0, expected, "");
+}
+
+static void logs_follows_a_session_to_its_end(void **state) {
+    (void)state;
+    char id[ID_LEN + 1];
+    struct outcome outcome;
+    detach("for i in 0..5 { print(i); sleep(0.05); }", id);
+    place_run(&place, &outcome, "logs", "--follow", id);
+    expect(&outcome, 0, "0\n1\n2\n3\n4\n", "");
+    expect_status(id, "succeeded");
+}
+
+static void ids_that_are_not_clear_are_refused(void **state) {
+    (void)state;
+    char first[ID_LEN + 1], second[ID_LEN + 1];
+    struct outcome outcome;
+    detach("1", first);
+    detach("2", second);
+    place_run(&place, &outcome, "logs", "nothing");
+    expect(&outcome, 1, "", "hero_runner_rhai: no session's id begins with 'nothing'\n");
+    place_run(&place, &outcome, "logs", "00000000-0000-4000-8000-000000000000");
+    expect(&outcome, 1, "",
+           "hero_runner_rhai: unknown session \"00000000-0000-4000-8000-000000000000\"\n");
+    place_run(&place, &outcome, "logs", "");
+    assert_int_equal(outcome.code, 1);
+    assert_non_null(strstr(outcome.err, "sessions begin with ''; give more of it"));
+    outcome_done(&outcome);
+}
+
+static void list_is_a_plain_table_in_a_pipe(void **state) {
+    (void)state;
+    char id[ID_LEN + 1];
+    struct outcome outcome;
+    detach("throw \"boom\"", id);
+    place_run(&place, &outcome, "logs", "-f", id);
+    outcome_done(&outcome);
+    place_run(&place, &outcome, "list");
+    assert_int_equal(outcome.code, 0);
+    assert_memory_equal(outcome.out, "ID      ", 8);
+    char *row = strstr(outcome.out, id);
+    assert_non_null(row);
+    *strchr(row, '\n') = '\0';
+    assert_non_null(strstr(row, "  failed  "));
+    assert_non_null(strstr(row, "error: Runtime error: boom (line 1, position 1)"));
+    assert_null(strchr(outcome.out, '\033'));
+    outcome_done(&outcome);
+}
+
+/* What `list` writes to a terminal of 100 columns. */
+static char *list_on_terminal(void) {
+    struct winsize size = {.ws_row = 50, .ws_col = 100};
+    const char *const argv[] = {"hero_runner_rhai", "list", NULL};
+    int ours, theirs;
+    char *text = NULL;
+    size_t len = 0;
+    assert_int_equal(openpty(&ours, &theirs, NULL, NULL, &size), 0);
+    pid_t pid = place_start(&place, theirs, argv);
+    close(theirs);
+    for (ssize_t got = 1; got > 0; len += got > 0 ? (size_t)got : 0) {
+        text = realloc(text, len + 4097);
+        got = read(ours, text + len, 4096); /* EIO when the other side is closed */
+    }
+    text[len] = '\0';
+    close(ours);
+    assert_int_equal(place_wait(pid), 0);
+    return text;
+}
+
+static void list_has_glyphs_and_colours_on_a_terminal(void **state) {
+    (void)state;
+    char id[ID_LEN + 1], row[32];
+    detach("1", id);
+    struct outcome outcome;
+    place_run(&place, &outcome, "logs", "-f", id);
+    outcome_done(&outcome);
+    snprintf(row, sizeof row, "%.8s  ", id);
+    char *text = list_on_terminal();
+    assert_non_null(strstr(text, row));
+    assert_non_null(strstr(text, "\033[32m✓ succeeded\033[0m"));
+    free(text);
+    setenv("NO_COLOR", "1", 1);
+    text = list_on_terminal();
+    unsetenv("NO_COLOR");
+    assert_non_null(strstr(text, "✓ succeeded"));
+    assert_null(strchr(text, '\033'));
+    free(text);
+}
+
+static void status_tells_how_the_server_is(void **state) {
+    (void)state;
+    struct outcome outcome;
+    place_run(&place, &outcome, "status");
+    assert_int_equal(outcome.code, 0);
+    assert_memory_equal(outcome.out, "server     ok\n", 14);
+    assert_non_null(strstr(outcome.out, "/hero/var/sockets/hero_runner_rhai/rpc.sock\n"));
+    outcome_done(&outcome);
+    place_run(&place, &outcome, "status", "--json");
+    json_t *document = json_loads(outcome.out, 0, NULL);
+    json_t *health = json_object_get(document, "health"),
+           *stats = json_object_get(document, "stats");
+    assert_string_equal(json_string_value(json_object_get(health, "status")), "ok");
+    assert_true(json_is_object(json_object_get(stats, "workers")));
+    json_decref(document);
+    outcome_done(&outcome);
+}
+
+static void without_a_server_the_exit_code_is_3(void **state) {
+    (void)state;
+    struct place empty;
+    struct outcome outcome;
+    place_open(&empty);
+    place_run(&empty, &outcome, "list");
+    assert_int_equal(outcome.code, 3);
+    assert_non_null(strstr(outcome.err, "/hero/var/sockets/hero_runner_rhai/rpc.sock"));
+    assert_non_null(strstr(outcome.err, "is hero_runner_rhai_server running?"));
+    outcome_done(&outcome);
+    place_close(&empty);
+}
+
+static void wrong_usage_is_exit_code_2(void **state) {
+    (void)state;
+    struct outcome outcome;
+    place_run(&place, &outcome, "frobnicate");
+    expect(&outcome, 2, "",
+           "hero_runner_rhai: there is no command 'frobnicate'; see hero_runner_rhai --help\n");
+    place_run(&place, &outcome, "run");
+    expect(&outcome, 2, "",
+           "hero_runner_rhai: run: the script (FILE, or - for standard input) is missing; see "
+           "hero_runner_rhai run --help\n");
+    place_run(&place, &outcome, "list", "--nothing");
+    expect(&outcome, 2, "",
+           "hero_runner_rhai: list: there is no option '--nothing'; see hero_runner_rhai list "
+           "--help\n");
+}
+
+static void each_command_has_help(void **state) {
+    (void)state;
+    static const char *const names[] = {"run", "list", "logs", "stop", "status"};
+    struct outcome all, one;
+    char usage[64];
+    place_run(&place, &all, "--help");
+    assert_int_equal(all.code, 0);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        assert_non_null(strstr(all.out, names[i]));
+        place_run(&place, &one, names[i], "--help");
+        assert_int_equal(one.code, 0);
+        snprintf(usage, sizeof usage, "Usage: hero_runner_rhai %s ", names[i]);
+        assert_memory_equal(one.out, usage, strlen(usage));
+        outcome_done(&one);
+    }
+    outcome_done(&all);
+    place_run(&place, &one, "--version");
+    expect(&one, 0, "hero_runner_rhai " HERO_VERSION "\n", "");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(run_shows_each_stream_where_it_belongs),
+        cmocka_unit_test(run_reads_standard_input),
+        cmocka_unit_test(run_passes_arguments_variables_and_directory),
+        cmocka_unit_test(run_shows_the_error_of_a_script_as_it_is),
+        cmocka_unit_test(run_tells_other_ends),
+        cmocka_unit_test(run_names_what_it_cannot_read),
+        cmocka_unit_test(ctrl_c_stops_the_session),
+        cmocka_unit_test(a_session_that_nobody_reads_is_stopped),
+        cmocka_unit_test(a_detached_session_is_listed_followed_and_stopped),
+        cmocka_unit_test(logs_follows_a_session_to_its_end),
+        cmocka_unit_test(ids_that_are_not_clear_are_refused),
+        cmocka_unit_test(list_is_a_plain_table_in_a_pipe),
+        cmocka_unit_test(list_has_glyphs_and_colours_on_a_terminal),
+        cmocka_unit_test(status_tells_how_the_server_is),
+        cmocka_unit_test(without_a_server_the_exit_code_is_3),
+        cmocka_unit_test(wrong_usage_is_exit_code_2),
+        cmocka_unit_test(each_command_has_help),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
