@@ -60,7 +60,8 @@ static bool on_line(void *ctx, const struct runner_line *line) {
 }
 
 static bool on_gap(void *ctx, uint64_t dropped) {
-    (void)ctx;
+    struct show *show = ctx;
+    show->last_seq += dropped;
     show_gap(dropped);
     return true;
 }
