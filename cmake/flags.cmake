@@ -2,9 +2,16 @@
 add_library(hero_flags INTERFACE)
 target_compile_definitions(hero_flags INTERFACE _GNU_SOURCE HERO_VERSION="${PROJECT_VERSION}")
 target_compile_options(hero_flags INTERFACE
-  -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2
+  -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wformat=2
   -Wundef -Wwrite-strings -Wvla -Wpointer-arith -Wcast-qual -fno-common
   -fno-strict-aliasing)
+# Short type names such as `text` and `path` are fine as names of variables; a variable that
+# hides another variable is not.
+if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
+  target_compile_options(hero_flags INTERFACE -Wshadow=local)
+else()
+  target_compile_options(hero_flags INTERFACE -Wshadow)
+endif()
 if(HERO_WARNINGS_FATAL)
   target_compile_options(hero_flags INTERFACE -Werror)
 endif()

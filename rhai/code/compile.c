@@ -773,6 +773,7 @@ static void unit_destroy(heap *h, opaque *o) {
     obj_unref(h, u->constants);
     obj_unref(h, u->env);
     obj_unref(h, u->source);
+    obj_unref(h, u->canonical);
     ast_free(u->tree);
     heap_free(h, u, sizeof *u);
 }
@@ -827,14 +828,14 @@ static bool declare_functions(unit *u) {
     return true;
 }
 
-proto *unit_find(const unit *u, const rhai_str *name, uint32_t nparams, const rhai_str *this_type) {
+proto *unit_find(const unit *u, const rhai_str *name, uint32_t nparams, const char *this_type) {
     if (!u->function_index)
         return NULL;
     uint32_t at = function_hash(name, nparams) & u->function_mask;
     for (; u->function_index[at]; at = (at + 1) & u->function_mask) {
         const fn_slot *f = &u->functions[u->function_index[at] - 1];
         if (f->name == name && f->nparams == nparams &&
-            (this_type ? f->this_type && str_equal(f->this_type, this_type) : !f->this_type))
+            (this_type ? f->this_type && strcmp(f->this_type->data, this_type) == 0 : !f->this_type))
             return f->fn;
     }
     return NULL;
@@ -900,7 +901,7 @@ unit *compile_inner(heap *h, ast *tree, rhai_str *source, const scope_table *sco
         fs.outer = scope;
         fs.is_inner_top = true;
         fs.is_dynamic = true;
-        fs.free_reg = u->main->nregs = scope->first_free;
+        fs.free_reg = u->main->nregs = u->main->first_reg = scope->first_free;
         global_tail(&fs, tree->body);
         fn_close(&fs);
         failed = fs.failed;
@@ -926,7 +927,7 @@ proto *compile_scoped_call(unit *u, const fn_def *fn, const scope_table *scope,
         fn_open(&fs, u, options, p, fn->body);
         fs.outer = scope;
         fs.is_dynamic = true;
-        fs.free_reg = p->nregs = scope->first_free;
+        fs.free_reg = p->nregs = p->first_reg = scope->first_free;
         add_params(&fs, fn);
         block_tail(&fs, fn->body);
         fn_close(&fs);

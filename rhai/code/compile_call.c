@@ -363,6 +363,8 @@ static void general_chain(fn_state *fs, const expr *e, path shape, int dst, int 
             fs->p->paths[index].slot = (uint16_t)(root - base);
     }
     reg_reserve(fs, 1);
+    if (!fs->failed)
+        fs->p->paths[index].nregs = (uint16_t)(fs->free_reg - base);
     bool reads = shape.mode == PATH_GET;
     emit(fs, OPC_CHAIN, reads && dst < 0 ? F_DISCARD : 0, reads && dst >= 0 ? (unsigned)dst : base, base, index);
     emit_pos(fs, e->pos);

@@ -57,7 +57,6 @@ enum {
     X(GET_THIS, "R[A] = copy of this")                                                             \
     X(SET_THIS, "this = R[B]")                                                                     \
     X(CLEAR, "R[A] .. R[B-1] = ()")                                                                \
-    X(CHECK_CONST, "error if R[A] is a constant; name K[D]")                                       \
     X(ADD, "R[A] = R[B] + R[C]")                                                                   \
     X(SUB, "R[A] = R[B] - R[C]")                                                                   \
     X(MUL, "R[A] = R[B] * R[C]")                                                                   \
@@ -88,7 +87,6 @@ enum {
     X(JUMP_GREATER_EQUAL_INT, "likewise, if R[A] >= B, B signed")                                  \
     X(JUMP_EQUAL_INT, "likewise, if R[A] == B, B signed")                                          \
     X(JUMP_UNIT, "if R[A] is (): pc += D; F_NEGATED: if it is not")                                \
-    X(CHECK_BOOL, "error if R[A] is not a bool")                                                   \
     X(SWITCH, "jump by R[A] through switch table D, candidates from the next instruction's D on")  \
     X(INDEX, "R[A] = R[B][R[C]]; chain step at the next instruction's D")                          \
     X(PROPERTY, "R[A] = R[B].name; step C")                                                        \
@@ -123,7 +121,6 @@ enum {
     X(GET_NAME, "R[A] = variable found by name, site C")                                           \
     X(SET_NAME, "variable found by name, site C, = R[B]")                                          \
     X(DEFINE_NAME, "new variable, site C, = R[B]; A != 0: constant")                               \
-    X(SHARE_NAME, "R[A] = cell of the variable found by name, site C, made shared")                \
     X(GET_PATH, "R[A] = variable of a module, site C")                                             \
     X(SET_CONSTANT, "global constant K[D] = R[A], for functions' global::")                        \
     X(MARK, "R[A] = depth of the names and imports stacks")                                        \

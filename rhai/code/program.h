@@ -41,9 +41,13 @@ typedef struct site {
     rhai_pos object_pos;
     /* Cache: the native function for these argument types while the libraries are `libs`. */
     const struct native_entry *native;
-    const void *libs;
+    uint32_t libs; /* number of the chain; 0: nothing cached */
     uint64_t arg_types;
     uint32_t epoch; /* of the engine's function table */
+    /* Cache: the script method for objects of `method_type` while the libraries are `libs`. */
+    proto *method;
+    uint8_t method_type; /* rhai_type + 1; 0: nothing cached */
+    proto *scoped; /* name!(...): the function compiled for this place */
     /* Property cache: where the key was last found in a small map. */
     uint32_t hint;
 } site;
@@ -59,17 +63,18 @@ typedef struct path_step {
 } path_step;
 
 typedef struct path {
-    enum { ROOT_TEMP, ROOT_SLOT, ROOT_THIS, ROOT_NAME, ROOT_PATH } root;
+    enum { ROOT_TEMP, ROOT_SLOT, ROOT_THIS, ROOT_NAME } root;
     uint16_t slot;    /* ROOT_SLOT: register; ROOT_TEMP: offset from B */
     bool checked;     /* ROOT_SLOT: may hold a shared cell */
-    uint32_t site;    /* ROOT_NAME, ROOT_PATH */
+    uint32_t site;    /* ROOT_NAME */
     rhai_str *root_name;
     rhai_pos root_pos;
     path_step *steps;
     uint32_t len;
     enum { PATH_GET, PATH_SET, PATH_ASSIGN_OP } mode;
     op assign_op;
-    uint16_t value;  /* register offset of the value to store */
+    uint16_t nregs;  /* registers from B on that the walk consumes; the first one is the value
+                      * to store, unless it only reads */
     rhai_pos set_pos; /* the = or += */
 } path;
 
@@ -138,6 +143,7 @@ struct proto {
     rhai_str *this_type; /* NULL: any */
     const fn_def *def;   /* NULL: top level */
     uint32_t nparams, nregs;
+    uint32_t first_reg; /* code inside another frame: registers from here on are its own */
     bool is_private, is_closure, is_empty, writes_this;
     insn *code;
     uint32_t len;
@@ -175,7 +181,8 @@ struct unit {
     opaque head;
     heap *h;
     ast *tree;
-    rhai_str *source; /* NULL: the main script */
+    rhai_str *source;    /* as written in the import; NULL: the main script */
+    rhai_str *canonical; /* the resolver's name for it */
     proto *main;
     fn_slot *functions; /* in source order */
     uint32_t functions_len, functions_cap;
@@ -189,7 +196,7 @@ struct unit {
 };
 
 /* Functions with this name and number of parameters; this_type NULL: untyped ones only. */
-proto *unit_find(const unit *u, const rhai_str *name, uint32_t nparams, const rhai_str *this_type);
+proto *unit_find(const unit *u, const rhai_str *name, uint32_t nparams, const char *this_type);
 rhai_pos proto_pos(const proto *p, uint32_t pc); /* POS_NONE when it has none */
 static inline uint32_t insn_pc(const proto *p, const insn *at) { return (uint32_t)(at - p->code); }
 

@@ -9,6 +9,7 @@
 
 #include "native/call.h"
 
+extern const package core_package; /* in vm/: print, debug and what else needs the machine */
 extern const package arith_package;
 extern const package math_package;
 extern const package logic_package;

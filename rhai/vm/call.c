@@ -1,0 +1,597 @@
+/* Calls: frames, natives, function values, and what is found by name. */
+#include "vm/vm.h"
+
+#include <string.h>
+
+rhai_status vm_fail(vm *m, rhai_error *e) {
+    if (m->error)
+        rhai_error_free(m->error);
+    m->error = e;
+    return RHAI_ERROR;
+}
+
+/* An allocation that max_memory refused is the script's fault and says so; one that the system
+ * refused is not. */
+rhai_status vm_no_memory(vm *m) {
+    heap *h = m->h;
+    if (h->limit_hit) {
+        h->limit_hit = false;
+        size_t limit = h->limit;
+        h->limit = 0; /* the report itself needs a little */
+        rhai_error *e = error_newf(h, ERR_DATA_TOO_LARGE, POS_NONE, "Memory in use");
+        h->limit = limit;
+        return vm_fail(m, e);
+    }
+    return vm_fail(m, error_out_of_memory(h));
+}
+
+rhai_pos frame_pos(const frame *f) { return proto_pos(f->p, insn_pc(f->p, f->pc) - 1); }
+
+/* ---- Libraries ---- */
+
+libs *vm_libs_push(vm *m, libs *below, unit *u) {
+    if (below && below->unit == u)
+        return below;
+    libs **list = below ? &below->children : &m->root_libs;
+    for (libs *l = *list; l; l = l->sibling)
+        if (l->unit == u)
+            return l;
+    libs *l = heap_alloc_zero(m->h, sizeof *l);
+    if (!l) {
+        vm_no_memory(m);
+        return NULL;
+    }
+    obj_ref(u);
+    *l = (libs){.number = ++m->libs_count, .unit = u, .parent = below, .sibling = *list};
+    *list = l;
+    return l;
+}
+
+proto *vm_find_function(const libs *l, const rhai_str *name, uint32_t nparams, const rhai_value *self) {
+    if (self) {
+        const char *type = value_type_name(self);
+        for (const libs *at = l; at; at = at->parent) {
+            proto *p = unit_find(at->unit, name, nparams, type);
+            if (p)
+                return p;
+        }
+    }
+    for (; l; l = l->parent) {
+        proto *p = unit_find(l->unit, name, nparams, NULL);
+        if (p)
+            return p;
+    }
+    return NULL;
+}
+
+/* ---- Frames ---- */
+
+static bool grow_frames(vm *m) {
+    uint32_t cap = m->frames_cap ? m->frames_cap * 2 : 16;
+    frame *p = heap_resize(m->h, m->frames, m->frames_cap * sizeof *p, cap * sizeof *p);
+    if (!p) {
+        vm_no_memory(m);
+        return false;
+    }
+    m->frames = p;
+    m->frames_cap = cap;
+    return true;
+}
+
+/* A chunk with room for n registers and the slack above them. */
+static chunk *next_chunk(vm *m, uint32_t n) {
+    chunk *c = m->chunk;
+    size_t need = n + STACK_SLACK;
+    if (c && c->above && (size_t)(c->above->end - c->above->regs) >= need)
+        return c->above;
+    if (c && c->above) {
+        heap_free(m->h, c->above, (size_t)((char *)c->above->end - (char *)c->above));
+        c->above = NULL;
+    }
+    size_t len = c ? (size_t)(c->end - c->regs) * 2 : 2048;
+    while (len < need)
+        len *= 2;
+    size_t size = sizeof(chunk) + len * sizeof(rhai_value);
+    chunk *fresh = heap_alloc_zero(m->h, size);
+    if (!fresh) {
+        vm_no_memory(m);
+        return NULL;
+    }
+    fresh->end = fresh->regs + len;
+    fresh->below = c;
+    if (c)
+        c->above = fresh;
+    return fresh;
+}
+
+rhai_value *vm_scratch(vm *m, uint32_t n) {
+    frame *f = vm_top(m);
+    rhai_value *at = f->base + f->p->nregs + f->scratch;
+    if (at + n + 16 > f->chunk->end) {
+        vm_fail(m, error_new(m->h, ERR_STACK_OVERFLOW, frame_pos(f)));
+        return NULL;
+    }
+    f->scratch += n;
+    return at;
+}
+
+void vm_scratch_end(vm *m, uint32_t n) {
+    frame *f = vm_top(m);
+    f->scratch -= n;
+    rhai_value *at = f->base + f->p->nregs + f->scratch;
+    for (uint32_t i = 0; i < n; i++)
+        value_clear(m->h, &at[i]);
+}
+
+static bool push_env(vm *m, env *e) {
+    for (uint32_t i = 0; i < e->imports_len; i++)
+        if (vm_imports_push(m, e->imports[i].alias, e->imports[i].module) != RHAI_OK)
+            return false;
+    return true;
+}
+
+static bool check_limits(vm *m, const invocation *c) {
+    const uint64_t *limits = m->engine->limits;
+    error_kind kind;
+    if (limits[RHAI_MAX_CALL_LEVELS] && m->level >= limits[RHAI_MAX_CALL_LEVELS])
+        kind = ERR_STACK_OVERFLOW;
+    else if (limits[RHAI_MAX_VARIABLES] && c->p->nparams > limits[RHAI_MAX_VARIABLES])
+        kind = ERR_TOO_MANY_VARIABLES;
+    else
+        return true;
+    vm_fail(m, error_new(m->h, kind, c->pos));
+    return false;
+}
+
+/* The chain of libraries that the callee sees. */
+static libs *callee_libs(vm *m, const invocation *c) {
+    libs *l = c->how == ENTER_MAIN ? NULL : vm_top(m)->libs;
+    if (c->how == ENTER_INNER)
+        return l;
+    if (c->env && !(l = vm_libs_push(m, l, c->env->unit)))
+        return NULL;
+    return c->p->unit->is_inner ? l : vm_libs_push(m, l, c->p->unit);
+}
+
+static bool push_callee_imports(vm *m, const invocation *c) {
+    if (c->how != ENTER_CALL)
+        return true;
+    if (c->p->unit->env && !push_env(m, (env *)c->p->unit->env))
+        return false;
+    return !c->env || c->env == (env *)c->p->unit->env || push_env(m, c->env);
+}
+
+outcome vm_enter(vm *m, const invocation *c) {
+    proto *p = c->p;
+    if (c->how == ENTER_CALL && !check_limits(m, c))
+        return CALL_FAILED;
+    libs *l = callee_libs(m, c);
+    uint32_t imports = m->imports_len;
+    if (!l || !push_callee_imports(m, c) || (m->frames_len == m->frames_cap && !grow_frames(m))) {
+        vm_imports_trim(m, imports);
+        return CALL_FAILED;
+    }
+    frame *caller = vm_top(m);
+    rhai_value *base = c->args;
+    chunk *room = m->chunk;
+    if (c->how != ENTER_INNER && (base + p->nregs + STACK_SLACK > room->end || base < room->regs)) {
+        room = next_chunk(m, p->nregs);
+        if (!room) {
+            vm_imports_trim(m, imports);
+            return CALL_FAILED;
+        }
+        base = room->regs;
+        for (uint32_t i = 0; i < c->nargs; i++)
+            base[i] = value_take(&c->args[i]);
+        m->chunk = room;
+    }
+    if (c->self_cell) {
+        c->self_cell->borrows++;
+        obj_ref(c->self_cell);
+    }
+    bool inner = c->how == ENTER_INNER;
+    m->frames[m->frames_len++] = (frame){.p = p,
+                                         .pc = p->code,
+                                         .base = base,
+                                         .ret = c->ret,
+                                         .this_ref = inner ? caller->this_ref : c->self,
+                                         .this_cell = c->self_cell,
+                                         .libs = l,
+                                         .chunk = room,
+                                         .names = m->names,
+                                         .names_floor = inner ? caller->names_floor : m->names,
+                                         .imports = imports,
+                                         .level_before = m->level,
+                                         .pos = c->pos,
+                                         .is_main = c->how == ENTER_MAIN,
+                                         .is_inner = inner};
+    m->level += c->how != ENTER_MAIN;
+    return CALL_PUSHED;
+}
+
+void vm_leave(vm *m) {
+    frame *f = vm_top(m);
+    uint32_t from = f->is_inner ? f->p->first_reg : 0;
+    rhai_value *end = f->base + f->p->nregs + f->scratch;
+    for (rhai_value *v = f->base + from; v < end; v++)
+        if (value_is_heap(v))
+            value_clear(m->h, v);
+    /* What eval defines stays until the block around it ends. */
+    if (!f->is_eval) {
+        if (m->names != f->names)
+            vm_names_trim(m, f->names);
+        if (m->imports_len != f->imports)
+            vm_imports_trim(m, f->imports);
+    }
+    if (f->this_cell) {
+        f->this_cell->borrows--;
+        obj_unref(m->h, f->this_cell);
+    }
+    m->level = f->level_before;
+    m->frames_len--;
+    if (m->frames_len)
+        m->chunk = vm_top(m)->chunk;
+}
+
+/* Room on the C stack for another native frame and what it calls. */
+static bool c_stack_low(const vm *m) { return (char *)__builtin_frame_address(0) < m->stack_limit; }
+
+rhai_status vm_finish(vm *m, outcome o) {
+    if (o != CALL_PUSHED)
+        return o == CALL_DONE ? RHAI_OK : RHAI_ERROR;
+    frame *f = vm_top(m);
+    if (c_stack_low(m)) {
+        rhai_pos pos = f->pos;
+        vm_leave(m);
+        return vm_fail(m, error_new(m->h, ERR_STACK_OVERFLOW, pos));
+    }
+    f->is_entry = true;
+    return vm_run(m, m->frames_len - 1);
+}
+
+rhai_status vm_call(vm *m, const invocation *c) { return vm_finish(m, vm_enter(m, c)); }
+
+/* ---- Size limits ---- */
+
+rhai_status vm_check_sizes(vm *m, const sizes *s, rhai_pos pos) {
+    const uint64_t *limits = m->engine->limits;
+    const char *what = NULL;
+    if (limits[RHAI_MAX_STRING_SIZE] && s->string > limits[RHAI_MAX_STRING_SIZE])
+        what = "Length of string";
+    else if (limits[RHAI_MAX_ARRAY_SIZE] && s->array > limits[RHAI_MAX_ARRAY_SIZE])
+        what = "Size of array/BLOB";
+    else if (limits[RHAI_MAX_MAP_SIZE] && s->map > limits[RHAI_MAX_MAP_SIZE])
+        what = "Size of object map";
+    return what ? vm_fail(m, error_newf(m->h, ERR_DATA_TOO_LARGE, pos, "%s", what)) : RHAI_OK;
+}
+
+rhai_status vm_check_size(vm *m, const rhai_value *v, rhai_pos pos) {
+    if (!m->h->track_sizes || v->type < RHAI_STRING)
+        return RHAI_OK;
+    sizes s = sizes_of_value(v);
+    return vm_check_sizes(m, &s, pos);
+}
+
+/* ---- Natives ---- */
+
+static rhai_status native_failed(vm *m, rhai_call *call) {
+    if (call->error) {
+        error_fill_pos(call->error, call->pos);
+        return vm_fail(m, call->error);
+    }
+    return m->error ? RHAI_ERROR : vm_no_memory(m);
+}
+
+rhai_status vm_call_native(vm *m, const native_entry *n, rhai_value *args, uint32_t nargs,
+                           bool by_reference, rhai_pos pos, rhai_value *ret) {
+    rhai_call call = {.engine = m->engine,
+                      .h = m->h,
+                      .vm = m,
+                      .data = n->data,
+                      .native = n->native,
+                      .nargs = nargs,
+                      .pos = pos};
+    rhai_value result = VALUE_UNIT;
+    m->level++;
+    rhai_status status = n->native->fn(&call, args, &result);
+    m->level--;
+    if (status == RHAI_OK) {
+        if (m->h->track_sizes) {
+            if (vm_check_size(m, &result, pos) != RHAI_OK ||
+                (by_reference && nargs && vm_check_size(m, &args[0], pos) != RHAI_OK)) {
+                value_drop(m->h, &result);
+                return RHAI_ERROR;
+            }
+        }
+        value_store(m->h, ret, result);
+        return RHAI_OK;
+    }
+    if (status == RHAI_EXITED) {
+        value_store(m->h, &m->exit_value, result);
+        m->exited = true;
+        return RHAI_ERROR;
+    }
+    value_drop(m->h, &result);
+    return native_failed(m, &call);
+}
+
+rhai_error *vm_function_not_found(vm *m, const rhai_str *name, const rhai_value *args, uint32_t nargs,
+                                  rhai_pos pos) {
+    text t;
+    text_init(&t, m->h);
+    text_add_str(&t, name);
+    text_add_cstr(&t, " (");
+    for (uint32_t i = 0; i < nargs; i++) {
+        if (i)
+            text_add_cstr(&t, ", ");
+        const char *type = value_type_name(&args[i]);
+        text_add_cstr(&t, args[i].type == RHAI_STRING ? "&str | ImmutableString | String" : type);
+    }
+    text_add_cstr(&t, ")");
+    rhai_error *e = t.failed ? error_out_of_memory(m->h)
+                             : error_newf(m->h, ERR_FUNCTION_NOT_FOUND, pos, "%.*s", (int)t.len, t.data);
+    text_done(&t);
+    return e;
+}
+
+/* The native for these arguments, through the site's cache when there is one. Argument types
+ * with custom objects among them are not cached: the object's type decides. */
+static const native_entry *find_native(vm *m, const rhai_str *name, site *s, const rhai_value *args,
+                                       uint32_t nargs) {
+    if (!s || nargs > MAX_NATIVE_PARAMS)
+        return native_find(&m->engine->natives, name->data, name->len, args, nargs);
+    uint64_t types = pack_types(args, nargs);
+    if (s->native && s->arg_types == types && s->epoch == m->engine->natives.epoch)
+        return s->native;
+    const native_entry *n = native_find(&m->engine->natives, name->data, name->len, args, nargs);
+    for (uint32_t i = 0; i < nargs; i++)
+        if (args[i].type == RHAI_CUSTOM)
+            return n;
+    s->native = n;
+    s->arg_types = types;
+    s->epoch = m->engine->natives.epoch;
+    return n;
+}
+
+outcome vm_call_place(vm *m, rhai_str *name, site *s, const target *t, rhai_value *args, uint32_t nargs,
+                      rhai_pos pos, rhai_value *ret, bool *ret_updated) {
+    uint8_t flags = t->place->flags;
+    args[0] = *t->place; /* without a reference of its own until it is known how it is passed */
+    const native_entry *n = find_native(m, name, s, args, nargs);
+    if (!n) {
+        rhai_error *e = vm_function_not_found(m, name, args, nargs, pos);
+        args[0] = VALUE_UNIT;
+        vm_fail(m, e);
+        return CALL_FAILED;
+    }
+    bool mutates = n->native->flags & RHAI_FN_MUTATES;
+    if (mutates && (flags & VALUE_CONST) && t->is_method) {
+        args[0] = VALUE_UNIT;
+        vm_fail(m, error_newf(m->h, ERR_NON_PURE_ON_CONSTANT, pos, "%s", name->data));
+        return CALL_FAILED;
+    }
+    bool lends = (mutates && !(flags & VALUE_CONST)) || (n->native->flags & RHAI_FN_BORROWS);
+    if (lends) {
+        *t->place = VALUE_UNIT;
+        if (t->cell)
+            t->cell->borrows++;
+    } else {
+        args[0] = value_copy(t->place);
+    }
+    rhai_value result = VALUE_UNIT;
+    rhai_status status = vm_call_native(m, n, args, nargs, lends, pos, &result);
+    if (lends) {
+        *t->place = args[0];
+        t->place->flags = flags;
+        args[0] = VALUE_UNIT;
+        if (t->cell)
+            t->cell->borrows--;
+    }
+    if (status != RHAI_OK)
+        return CALL_FAILED;
+    if (ret_updated)
+        *ret_updated = mutates;
+    if (ret)
+        value_store(m->h, ret, result);
+    else
+        value_drop(m->h, &result);
+    return CALL_DONE;
+}
+
+/* The script function that a site's name leads to, or NULL. A site that found none need not
+ * look again while the libraries are the same. */
+static proto *find_script(vm *m, rhai_str *name, site *s, uint32_t nargs) {
+    libs *l = vm_top(m)->libs;
+    if (s && l && s->libs == l->number)
+        return NULL;
+    proto *p = vm_find_function(l, name, nargs, NULL);
+    if (s && !p)
+        s->libs = l ? l->number : 0;
+    return p;
+}
+
+static outcome enter_or_skip(vm *m, const invocation *c) {
+    if (!c->p->is_empty)
+        return vm_enter(m, c);
+    if (c->ret)
+        value_clear(m->h, c->ret);
+    return CALL_DONE;
+}
+
+outcome vm_call_by_name(vm *m, rhai_str *name, site *s, rhai_value *args, uint32_t nargs, rhai_pos pos,
+                        rhai_value *ret) {
+    proto *p = find_script(m, name, s, nargs);
+    if (p) {
+        invocation c = {.p = p, .args = args, .nargs = nargs, .ret = ret, .pos = pos};
+        return enter_or_skip(m, &c);
+    }
+    const native_entry *n = find_native(m, name, s, args, nargs);
+    if (!n) {
+        vm_fail(m, vm_function_not_found(m, name, args, nargs, pos));
+        return CALL_FAILED;
+    }
+    rhai_value result = VALUE_UNIT;
+    if (vm_call_native(m, n, args, nargs, false, pos, &result) != RHAI_OK)
+        return CALL_FAILED;
+    if (ret)
+        value_store(m->h, ret, result);
+    else
+        value_drop(m->h, &result);
+    return CALL_DONE;
+}
+
+bool vm_site_object(vm *m, frame *f, site *s, target *t) {
+    *t = (target){.is_ref = true, .name = s->object_name};
+    switch (s->object) {
+    case OBJECT_TEMP: t->place = NULL; return true;
+    case OBJECT_SLOT: t->place = &f->base[s->slot]; break;
+    case OBJECT_THIS:
+        t->place = f->this_ref;
+        if (!t->place) {
+            vm_fail(m, error_new(m->h, ERR_UNBOUND_THIS, s->object_pos));
+            return false;
+        }
+        break;
+    case OBJECT_NAME:
+        t->place = vm_name_place(m, f, s->object_name, s, s->object_pos);
+        if (!t->place)
+            return false;
+        break;
+    }
+    if (t->place->type == RHAI_SHARED) {
+        t->cell = as_cell(t->place);
+        t->place = &t->cell->value;
+    }
+    return true;
+}
+
+outcome vm_call_site(vm *m, site *s, rhai_value *args, uint32_t nargs, rhai_pos pos, rhai_value *ret) {
+    if (s->object == OBJECT_TEMP)
+        return vm_call_by_name(m, s->name, s, args, nargs, pos, ret);
+    target t;
+    if (!vm_site_object(m, vm_top(m), s, &t))
+        return CALL_FAILED;
+    if (t.cell && t.cell->borrows) {
+        vm_fail(m, error_new(m->h, ERR_DATA_RACE, POS_NONE));
+        return CALL_FAILED;
+    }
+    if (t.cell || find_script(m, s->name, s, nargs)) {
+        args[0] = value_copy(t.place);
+        return vm_call_by_name(m, s->name, s, args, nargs, pos, ret);
+    }
+    return vm_call_place(m, s->name, s, &t, args, nargs, pos, ret, NULL);
+}
+
+/* ---- Function values ---- */
+
+/* Pointers count references to a function; while there is one, its unit stays (the first
+ * reference takes one on the unit, the proto's destroy gives it back). */
+fnptr *vm_fnptr(vm *m, rhai_str *name, proto *p, env *e, const rhai_value *curry, uint32_t ncurry) {
+    fnptr *f = fnptr_new(m->h, name, p ? &p->head : NULL, e ? &e->head : NULL, p ? p->nparams : 0, curry, ncurry);
+    if (!f) {
+        vm_no_memory(m);
+        return NULL;
+    }
+    if (p && p->head.head.refs == 1)
+        obj_ref(p->unit);
+    return f;
+}
+
+outcome vm_call_fn(vm *m, const rhai_value *value, const target *self, rhai_value *args, uint32_t nargs,
+                   rhai_pos pos, rhai_value *ret) {
+    fnptr *fn = as_fn(value);
+    uint32_t total = nargs + fn->ncurry, reserved = 0;
+    rhai_value *own = NULL;
+    outcome o = CALL_FAILED;
+    obj_ref(fn);
+    /* Curried values and the object need registers of their own: the call is built above all
+     * those in use. */
+    if (fn->ncurry || self) {
+        own = vm_scratch(m, total + 1);
+        if (!own)
+            goto done;
+        reserved = total + 1;
+        for (uint32_t i = 0; i < fn->ncurry; i++)
+            own[1 + i] = value_copy(&fn->curry[i]);
+        for (uint32_t i = 0; i < nargs; i++)
+            own[1 + fn->ncurry + i] = value_take(&args[i]);
+        args = own + 1;
+    }
+    proto *p = (proto *)fn->code;
+    if (!p || p->nparams != total)
+        p = self ? vm_find_function(vm_top(m)->libs, fn->name, total, self->place) : NULL;
+    if (p) {
+        invocation c = {.p = p,
+                        .env = (env *)fn->env,
+                        .self = self ? self->place : NULL,
+                        .self_cell = self ? self->cell : NULL,
+                        .args = args,
+                        .nargs = total,
+                        .ret = ret,
+                        .pos = pos};
+        o = enter_or_skip(m, &c);
+    } else if (self) {
+        o = vm_call_place(m, fn->name, NULL, self, own, total + 1, pos, ret, NULL);
+    } else {
+        o = vm_call_by_name(m, fn->name, NULL, args, total, pos, ret);
+    }
+done:
+    obj_unref(m->h, fn);
+    if (o == CALL_PUSHED)
+        m->frames[m->frames_len - 2].scratch -= reserved; /* the callee's registers now */
+    else if (reserved)
+        vm_scratch_end(m, reserved);
+    return o;
+}
+
+static void env_destroy(heap *h, opaque *o) {
+    env *e = (env *)o;
+    for (uint32_t i = 0; i < e->imports_len; i++) {
+        obj_unref(h, e->imports[i].alias);
+        obj_unref(h, e->imports[i].module);
+    }
+    heap_free(h, e->imports, e->imports_len * sizeof *e->imports);
+    obj_unref(h, e->unit);
+    heap_free(h, e, sizeof *e);
+}
+
+static env *env_new(vm *m, const frame *f) {
+    env *e = heap_alloc_zero(m->h, sizeof *e);
+    if (!e)
+        return NULL;
+    e->head.head.refs = 1;
+    e->head.head.type = OBJ_OPAQUE;
+    e->head.destroy = env_destroy;
+    e->unit = f->libs->unit;
+    obj_ref(e->unit);
+    if (m->imports_len && !(e->imports = heap_alloc(m->h, m->imports_len * sizeof *e->imports))) {
+        env_destroy(m->h, &e->head);
+        return NULL;
+    }
+    for (; e->imports_len < m->imports_len; e->imports_len++) {
+        import *i = &m->imports[e->imports_len];
+        e->imports[e->imports_len] = *i;
+        if (i->alias)
+            obj_ref(i->alias);
+        obj_ref(i->module);
+    }
+    return e;
+}
+
+rhai_status vm_current_env(vm *m, env **ret) {
+    frame *f = vm_top(m);
+    *ret = NULL;
+    if (!f->libs || (!m->imports_len && !f->libs->parent && !f->libs->unit->source))
+        return RHAI_OK;
+    env *last = m->last_env;
+    if (!last || m->last_env_version != m->imports_version || last->unit != f->libs->unit) {
+        env *e = env_new(m, f);
+        if (!e)
+            return vm_no_memory(m);
+        obj_unref(m->h, last);
+        m->last_env = e;
+        m->last_env_version = m->imports_version;
+    }
+    *ret = m->last_env;
+    return RHAI_OK;
+}

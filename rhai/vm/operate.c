@@ -1,0 +1,117 @@
+/* Operators in full generality: built-in ones, then registered functions. */
+#include "vm/vm.h"
+
+#include <string.h>
+
+static rhai_status call_operator(vm *m, const char *name, const rhai_value *a, const rhai_value *b,
+                                 rhai_value *place, rhai_pos pos, rhai_value *ret) {
+    uint32_t n = b ? 2 : 1;
+    rhai_value *args = vm_scratch(m, n);
+    if (!args)
+        return RHAI_ERROR;
+    args[0] = place ? *place : value_copy(a);
+    if (place)
+        *place = VALUE_UNIT;
+    if (b)
+        args[1] = value_copy(b);
+    const native_entry *e = native_find(&m->engine->natives, name, strlen(name), args, n);
+    rhai_status status;
+    if (e) {
+        status = vm_call_native(m, e, args, n, place != NULL, pos, ret);
+    } else {
+        rhai_str *s = str_intern(m->h, name, strlen(name));
+        status = s ? vm_fail(m, vm_function_not_found(m, s, args, n, pos)) : vm_no_memory(m);
+        obj_unref(m->h, s);
+    }
+    if (place) {
+        *place = args[0];
+        args[0] = VALUE_UNIT;
+    }
+    vm_scratch_end(m, n);
+    return status;
+}
+
+static rhai_status check_result(vm *m, rhai_value *v) {
+    if (vm_check_size(m, v, POS_NONE) == RHAI_OK)
+        return RHAI_OK;
+    value_clear(m->h, v);
+    return RHAI_ERROR;
+}
+
+rhai_status vm_binary(vm *m, op o, const rhai_value *a, const rhai_value *b, rhai_pos pos, rhai_value *ret) {
+    rhai_error *error = NULL;
+    if (o == OP_IN || o == OP_NOT_IN) {
+        rhai_value found = VALUE_UNIT;
+        if (call_operator(m, "contains", b, a, NULL, pos, &found) != RHAI_OK)
+            return RHAI_ERROR;
+        if (o == OP_NOT_IN && found.type == RHAI_BOOL)
+            found = VALUE_BOOL(!found.b);
+        value_store(m->h, ret, found);
+        return RHAI_OK;
+    }
+    rhai_value result = VALUE_UNIT;
+    if (a->type != RHAI_CUSTOM && b->type != RHAI_CUSTOM) {
+        switch (op_binary(m->h, o, a, b, &result, &error)) {
+        case OP_DONE:
+            if (m->h->track_sizes && check_result(m, &result) != RHAI_OK)
+                return RHAI_ERROR;
+            value_store(m->h, ret, result);
+            return RHAI_OK;
+        case OP_FAILED: return vm_fail(m, error);
+        case OP_NOT_BUILTIN: break;
+        }
+        return call_operator(m, op_text(o), a, b, NULL, pos, ret);
+    }
+    if (call_operator(m, op_text(o), a, b, NULL, pos, ret) == RHAI_OK)
+        return RHAI_OK;
+    if (m->error && m->error->kind == ERR_FUNCTION_NOT_FOUND &&
+        op_binary(m->h, o, a, b, &result, &error) == OP_DONE) {
+        rhai_error_free(m->error);
+        m->error = NULL;
+        value_store(m->h, ret, result);
+        return RHAI_OK;
+    }
+    return RHAI_ERROR;
+}
+
+rhai_status vm_unary(vm *m, op o, const rhai_value *a, rhai_pos pos, rhai_value *ret) {
+    return call_operator(m, op_text(o), a, NULL, NULL, pos, ret);
+}
+
+/* target op= value, as Rhai: built in, else a registered `op=`, else target = target op value. */
+rhai_status vm_assign_op(vm *m, op o, rhai_value *target, rhai_value *value, rhai_pos pos, rhai_pos root_pos) {
+    rhai_error *error = NULL;
+    if (target->type != RHAI_CUSTOM && value->type != RHAI_CUSTOM) {
+        switch (op_assign(m->h, o, target, value, &error)) {
+        case OP_DONE: return vm_check_size(m, target, pos);
+        case OP_FAILED: error_fill_pos(error, pos); return vm_fail(m, error);
+        case OP_NOT_BUILTIN: break;
+        }
+    }
+    rhai_value result = VALUE_UNIT;
+    rhai_status status = call_operator(m, op_assign_text(o), NULL, value, target, pos, &result);
+    if (status == RHAI_OK) {
+        value_drop(m->h, &result);
+    } else if (m->error && m->error->kind == ERR_FUNCTION_NOT_FOUND) {
+        status = call_operator(m, op_text(o), target, value, NULL, pos, &result);
+        if (status == RHAI_OK)
+            value_store(m->h, target, result);
+    }
+    return status == RHAI_OK ? vm_check_size(m, target, root_pos) : status;
+}
+
+bool vm_text_of(vm *m, const rhai_value *v, text *t, rhai_pos pos) {
+    if (v->type != RHAI_CUSTOM) {
+        text_add_display(t, v);
+        return true;
+    }
+    rhai_value shown = VALUE_UNIT;
+    rhai_value probe = *v;
+    if (native_find(&m->engine->natives, "to_string", 9, &probe, 1) &&
+        call_operator(m, "to_string", v, NULL, NULL, pos, &shown) == RHAI_OK && shown.type == RHAI_STRING)
+        text_add_str(t, as_str(&shown));
+    else
+        text_add_display(t, v);
+    value_drop(m->h, &shown);
+    return true;
+}

@@ -1,0 +1,1320 @@
+/* The dispatch loop. One case an instruction, in the order of opcode.h; what does not fit a few
+ * lines is a function elsewhere. The loop keeps the running frame's pc and base in locals: before
+ * anything that may fail, call or look at the frame, SAVE writes pc back; after anything that may
+ * have pushed or grown frames, RELOAD reads them again.
+ */
+#include "vm/vm.h"
+
+#include <math.h>
+#include <string.h>
+
+#define LIKELY(x) __builtin_expect(!!(x), 1)
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+/* The thrown error and what it was, kept while a catch block runs so that `throw;` can raise it
+ * again. */
+typedef struct caught {
+    opaque head;
+    rhai_error *error;
+} caught;
+
+static void caught_destroy(heap *h, opaque *o) {
+    caught *c = (caught *)o;
+    rhai_error_free(c->error);
+    heap_free(h, c, sizeof *c);
+}
+
+/* Moves vm->error into an object in *slot and gives the value for the script. */
+static rhai_status catch_error(vm *m, rhai_value *slot, bool wants_value) {
+    frame *f = vm_top(m);
+    caught *c = heap_alloc_zero(m->h, sizeof *c);
+    if (!c)
+        return vm_no_memory(m);
+    c->head.head.refs = 1;
+    c->head.head.type = OBJ_OPAQUE;
+    c->head.destroy = caught_destroy;
+    c->error = m->error;
+    m->error = NULL;
+    value_store(m->h, slot, VALUE_OBJ(OBJ_OPAQUE, c));
+    if (!wants_value)
+        return RHAI_OK;
+    rhai_value v;
+    if (!error_catch_value(m->h, c->error, f->p->unit->source, &v))
+        return vm_no_memory(m);
+    value_store(m->h, &slot[1], v);
+    return RHAI_OK;
+}
+
+static bool is_empty_throw(const rhai_error *e) { return e->kind == ERR_RUNTIME && e->value.type == RHAI_UNIT; }
+
+/* `throw;` in a catch block raises the caught error again, from its own place. */
+static void rethrow(vm *m, rhai_value *slot) {
+    if (slot->type != OBJ_OPAQUE)
+        return;
+    caught *c = slot->obj;
+    if (!c->error)
+        return;
+    rhai_error *again = c->error;
+    c->error = NULL;
+    if (again->h)
+        again->pos = m->error->pos;
+    vm_fail(m, again);
+}
+
+/* Finds who handles vm->error in frame f; NULL: nobody. */
+static const insn *find_handler(vm *m, frame *f) {
+    proto *p = f->p;
+    uint32_t pc = insn_pc(p, f->pc) - 1;
+    for (uint32_t i = 0; i < p->handlers_len; i++) {
+        const handler *h = &p->handlers[i];
+        if (pc < h->start || pc >= h->end)
+            continue;
+        if (!h->target) {
+            if (is_empty_throw(m->error))
+                rethrow(m, &f->base[h->caught]);
+        } else if (error_is_catchable(m->error)) {
+            return p->code + h->target;
+        }
+    }
+    return NULL;
+}
+
+static void note_origin(vm *m, frame *f) {
+    rhai_error *e = m->error;
+    if (!e->h || !pos_is_none(e->origin))
+        return;
+    e->origin = pos_is_none(e->pos) ? frame_pos(f) : e->pos;
+    if (f->p->unit->source && !e->origin_source) {
+        e->origin_source = f->p->unit->source;
+        obj_ref(e->origin_source);
+    }
+}
+
+/* Wraps the error that leaves frame f, as Rhai's call does. */
+static void leave_with_error(vm *m, frame *f) {
+    if (f->is_main)
+        return;
+    rhai_error *e = m->error;
+    rhai_str *source = f->p->unit->source;
+    if (f->is_eval) {
+        m->error = error_in_call(m->h, "eval", source, e, f->pos);
+    } else if (error_is_system(e)) {
+        if (e->h)
+            e->pos = f->pos;
+    } else {
+        m->error = error_in_call(m->h, f->p->name->data, source, e, f->pos);
+    }
+}
+
+/* Unwinds to a handler or to the frame that C waits for. Returns true when a handler runs. */
+static bool unwind(vm *m, uint32_t depth) {
+    for (;;) {
+        frame *f = vm_top(m);
+        if (!m->exited) {
+            if (m->h->limit_hit)
+                vm_no_memory(m);
+            note_origin(m, f);
+            const insn *target = find_handler(m, f);
+            if (target) {
+                f->pc = target;
+                return true;
+            }
+            leave_with_error(m, f);
+        }
+        if (f->is_main)
+            vm_main_ends(m, f);
+        vm_leave(m);
+        if (m->frames_len == depth)
+            return false;
+    }
+}
+
+/* What interrupt() and terminate() asked for. False: the script ends. */
+static bool poll_events(vm *m, rhai_pos pos) {
+    rhai_engine *e = m->engine;
+    atomic_store(&e->poll_flag, false);
+    if (!atomic_load(&e->terminated) && e->poll && !e->poll(e->poll_data))
+        atomic_store(&e->terminated, true);
+    if (!atomic_load(&e->terminated))
+        return true;
+    vm_fail(m, error_new(m->h, ERR_TERMINATED, pos));
+    return false;
+}
+
+static const rhai_value *flat(const rhai_value *v) { return v->type == RHAI_SHARED ? &as_cell(v)->value : v; }
+
+static rhai_status not_bool(vm *m, const rhai_value *v, rhai_pos pos) {
+    return vm_fail(m, error_mismatch(m->h, "bool", value_type_name(v), pos));
+}
+
+/* A comparing jump off its fast path: the source's operator on the source's operands. */
+static int compare_slowly(vm *m, op o, const rhai_value *left, const rhai_value *right, rhai_pos pos) {
+    rhai_value r = VALUE_UNIT;
+    if (vm_binary(m, o, left, right, pos, &r) != RHAI_OK)
+        return -1;
+    if (r.type != RHAI_BOOL) {
+        not_bool(m, &r, pos);
+        value_drop(m->h, &r);
+        return -1;
+    }
+    return o == OP_NE ? !r.b : r.b;
+}
+
+static rhai_status make_array(vm *m, rhai_value *from, uint32_t n, const map_shape *shape, rhai_value *ret) {
+    arr *a = arr_new(m->h, n);
+    if (!a)
+        return vm_no_memory(m);
+    rhai_value v = VALUE_OBJ(RHAI_ARRAY, a);
+    for (uint32_t i = 0; i < n; i++) {
+        if (!arr_push(m->h, a, &from[i])) {
+            value_drop(m->h, &v);
+            return vm_no_memory(m);
+        }
+        from[i] = VALUE_UNIT;
+        if (m->h->track_sizes && vm_check_size(m, &v, shape->positions[i]) != RHAI_OK) {
+            value_drop(m->h, &v);
+            return RHAI_ERROR;
+        }
+    }
+    value_store(m->h, ret, v);
+    return RHAI_OK;
+}
+
+static rhai_status make_map(vm *m, rhai_value *from, const map_shape *shape, rhai_value *ret) {
+    map *made = map_new(m->h, shape->len);
+    if (!made)
+        return vm_no_memory(m);
+    rhai_value v = VALUE_OBJ(RHAI_MAP, made);
+    for (uint32_t i = 0; i < shape->len; i++) {
+        if (!map_set(m->h, made, shape->keys[i], &from[i])) {
+            value_drop(m->h, &v);
+            return vm_no_memory(m);
+        }
+        from[i] = VALUE_UNIT;
+        if (m->h->track_sizes && vm_check_size(m, &v, shape->positions[i]) != RHAI_OK) {
+            value_drop(m->h, &v);
+            return RHAI_ERROR;
+        }
+    }
+    value_store(m->h, ret, v);
+    return RHAI_OK;
+}
+
+static rhai_status interpolate(vm *m, rhai_value *from, uint32_t n, const map_shape *shape, rhai_value *ret) {
+    text t;
+    text_init(&t, m->h);
+    for (uint32_t i = 0; i < n; i++) {
+        if (!vm_text_of(m, &from[i], &t, shape->positions[i]))
+            goto fail;
+        value_clear(m->h, &from[i]);
+        if (m->h->track_sizes) {
+            sizes s = {.string = t.len};
+            if (vm_check_sizes(m, &s, shape->positions[i]) != RHAI_OK)
+                goto fail;
+        }
+    }
+    rhai_value v;
+    if (!text_finish(&t, &v)) {
+        vm_no_memory(m);
+        goto fail;
+    }
+    value_store(m->h, ret, v);
+    text_done(&t);
+    return RHAI_OK;
+fail:
+    text_done(&t);
+    return RHAI_ERROR;
+}
+
+static rhai_status make_closure(vm *m, frame *f, const closure_info *info, rhai_value *ret) {
+    rhai_value *curry = info->len ? vm_scratch(m, info->len) : NULL;
+    if (info->len && !curry)
+        return RHAI_ERROR;
+    rhai_status status = RHAI_OK;
+    for (uint32_t i = 0; i < info->len && status == RHAI_OK; i++) {
+        const capture *c = &info->captures[i];
+        rhai_value *slot = c->by_name ? vm_capture_place(m, f, &f->p->sites[c->site]) : &f->base[c->reg];
+        cell *shared = slot ? vm_share(m, slot) : NULL;
+        if (!shared) {
+            status = RHAI_ERROR;
+        } else {
+            obj_ref(shared);
+            curry[i] = VALUE_OBJ(RHAI_SHARED, shared);
+        }
+    }
+    env *e = NULL;
+    if (status == RHAI_OK)
+        status = vm_current_env(m, &e);
+    if (status == RHAI_OK) {
+        fnptr *fn = vm_fnptr(m, info->fn->name, info->fn, e, curry, info->len);
+        if (fn)
+            value_store(m->h, ret, VALUE_OBJ(RHAI_FN, fn));
+        else
+            status = RHAI_ERROR;
+    }
+    if (info->len)
+        vm_scratch_end(m, info->len);
+    return status;
+}
+
+static rhai_status curry_call(vm *m, rhai_value *args, uint32_t n, rhai_pos pos) {
+    if (flat(&args[0])->type != RHAI_FN)
+        return vm_fail(m, error_mismatch(m->h, "Fn", value_type_name(&args[0]), pos));
+    rhai_value fn = value_copy(flat(&args[0])), made;
+    bool ok = vm_curry(m, &fn, args + 1, n - 1, &made);
+    value_drop(m->h, &fn);
+    if (!ok)
+        return RHAI_ERROR;
+    for (uint32_t i = 1; i < n; i++)
+        value_clear(m->h, &args[i]);
+    value_store(m->h, &args[0], made);
+    return RHAI_OK;
+}
+
+static rhai_status new_fn(vm *m, const rhai_value *name, rhai_pos pos, rhai_value *ret) {
+    if (name->type != RHAI_STRING)
+        return vm_fail(m, error_mismatch(m->h, "string", value_type_name(name), pos));
+    rhai_error *e = vm_check_function_name(m, as_str(name), pos);
+    if (e)
+        return vm_fail(m, e);
+    rhai_str *interned = str_intern(m->h, as_str(name)->data, as_str(name)->len);
+    if (!interned)
+        return vm_no_memory(m);
+    fnptr *fn = vm_fnptr(m, interned, NULL, NULL, NULL, 0);
+    obj_unref(m->h, interned);
+    if (!fn)
+        return RHAI_ERROR;
+    value_store(m->h, ret, VALUE_OBJ(RHAI_FN, fn));
+    return RHAI_OK;
+}
+
+/* Rhai compares hashes: the same type and the same bits. */
+static bool same_label(const rhai_value *label, const rhai_value *v, heap *h) {
+    if (label->type != v->type)
+        return false;
+    if (label->type <= RHAI_TIMESTAMP)
+        return label->type == RHAI_UNIT || label->i == v->i;
+    return label->type == RHAI_STRING ? str_equal(as_str(label), as_str(v)) : value_equal(h, label, v);
+}
+
+static int32_t switch_target(vm *m, const switch_table *t, const rhai_value *v, uint32_t from) {
+    v = flat(v);
+    if (from < t->len || !t->len) {
+        uint64_t hash = value_hash(m->h, v);
+        for (int32_t i = t->len ? t->buckets[hash & t->mask] : -1; i >= 0; i = t->entries[i].next)
+            if ((uint32_t)i >= from && t->entries[i].hash == hash && same_label(&t->entries[i].value, v, m->h))
+                return t->entries[i].target;
+    }
+    if (v->type == RHAI_INT) {
+        for (uint32_t i = from > t->len ? from - t->len : 0; i < t->ranges_len; i++) {
+            const range *r = as_range(&t->ranges[i].value);
+            bool inclusive = t->ranges[i].value.type == RHAI_RANGE_INCLUSIVE;
+            if (v->i >= r->from && (inclusive ? v->i <= r->to : v->i < r->to))
+                return (int32_t)t->ranges[i].arm;
+        }
+    }
+    return t->default_target;
+}
+
+/* ---- for ---- */
+
+static void set_loop_var(vm *m, rhai_value *slot, rhai_value v) {
+    value_store(m->h, slot->type == RHAI_SHARED ? &as_cell(slot)->value : slot, v);
+}
+
+static bool is_iterable(const rhai_value *v) {
+    switch (v->type) {
+    case RHAI_STRING:
+    case RHAI_ARRAY:
+    case RHAI_BLOB:
+    case RHAI_RANGE:
+    case RHAI_RANGE_INCLUSIVE: return true;
+    case RHAI_CUSTOM: return as_custom(v)->type->next != NULL;
+    default: return false;
+    }
+}
+
+/* The next element of state[0] into *ret: 1, 0 at the end, -1 on error. state[1] is the cursor. */
+static int next_element(vm *m, rhai_value *state, rhai_pos pos, rhai_value *ret) {
+    rhai_value *v = &state[0];
+    int64_t at = state[1].i;
+    switch (v->type) {
+    case RHAI_ARRAY:
+        if (at >= (int64_t)as_arr(v)->len)
+            return 0;
+        *ret = value_copy(&as_arr(v)->items[at]);
+        break;
+    case RHAI_BLOB:
+        if (at >= (int64_t)as_blob(v)->len)
+            return 0;
+        *ret = VALUE_INT(as_blob(v)->data[at]);
+        break;
+    case RHAI_STRING: {
+        uint32_t c;
+        rhai_str *s = as_str(v);
+        if (at >= (int64_t)s->len)
+            return 0;
+        at += (int64_t)utf8_decode(s->data + at, s->len - (size_t)at, &c) - 1;
+        *ret = VALUE_CHAR(c);
+        break;
+    }
+    case RHAI_RANGE:
+    case RHAI_RANGE_INCLUSIVE: {
+        range *r = as_range(v);
+        uint64_t left = r->to > r->from ? (uint64_t)r->to - (uint64_t)r->from : 0;
+        if (v->type == RHAI_RANGE_INCLUSIVE && r->to >= r->from)
+            left++;
+        if ((uint64_t)at >= left)
+            return 0;
+        *ret = VALUE_INT(r->from + at);
+        break;
+    }
+    default: {
+        rhai_call call = {.engine = m->engine, .h = m->h, .vm = m, .pos = pos};
+        *ret = VALUE_UNIT;
+        rhai_status status = as_custom(v)->type->next(&call, as_custom(v)->object, &state[1].i, ret);
+        if (status == RHAI_ERROR) {
+            if (call.error) {
+                error_fill_pos(call.error, pos);
+                vm_fail(m, call.error);
+            } else {
+                vm_no_memory(m);
+            }
+            return -1;
+        }
+        return status == RHAI_OK;
+    }
+    }
+    state[1].i = at + 1;
+    return 1;
+}
+
+/* ---- The loop ---- */
+
+/* What a finished call leaves in its argument registers, but for its result. */
+static void clear_registers(heap *h, rhai_value *args, uint32_t n, const rhai_value *ret) {
+    for (uint32_t k = 0; k < n; k++)
+        if (&args[k] != ret && value_is_heap(&args[k]))
+            value_clear(h, &args[k]);
+}
+
+rhai_status vm_run(vm *m, uint32_t depth) {
+    heap *const h = m->h;
+    rhai_engine *const engine = m->engine;
+    frame *f;
+    rhai_value *base;
+    const insn *pc, *i;
+    rhai_value result;
+
+    static const void *const labels[] = {
+#define X(name, text) &&L_##name,
+        OPCODES(X)
+#undef X
+    };
+
+#define RA (base + i->a)
+#define RB (base + i->b)
+#define RC (base + i->c)
+#define SB ((int16_t)i->b)
+#define SC ((int16_t)i->c)
+#define CASE(name) L_##name
+#define NEXT                                                                                       \
+    do {                                                                                           \
+        i = pc++;                                                                                  \
+        goto *labels[i->op];                                                                       \
+    } while (0)
+#define SAVE() (f->pc = pc)
+#define RELOAD() (f = vm_top(m), base = f->base, pc = f->pc)
+#define POS() frame_pos(f)
+#define FAIL_IF(condition)                                                                         \
+    do {                                                                                           \
+        if (UNLIKELY(condition))                                                                   \
+            goto failed;                                                                           \
+    } while (0)
+/* Overwrites a register whose old value may have a heap part. */
+#define SET(slot, v)                                                                               \
+    do {                                                                                           \
+        rhai_value *slot_ = (slot);                                                                \
+        rhai_value old_ = *slot_;                                                                  \
+        *slot_ = (v);                                                                              \
+        if (UNLIKELY(value_is_heap(&old_)))                                                        \
+            obj_unref(h, old_.obj);                                                                \
+    } while (0)
+#define CONSUME(flag, slot)                                                                        \
+    do {                                                                                           \
+        if ((i->flags & (flag)) && value_is_heap(slot))                                            \
+            value_clear(h, slot);                                                                  \
+    } while (0)
+/* A binary operator off its fast path. */
+#define SLOW_BINARY(o, b_, c_)                                                                     \
+    do {                                                                                           \
+        rhai_value result_ = VALUE_UNIT;                                                           \
+        SAVE();                                                                                    \
+        FAIL_IF(vm_binary(m, (o), (b_), (c_), POS(), &result_) != RHAI_OK);                        \
+        RELOAD();                                                                                  \
+        CONSUME(F_B_TEMP, RB);                                                                     \
+        CONSUME(F_C_TEMP, RC);                                                                     \
+        SET(RA, result_);                                                                          \
+    } while (0)
+#define ARITHMETIC(name, overflow, operator)                                                       \
+    CASE(name) : {                                                                                 \
+        const rhai_value *b = RB, *c = RC;                                                         \
+        int64_t n;                                                                                 \
+        if (LIKELY(b->type == RHAI_INT && c->type == RHAI_INT) && LIKELY(!overflow(b->i, c->i, &n))) \
+            SET(RA, VALUE_INT(n));                                                                 \
+        else if (b->type == RHAI_FLOAT && c->type == RHAI_FLOAT)                                   \
+            SET(RA, VALUE_FLOAT(b->f operator c->f));                                              \
+        else                                                                                       \
+            SLOW_BINARY(OP_##name, b, c);                                                          \
+        NEXT;                                                                                      \
+    }
+#define ARITHMETIC_INT(name, overflow, operator)                                                   \
+    CASE(name##_INT) : {                                                                           \
+        const rhai_value *b = RB;                                                                  \
+        int64_t n;                                                                                 \
+        if (LIKELY(b->type == RHAI_INT) && LIKELY(!overflow(b->i, (int64_t)SC, &n))) {             \
+            SET(RA, VALUE_INT(n));                                                                 \
+        } else if (b->type == RHAI_FLOAT) {                                                        \
+            SET(RA, VALUE_FLOAT(b->f operator(double) SC));                                        \
+        } else {                                                                                   \
+            rhai_value c = VALUE_INT(SC), result_ = VALUE_UNIT;                                    \
+            SAVE();                                                                                \
+            FAIL_IF(vm_binary(m, OP_##name, b, &c, POS(), &result_) != RHAI_OK);                   \
+            RELOAD();                                                                              \
+            CONSUME(F_B_TEMP, RB);                                                                 \
+            SET(RA, result_);                                                                      \
+        }                                                                                          \
+        NEXT;                                                                                      \
+    }
+#define COMPARE(name, o, operator)                                                                 \
+    CASE(name) : {                                                                                 \
+        const rhai_value *b = RB, *c = RC;                                                         \
+        if (LIKELY(b->type == RHAI_INT && c->type == RHAI_INT))                                    \
+            SET(RA, VALUE_BOOL(b->i operator c->i));                                               \
+        else if (b->type == RHAI_FLOAT && c->type == RHAI_FLOAT)                                   \
+            SET(RA, VALUE_BOOL(b->f operator c->f));                                               \
+        else                                                                                       \
+            SLOW_BINARY(o, b, c);                                                                  \
+        NEXT;                                                                                      \
+    }
+/* pc is at the EXTRA word, which holds the distance and the source's operator. */
+#define BRANCH(r)                                                                                  \
+    do {                                                                                           \
+        if ((r) != ((i->flags & F_NEGATED) != 0))                                                  \
+            pc += pc->d + 1;                                                                       \
+        else                                                                                       \
+            pc++;                                                                                  \
+        NEXT;                                                                                      \
+    } while (0)
+#define JUMP_COMPARE(name, operator)                                                               \
+    CASE(JUMP_##name) : {                                                                          \
+        rhai_value *x = RA, *y = RB;                                                               \
+        if (LIKELY(x->type == RHAI_INT && y->type == RHAI_INT))                                    \
+            BRANCH(x->i operator y->i);                                                            \
+        if (x->type == RHAI_FLOAT && y->type == RHAI_FLOAT)                                        \
+            BRANCH(x->f operator y->f);                                                            \
+        bool swapped = i->flags & F_SWAPPED;                                                       \
+        SAVE();                                                                                    \
+        int r = compare_slowly(m, (op)pc->a, swapped ? y : x, swapped ? x : y, POS());             \
+        FAIL_IF(r < 0);                                                                            \
+        RELOAD();                                                                                  \
+        CONSUME(swapped ? F_C_TEMP : F_B_TEMP, RA);                                                \
+        CONSUME(swapped ? F_B_TEMP : F_C_TEMP, RB);                                                \
+        BRANCH(r);                                                                                 \
+    }
+#define JUMP_COMPARE_INT(name, operator)                                                           \
+    CASE(JUMP_##name##_INT) : {                                                                    \
+        rhai_value *x = RA;                                                                        \
+        if (LIKELY(x->type == RHAI_INT))                                                           \
+            BRANCH(x->i operator SB);                                                              \
+        rhai_value y = VALUE_INT(SB);                                                              \
+        SAVE();                                                                                    \
+        int r = compare_slowly(m, (op)pc->a, x, &y, POS());                                        \
+        FAIL_IF(r < 0);                                                                            \
+        RELOAD();                                                                                  \
+        CONSUME(F_B_TEMP, RA);                                                                     \
+        BRANCH(r);                                                                                 \
+    }
+#define POLL()                                                                                     \
+    do {                                                                                           \
+        if (UNLIKELY(atomic_load_explicit(&engine->poll_flag, memory_order_relaxed))) {            \
+            SAVE();                                                                                \
+            FAIL_IF(!poll_events(m, POS()));                                                       \
+        }                                                                                          \
+    } while (0)
+/* After a call: either its result is there, or its frame is the top one now. */
+#define AFTER_CALL(o)                                                                              \
+    do {                                                                                           \
+        outcome o_ = (o);                                                                          \
+        FAIL_IF(o_ == CALL_FAILED);                                                                \
+        if (o_ == CALL_DONE)                                                                       \
+            clear_registers(h, args, nargs, ret);                                                  \
+        RELOAD();                                                                                  \
+        NEXT;                                                                                      \
+    } while (0)
+
+    RELOAD();
+    NEXT;
+
+    CASE(NOP) : CASE(EXTRA) : NEXT;
+    CASE(UNIT) : {
+        SET(RA, VALUE_UNIT);
+        NEXT;
+    }
+    CASE(BOOL) : {
+        SET(RA, VALUE_BOOL(i->d != 0));
+        NEXT;
+    }
+    CASE(INT) : {
+        SET(RA, VALUE_INT(i->d));
+        NEXT;
+    }
+    CASE(CONST) : {
+        SET(RA, value_copy(&f->p->consts[i->d]));
+        NEXT;
+    }
+    CASE(MOVE) : {
+        SET(RA, value_copy(RB));
+        NEXT;
+    }
+    CASE(TAKE) : {
+        rhai_value v = value_take(RB);
+        SET(RA, v);
+        NEXT;
+    }
+    CASE(FREEZE) : {
+        RA->flags |= VALUE_CONST;
+        NEXT;
+    }
+    CASE(GET_CELL) : {
+        const rhai_value *v = RB;
+        if (v->type == RHAI_SHARED) {
+            cell *c = as_cell(v);
+            if (UNLIKELY(c->borrows)) {
+                SAVE();
+                vm_fail(m, error_new(h, ERR_DATA_RACE, POS_NONE));
+                goto failed;
+            }
+            v = &c->value;
+        }
+        SET(RA, value_copy(v));
+        NEXT;
+    }
+    CASE(SET_CELL) : {
+        rhai_value *slot = RA;
+        rhai_value v = i->flags & F_B_TEMP ? value_take(RB) : value_copy(RB);
+        if (slot->type == RHAI_SHARED) {
+            cell *c = as_cell(slot);
+            if (UNLIKELY(c->borrows)) {
+                SAVE();
+                value_drop(h, &v);
+                vm_fail(m, error_new(h, ERR_DATA_RACE, POS_NONE));
+                goto failed;
+            }
+            slot = &c->value;
+        }
+        SET(slot, v);
+        NEXT;
+    }
+    CASE(GET_RAW) : {
+        SET(RA, value_copy(RB));
+        NEXT;
+    }
+    CASE(GET_THIS) : {
+        if (UNLIKELY(!f->this_ref)) {
+            SAVE();
+            vm_fail(m, error_new(h, ERR_UNBOUND_THIS, POS()));
+            goto failed;
+        }
+        SET(RA, value_copy(f->this_ref));
+        NEXT;
+    }
+    CASE(SET_THIS) : {
+        SAVE();
+        if (!f->this_ref) {
+            vm_fail(m, error_new(h, ERR_UNBOUND_THIS, POS()));
+            goto failed;
+        }
+        if (f->this_ref->flags & VALUE_CONST) {
+            vm_fail(m, error_newf(h, ERR_ASSIGNMENT_TO_CONSTANT, POS(), "%s", ""));
+            goto failed;
+        }
+        rhai_value v = i->flags & F_B_TEMP ? value_take(RB) : value_copy(RB);
+        SET(f->this_ref, v);
+        NEXT;
+    }
+    CASE(CLEAR) : {
+        for (rhai_value *v = RA, *end = base + i->b; v < end; v++)
+            SET(v, VALUE_UNIT);
+        NEXT;
+    }
+
+    ARITHMETIC(ADD, __builtin_add_overflow, +)
+    ARITHMETIC(SUB, __builtin_sub_overflow, -)
+    ARITHMETIC(MUL, __builtin_mul_overflow, *)
+    CASE(DIV) : {
+        const rhai_value *b = RB, *c = RC;
+        if (LIKELY(b->type == RHAI_INT && c->type == RHAI_INT) && LIKELY(c->i > 0))
+            SET(RA, VALUE_INT(b->i / c->i));
+        else if (b->type == RHAI_FLOAT && c->type == RHAI_FLOAT)
+            SET(RA, VALUE_FLOAT(b->f / c->f));
+        else
+            SLOW_BINARY(OP_DIV, b, c);
+        NEXT;
+    }
+    CASE(MOD) : {
+        const rhai_value *b = RB, *c = RC;
+        if (LIKELY(b->type == RHAI_INT && c->type == RHAI_INT) && LIKELY(c->i > 0))
+            SET(RA, VALUE_INT(b->i % c->i));
+        else
+            SLOW_BINARY(OP_MOD, b, c);
+        NEXT;
+    }
+    CASE(BINARY) : {
+        op o = (op)pc++->a;
+        SLOW_BINARY(o, RB, RC);
+        NEXT;
+    }
+    ARITHMETIC_INT(ADD, __builtin_add_overflow, +)
+    ARITHMETIC_INT(SUB, __builtin_sub_overflow, -)
+    ARITHMETIC_INT(MUL, __builtin_mul_overflow, *)
+    COMPARE(LESS, OP_LT, <)
+    COMPARE(LESS_EQUAL, OP_LE, <=)
+    COMPARE(EQUAL, OP_EQ, ==)
+    CASE(ASSIGN_OP) : {
+        SAVE();
+        rhai_value *target = i->flags & F_THIS ? f->this_ref : RA;
+        if (!target) {
+            vm_fail(m, error_new(h, ERR_UNBOUND_THIS, POS()));
+            goto failed;
+        }
+        cell *shared = NULL;
+        if (target->type == RHAI_SHARED) {
+            shared = as_cell(target);
+            if (shared->borrows) {
+                vm_fail(m, error_new(h, ERR_DATA_RACE, POS_NONE));
+                goto failed;
+            }
+            target = &shared->value;
+        }
+        if (target->flags & VALUE_CONST) {
+            vm_fail(m, error_newf(h, ERR_ASSIGNMENT_TO_CONSTANT, POS(), "%s", ""));
+            goto failed;
+        }
+        rhai_value v = i->flags & F_B_TEMP ? value_take(RB) : value_copy(RB);
+        rhai_status status = vm_assign_op(m, (op)i->c, target, &v, POS(), POS());
+        value_drop(h, &v);
+        FAIL_IF(status != RHAI_OK);
+        RELOAD();
+        NEXT;
+    }
+    CASE(ASSIGN_ADD) : {
+        rhai_value *a = RA;
+        const rhai_value *b = RB;
+        int64_t n;
+        if (LIKELY(a->type == RHAI_INT && b->type == RHAI_INT) && LIKELY(!__builtin_add_overflow(a->i, b->i, &n))) {
+            *a = VALUE_INT(n);
+        } else if (a->type == RHAI_FLOAT && b->type == RHAI_FLOAT) {
+            a->f += b->f;
+        } else {
+            SAVE();
+            rhai_value v = i->flags & F_B_TEMP ? value_take(RB) : value_copy(RB);
+            rhai_status status = vm_assign_op(m, OP_ADD, a, &v, POS(), POS());
+            value_drop(h, &v);
+            FAIL_IF(status != RHAI_OK);
+            RELOAD();
+        }
+        NEXT;
+    }
+    CASE(ASSIGN_ADD_INT) : {
+        rhai_value *a = RA;
+        int64_t n;
+        if (LIKELY(a->type == RHAI_INT) && LIKELY(!__builtin_add_overflow(a->i, (int64_t)SB, &n))) {
+            *a = VALUE_INT(n);
+        } else {
+            SAVE();
+            rhai_value v = VALUE_INT(SB);
+            FAIL_IF(vm_assign_op(m, OP_ADD, a, &v, POS(), POS()) != RHAI_OK);
+            RELOAD();
+        }
+        NEXT;
+    }
+    CASE(NOT) : {
+        if (LIKELY(RB->type == RHAI_BOOL)) {
+            SET(RA, VALUE_BOOL(!RB->b));
+            NEXT;
+        }
+        SAVE();
+        FAIL_IF(vm_unary(m, OP_NOT, RB, POS(), RA) != RHAI_OK);
+        RELOAD();
+        NEXT;
+    }
+    CASE(NEGATE) : {
+        if (LIKELY(RB->type == RHAI_INT && RB->i != INT64_MIN)) {
+            SET(RA, VALUE_INT(-RB->i));
+            NEXT;
+        }
+        if (RB->type == RHAI_FLOAT) {
+            SET(RA, VALUE_FLOAT(-RB->f));
+            NEXT;
+        }
+        SAVE();
+        FAIL_IF(vm_unary(m, OP_NEG, RB, POS(), RA) != RHAI_OK);
+        RELOAD();
+        NEXT;
+    }
+    CASE(PLUS) : {
+        SAVE();
+        FAIL_IF(vm_unary(m, OP_PLUS, RB, POS(), RA) != RHAI_OK);
+        RELOAD();
+        NEXT;
+    }
+    CASE(JUMP) : {
+        pc += i->d;
+        NEXT;
+    }
+    CASE(LOOP) : {
+        POLL();
+        pc += i->d;
+        NEXT;
+    }
+    CASE(JUMP_IF) : {
+        if (UNLIKELY(RA->type != RHAI_BOOL)) {
+            SAVE();
+            not_bool(m, RA, POS());
+            goto failed;
+        }
+        if (RA->b == !(i->flags & F_NEGATED))
+            pc += i->d;
+        NEXT;
+    }
+    JUMP_COMPARE(LESS, <)
+    JUMP_COMPARE(LESS_EQUAL, <=)
+    JUMP_COMPARE(EQUAL, ==)
+    JUMP_COMPARE_INT(LESS, <)
+    JUMP_COMPARE_INT(LESS_EQUAL, <=)
+    JUMP_COMPARE_INT(GREATER, >)
+    JUMP_COMPARE_INT(GREATER_EQUAL, >=)
+    JUMP_COMPARE_INT(EQUAL, ==)
+    CASE(JUMP_UNIT) : {
+        if ((RA->type == RHAI_UNIT) == !(i->flags & F_NEGATED))
+            pc += i->d;
+        NEXT;
+    }
+    CASE(SWITCH) : {
+        pc = f->p->code + switch_target(m, &f->p->switches[i->d], RA, (uint32_t)pc->d);
+        NEXT;
+    }
+    CASE(INDEX) : {
+        rhai_value *object = i->flags & F_THIS ? f->this_ref : RB;
+        const rhai_value *index = RC;
+        if (LIKELY(object && object->type == RHAI_ARRAY && index->type == RHAI_INT)) {
+            arr *a = as_arr(object);
+            if (LIKELY((uint64_t)index->i < a->len)) {
+                rhai_value v = value_copy(&a->items[index->i]);
+                CONSUME(F_B_TEMP, RB);
+                SET(RA, v);
+                pc++;
+                NEXT;
+            }
+        }
+        SAVE();
+        const path *p = &f->p->paths[pc->d];
+        if (!object) {
+            vm_fail(m, error_new(h, ERR_UNBOUND_THIS, p->root_pos));
+            goto failed;
+        }
+        rhai_value v = VALUE_UNIT;
+        FAIL_IF(vm_index(m, object, index, p->steps[0].pos, p->steps[0].op_pos, &v) != RHAI_OK);
+        RELOAD();
+        if (!(i->flags & F_THIS))
+            CONSUME(F_B_TEMP, RB);
+        CONSUME(F_C_TEMP, RC);
+        SET(RA, v);
+        pc++;
+        NEXT;
+    }
+    CASE(PROPERTY) : {
+        rhai_value *object = i->flags & F_THIS ? f->this_ref : RB;
+        const path *p = &f->p->paths[i->c];
+        site *s = &f->p->sites[p->steps[0].site];
+        rhai_value v = VALUE_UNIT;
+        if (LIKELY(object && object->type == RHAI_MAP)) {
+            map *o = as_map(object);
+            if (LIKELY(s->hint < o->len && o->entries[s->hint].key == s->name)) {
+                v = value_copy(&o->entries[s->hint].value);
+            } else {
+                const rhai_value *found = map_find(o, s->name);
+                if (found) {
+                    s->hint = (uint32_t)((const map_entry *)((const char *)found - offsetof(map_entry, value)) - o->entries);
+                    v = value_copy(found);
+                }
+            }
+        } else {
+            SAVE();
+            if (!object) {
+                vm_fail(m, error_new(h, ERR_UNBOUND_THIS, p->root_pos));
+                goto failed;
+            }
+            FAIL_IF(vm_property(m, object, &p->steps[0], s, &v) != RHAI_OK);
+            RELOAD();
+        }
+        if (!(i->flags & F_THIS))
+            CONSUME(F_B_TEMP, RB);
+        SET(RA, v);
+        NEXT;
+    }
+    CASE(SET_INDEX) : {
+        rhai_value *object = i->flags & F_THIS ? f->this_ref : RA;
+        rhai_value v = i->flags & F_C_TEMP ? value_take(RC) : value_copy(RC);
+        const rhai_value *index = RB;
+        if (LIKELY(object && object->type == RHAI_ARRAY && index->type == RHAI_INT && !h->track_sizes)) {
+            arr *a = as_arr(object);
+            if (LIKELY(a->head.refs == 1 && (uint64_t)index->i < a->len && !(object->flags & VALUE_CONST))) {
+                SET(&a->items[index->i], v);
+                pc++;
+                NEXT;
+            }
+        }
+        SAVE();
+        path *p = &f->p->paths[pc->d];
+        if (!object) {
+            value_drop(h, &v);
+            vm_fail(m, error_new(h, ERR_UNBOUND_THIS, p->root_pos));
+            goto failed;
+        }
+        rhai_status status = vm_store(m, p, object, RB, &v);
+        value_drop(h, &v);
+        FAIL_IF(status != RHAI_OK);
+        RELOAD();
+        CONSUME(F_B_TEMP, RB);
+        pc++;
+        NEXT;
+    }
+    CASE(SET_PROPERTY) : {
+        rhai_value *object = i->flags & F_THIS ? f->this_ref : RA;
+        path *p = &f->p->paths[i->c];
+        rhai_value v = i->flags & F_B_TEMP ? value_take(RB) : value_copy(RB);
+        if (LIKELY(object && object->type == RHAI_MAP && !h->track_sizes)) {
+            map *o = as_map(object);
+            site *s = &f->p->sites[p->steps[0].site];
+            if (LIKELY(o->head.refs == 1 && s->hint < o->len && o->entries[s->hint].key == s->name &&
+                       !(object->flags & VALUE_CONST))) {
+                SET(&o->entries[s->hint].value, v);
+                NEXT;
+            }
+            const rhai_value *found = map_find(o, s->name);
+            if (found)
+                s->hint = (uint32_t)((const map_entry *)((const char *)found - offsetof(map_entry, value)) - o->entries);
+        }
+        SAVE();
+        if (!object) {
+            value_drop(h, &v);
+            vm_fail(m, error_new(h, ERR_UNBOUND_THIS, p->root_pos));
+            goto failed;
+        }
+        rhai_status status = vm_store(m, p, object, NULL, &v);
+        value_drop(h, &v);
+        FAIL_IF(status != RHAI_OK);
+        RELOAD();
+        NEXT;
+    }
+    CASE(CHAIN) : {
+        path *p = &f->p->paths[i->c];
+        rhai_value *regs = RB;
+        rhai_value v = VALUE_UNIT;
+        SAVE();
+        rhai_status status = vm_chain(m, p, regs, &v);
+        if (status != RHAI_OK) {
+            value_drop(h, &v);
+            goto failed;
+        }
+        RELOAD();
+        for (uint32_t k = 0; k < p->nregs; k++)
+            if (value_is_heap(&regs[k]))
+                value_clear(h, &regs[k]);
+        if (p->mode == PATH_GET && !(i->flags & F_DISCARD))
+            SET(RA, v);
+        else
+            value_drop(h, &v);
+        NEXT;
+    }
+    CASE(ARRAY) : {
+        SAVE();
+        FAIL_IF(make_array(m, RB, i->c, &f->p->shapes[pc->d], RA) != RHAI_OK);
+        pc++;
+        NEXT;
+    }
+    CASE(MAP) : {
+        SAVE();
+        FAIL_IF(make_map(m, RB, &f->p->shapes[i->c], RA) != RHAI_OK);
+        NEXT;
+    }
+    CASE(INTERPOLATE) : {
+        SAVE();
+        FAIL_IF(interpolate(m, RB, i->c, &f->p->shapes[pc->d], RA) != RHAI_OK);
+        RELOAD();
+        pc++;
+        NEXT;
+    }
+    CASE(FOR) : {
+        rhai_value *state = RA;
+        if (UNLIKELY(!is_iterable(state))) {
+            SAVE();
+            vm_fail(m, error_new(h, ERR_FOR, POS()));
+            goto failed;
+        }
+        state[1] = VALUE_INT(0);
+        state[2] = VALUE_INT(-1);
+        if (i->flags & F_C_TEMP)
+            SET(&state[4], VALUE_INT(0));
+        pc += i->d;
+        NEXT;
+    }
+    CASE(FOR_NEXT) : {
+        rhai_value *state = RA;
+        rhai_value v;
+        int more;
+        POLL();
+        if (LIKELY(state->type == RHAI_ARRAY)) {
+            arr *a = as_arr(state);
+            more = state[1].i < (int64_t)a->len;
+            if (more)
+                v = value_copy(&a->items[state[1].i++]);
+        } else {
+            SAVE();
+            more = next_element(m, state, POS(), &v);
+            FAIL_IF(more < 0);
+            RELOAD();
+        }
+        if (!more)
+            NEXT;
+        state[2].i++;
+        if (UNLIKELY(i->flags & F_CHECKED)) {
+            if (i->flags & F_C_TEMP)
+                set_loop_var(m, &state[4], VALUE_INT(state[2].i));
+            set_loop_var(m, &state[3], v);
+        } else {
+            if (i->flags & F_C_TEMP)
+                SET(&state[4], VALUE_INT(state[2].i));
+            SET(&state[3], v);
+        }
+        pc += i->d;
+        NEXT;
+    }
+    CASE(FOR_RANGE) : {
+        rhai_value *state = RA;
+        bool inclusive = i->flags & F_NEGATED;
+        if (UNLIKELY(state[0].type != RHAI_INT || state[1].type != RHAI_INT)) {
+            SAVE();
+            rhai_value ignored = VALUE_UNIT;
+            op o = inclusive ? OP_RANGE_INCLUSIVE : OP_RANGE;
+            if (vm_binary(m, o, &state[0], &state[1], POS(), &ignored) == RHAI_OK) {
+                value_drop(h, &ignored);
+                vm_fail(m, error_new(h, ERR_FOR, POS()));
+            }
+            goto failed;
+        }
+        int64_t from = state[0].i, to = state[1].i;
+        uint64_t left = to > from ? (uint64_t)to - (uint64_t)from : 0;
+        if (inclusive && to >= from)
+            left++;
+        if (!left) {
+            pc += i->d;
+            NEXT;
+        }
+        state[1].i = (int64_t)(left - 1);
+        state[2] = VALUE_INT(0);
+        if (i->flags & F_C_TEMP)
+            SET(&state[4], VALUE_INT(0));
+        SET(&state[3], VALUE_INT(from));
+        NEXT;
+    }
+    CASE(FOR_RANGE_NEXT) : {
+        rhai_value *state = RA;
+        POLL();
+        if (state[1].i == 0)
+            NEXT;
+        state[1].i--;
+        state[2].i++;
+        int64_t n = ++state[0].i;
+        if (UNLIKELY(i->flags & F_CHECKED)) {
+            if (i->flags & F_C_TEMP)
+                set_loop_var(m, &state[4], VALUE_INT(state[2].i));
+            set_loop_var(m, &state[3], VALUE_INT(n));
+        } else {
+            if (i->flags & F_C_TEMP)
+                SET(&state[4], VALUE_INT(state[2].i));
+            SET(&state[3], VALUE_INT(n));
+        }
+        pc += i->d;
+        NEXT;
+    }
+    CASE(CALL) : {
+        POLL();
+        SAVE();
+        rhai_value *args = RA, *ret = i->flags & F_DISCARD ? NULL : RA;
+        uint32_t nargs = i->b;
+        proto *p = f->p->unit->protos[i->c];
+        if (UNLIKELY(p->is_empty)) {
+            clear_registers(h, args, nargs, NULL);
+            NEXT;
+        }
+        invocation c = {.p = p, .args = args, .nargs = nargs, .ret = ret, .pos = POS()};
+        FAIL_IF(vm_enter(m, &c) == CALL_FAILED);
+        RELOAD();
+        NEXT;
+    }
+    CASE(CALL_NAME) : {
+        POLL();
+        SAVE();
+        rhai_value *args = RA, *ret = i->flags & F_DISCARD ? NULL : RA;
+        uint32_t nargs = i->b;
+        AFTER_CALL(vm_call_site(m, &f->p->sites[i->c], args, nargs, POS(), ret));
+    }
+    CASE(CALL_METHOD) : {
+        POLL();
+        SAVE();
+        rhai_value *args = RA, *ret = i->flags & F_DISCARD ? NULL : RA;
+        uint32_t nargs = i->b + 1u;
+        site *s = &f->p->sites[i->c];
+        target t;
+        FAIL_IF(!vm_site_object(m, f, s, &t));
+        if (t.cell && t.cell->borrows) {
+            vm_fail(m, error_new(h, ERR_DATA_RACE, POS_NONE));
+            goto failed;
+        }
+        t.is_method = true;
+        rhai_value object = VALUE_UNIT;
+        if (!t.place) {
+            /* A temporary lives beside its arguments while the call runs. */
+            t.is_ref = false;
+            t.place = vm_scratch(m, 1);
+            FAIL_IF(!t.place);
+            *t.place = value_take(&args[0]);
+            outcome o = vm_method(m, s, &t, args, POS(), &object, NULL);
+            rhai_status status = vm_finish(m, o);
+            vm_scratch_end(m, 1);
+            if (status != RHAI_OK) {
+                value_drop(h, &object);
+                goto failed;
+            }
+            RELOAD();
+            clear_registers(h, args, nargs, NULL);
+            SET(args, object);
+            NEXT;
+        }
+        AFTER_CALL(vm_method(m, s, &t, args, POS(), ret, NULL));
+    }
+    CASE(CALL_PATH) : {
+        POLL();
+        SAVE();
+        rhai_value *args = RA, *ret = i->flags & F_DISCARD ? NULL : RA;
+        uint32_t nargs = i->b;
+        AFTER_CALL(vm_call_path(m, &f->p->sites[i->c], args, nargs, POS(), ret));
+    }
+    CASE(CALL_POINTER) : {
+        POLL();
+        SAVE();
+        rhai_value *args = RA, *ret = i->flags & F_DISCARD ? NULL : RA;
+        uint32_t nargs = i->b;
+        site *s = &f->p->sites[i->c];
+        if (flat(&args[0])->type != RHAI_FN) {
+            vm_fail(m, error_mismatch(h, "Fn", value_type_name(&args[0]), s->arg_pos));
+            goto failed;
+        }
+        rhai_value fn = value_copy(flat(&args[0]));
+        value_clear(h, &args[0]);
+        outcome o = vm_call_fn(m, &fn, NULL, args + 1, nargs - 1, POS(), ret);
+        value_drop(h, &fn);
+        AFTER_CALL(o);
+    }
+    CASE(CALL_SCOPED) : {
+        POLL();
+        SAVE();
+        rhai_value *args = RA, *ret = i->flags & F_DISCARD ? NULL : RA;
+        uint32_t nargs = i->b;
+        const scope_table *scope = &f->p->scopes[pc->d];
+        outcome o = vm_call_scoped(m, &f->p->sites[i->c], scope, args, nargs, POS(), ret);
+        FAIL_IF(o == CALL_FAILED);
+        RELOAD();
+        clear_registers(h, args, nargs, ret);
+        pc++;
+        NEXT;
+    }
+    CASE(NEW_FN) : {
+        SAVE();
+        FAIL_IF(new_fn(m, RB, POS(), RA) != RHAI_OK);
+        NEXT;
+    }
+    CASE(CURRY) : {
+        SAVE();
+        FAIL_IF(curry_call(m, RA, i->b, POS()) != RHAI_OK);
+        NEXT;
+    }
+    CASE(CLOSURE) : {
+        SAVE();
+        FAIL_IF(make_closure(m, f, &f->p->closures[i->c], RA) != RHAI_OK);
+        NEXT;
+    }
+    CASE(IS_SHARED) : {
+        bool shared = RB->type == RHAI_SHARED;
+        SET(RA, VALUE_BOOL(shared));
+        NEXT;
+    }
+    CASE(TYPE_OF) : {
+        const char *type = value_type_name(RB);
+        rhai_value v;
+        SAVE();
+        if (!value_new_text(h, type, strlen(type), &v)) {
+            vm_no_memory(m);
+            goto failed;
+        }
+        SET(RA, v);
+        NEXT;
+    }
+    CASE(IS_DEF_VAR) : {
+        SAVE();
+        if (RB->type != RHAI_STRING) {
+            vm_fail(m, error_mismatch(h, "string", value_type_name(RB), POS()));
+            goto failed;
+        }
+        bool defined = vm_is_defined(m, f, &f->p->scopes[i->c], as_str(RB));
+        SET(RA, VALUE_BOOL(defined));
+        NEXT;
+    }
+    CASE(EVAL) : {
+        SAVE();
+        rhai_value script = value_take(RB), v = VALUE_UNIT;
+        rhai_status status = vm_eval(m, &script, &f->p->scopes[i->c], POS(), &v);
+        value_drop(h, &script);
+        FAIL_IF(status != RHAI_OK);
+        RELOAD();
+        SET(RA, v);
+        NEXT;
+    }
+    CASE(RETURN) : {
+        result = value_take(RA);
+        goto leave;
+    }
+    CASE(RETURN_UNIT) : {
+        result = VALUE_UNIT;
+        goto leave;
+    }
+    CASE(THROW) : {
+        SAVE();
+        rhai_value v = value_take(RA);
+        vm_fail(m, error_thrown(h, v, POS()));
+        goto failed;
+    }
+    CASE(CATCH) : {
+        SAVE();
+        FAIL_IF(catch_error(m, RA, i->b) != RHAI_OK);
+        NEXT;
+    }
+    CASE(GET_NAME) : {
+        SAVE();
+        FAIL_IF(vm_get_name(m, f, &f->p->sites[i->c], RA) != RHAI_OK);
+        NEXT;
+    }
+    CASE(SET_NAME) : {
+        SAVE();
+        rhai_value v = value_take(RB);
+        rhai_status status = vm_set_name(m, f, &f->p->sites[i->c], &v);
+        value_drop(h, &v);
+        FAIL_IF(status != RHAI_OK);
+        NEXT;
+    }
+    CASE(DEFINE_NAME) : {
+        SAVE();
+        FAIL_IF(vm_name_define(m, f->p->sites[i->c].name, value_take(RB), i->a) != RHAI_OK);
+        NEXT;
+    }
+    CASE(GET_PATH) : {
+        SAVE();
+        FAIL_IF(vm_get_path(m, f, &f->p->sites[i->c], RA) != RHAI_OK);
+        NEXT;
+    }
+    CASE(SET_CONSTANT) : {
+        SAVE();
+        unit *u = f->p->unit;
+        if (!u->constants && !(u->constants = map_new(h, 4))) {
+            vm_no_memory(m);
+            goto failed;
+        }
+        rhai_value v = value_copy(flat(RA));
+        if (!map_set(h, u->constants, as_str(&f->p->consts[i->d]), &v)) {
+            value_drop(h, &v);
+            vm_no_memory(m);
+            goto failed;
+        }
+        NEXT;
+    }
+    CASE(MARK) : {
+        vm_mark(m, RA);
+        NEXT;
+    }
+    CASE(TRIM) : {
+        vm_trim(m, RA);
+        NEXT;
+    }
+    CASE(IMPORT) : {
+        SAVE();
+        rhai_value path = value_take(RB);
+        rhai_status status = vm_import(m, &path, &f->p->sites[i->c], POS());
+        value_drop(h, &path);
+        FAIL_IF(status != RHAI_OK);
+        RELOAD();
+        NEXT;
+    }
+    CASE(EXPORT) : {
+        SAVE();
+        FAIL_IF(vm_export(m, f, &f->p->sites[i->c], i->a ? RB : NULL) != RHAI_OK);
+        NEXT;
+    }
+    CASE(TRACK) : {
+        engine->operations++;
+        if (UNLIKELY(engine->operations > engine->limits[RHAI_MAX_OPERATIONS])) {
+            SAVE();
+            vm_fail(m, error_new(h, ERR_TOO_MANY_OPERATIONS, POS()));
+            goto failed;
+        }
+        NEXT;
+    }
+    CASE(COUNT_VARIABLES) : {
+        if (UNLIKELY((uint64_t)i->d + vm_names_visible(m, f) >= engine->limits[RHAI_MAX_VARIABLES])) {
+            SAVE();
+            vm_fail(m, error_new(h, ERR_TOO_MANY_VARIABLES, POS()));
+            goto failed;
+        }
+        NEXT;
+    }
+
+leave : {
+    rhai_value *ret = f->ret;
+    bool is_entry = f->is_entry;
+    SAVE();
+    if (UNLIKELY(result.type == RHAI_SHARED)) {
+        rhai_value inner = value_copy(&as_cell(&result)->value);
+        value_drop(h, &result);
+        result = inner;
+    }
+    if (UNLIKELY(f->is_main))
+        vm_main_ends(m, f);
+    vm_leave(m);
+    if (ret)
+        SET(ret, result);
+    else
+        value_drop(h, &result);
+    if (is_entry)
+        return RHAI_OK;
+    RELOAD();
+    NEXT;
+}
+
+failed:
+    if (!unwind(m, depth))
+        return RHAI_ERROR;
+    RELOAD();
+    NEXT;
+}
