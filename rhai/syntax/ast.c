@@ -205,7 +205,7 @@ rhai_pos stmt_start(const stmt *s) {
 
 static bool all_constant(expr *const *items, uint32_t len) {
     for (uint32_t i = 0; i < len; i++) {
-        if (!expr_is_constant(items[i])) return false;
+        if (!items[i] || !expr_is_constant(items[i])) return false;
     }
     return true;
 }
@@ -213,7 +213,9 @@ static bool all_constant(expr *const *items, uint32_t len) {
 bool expr_is_constant(const expr *e) {
     switch (e->kind) {
     case EXPR_CONST: return true;
-    case EXPR_CLOSURE: return e->closure.captures_len == 0;
+    case EXPR_CLOSURE:
+        if (!e->closure.captures_len) return true;
+        return e->closure.constants && all_constant(e->closure.constants, e->closure.captures_len);
     case EXPR_ARRAY:
     case EXPR_INTERP: return all_constant(e->list.items, e->list.len);
     case EXPR_MAP: return all_constant(e->map.values, e->map.len);

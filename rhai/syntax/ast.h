@@ -94,7 +94,9 @@ struct expr {
             expr *left, *right; /* right NULL: unary */
         } op;
         struct {
-            expr *root; /* never a chain: (a.b).c is one chain */
+            /* (a.b).c is parsed as one chain; after optimisation a root that is a chain itself is
+             * a value of its own. */
+            expr *root;
             chain_step *steps;
             uint32_t len;
         } chain;
@@ -102,6 +104,9 @@ struct expr {
             fn_def *fn; /* its first captures_len parameters are the captured variables */
             ident *captures;
             uint32_t captures_len;
+            /* What the optimiser found to be constants: the value in place of the variable, which
+             * may be gone; NULL elements: none. NULL: none at all. */
+            expr **constants;
         } closure;
     };
 };
@@ -146,6 +151,7 @@ typedef struct switch_label {
 
 struct stmt {
     uint8_t kind;
+    bool is_call; /* the optimiser's: Rhai's Stmt::FnCall, which it treats unlike Stmt::Expr */
     rhai_pos pos; /* Rhai's stmt.position(): the keyword; of expressions where they start */
     union {
         expr *expr; /* STMT_EXPR, BREAK, RETURN, THROW */
@@ -251,7 +257,7 @@ static inline bool expr_is_const(const expr *e, rhai_type type) {
     return e->kind == EXPR_CONST && e->value.type == type;
 }
 /* A literal, or an array, map or text made of nothing else (Rhai's is_constant). A closure that
- * captures nothing counts. */
+ * captures nothing but constants counts. */
 bool expr_is_constant(const expr *e);
 /* The value of a constant expression, or of a literal range, or Fn("name") - what a switch
  * label may be (Rhai's get_literal_value). */

@@ -205,7 +205,8 @@ static bool parse_property(parser *p, context c, bool is_optional, rhai_pos op_p
     if (number == UINT32_MAX) return false;
     rhai_str *name = name_text(p, number);
     rhai_pos pos = eat(p);
-    if (peek(p) == TOK_PATH) return fail(p, here(p), "Invalid symbol encountered: '::'");
+    if (peek(p) == TOK_PATH && !is_reserved)
+        return fail(p, here(p), "Invalid symbol encountered: '::'");
 
     bool has_bang = peek(p) == TOK_BANG;
     if (!has_bang && peek(p) != TOK_LPAREN && peek(p) != TOK_UNIT) {

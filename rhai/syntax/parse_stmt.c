@@ -150,8 +150,7 @@ static bool parse_stmts(parser *p, context c, token_kind end, block *b) {
 block *parse_block(parser *p, context c, bool is_interpolation) {
     rhai_pos pos = here(p);
     if (!match(p, TOK_LBRACE)) return fail_missing(p, TOK_LBRACE, "to start a statement block");
-    c.pos = pos;
-    if (!deeper(p, &c)) return NULL;
+    if (!deeper_at(p, &c, pos)) return NULL;
     c.flags &= ~(uint32_t)AT_GLOBAL_LEVEL;
     block *b = new_block(p, pos, pos);
     if (!b) return NULL;
@@ -292,8 +291,7 @@ static bool parse_alias(parser *p, ident *ret) {
 
 /* Adds one to the depth. */
 static stmt *parse_import(parser *p, context c) {
-    c.pos = eat(p);
-    if (!deeper(p, &c)) return NULL;
+    if (!deeper_at(p, &c, eat(p))) return NULL;
     stmt *s = new_stmt(p, STMT_IMPORT, c.pos);
     if (!s) return NULL;
     s->import.path = parse_expr(p, c);
@@ -333,8 +331,7 @@ static stmt *new_flow(parser *p, stmt_kind kind, context c, expr *condition, blo
 
 /* Adds one to the depth, also of an else-if. */
 stmt *parse_if(parser *p, context c) {
-    c.pos = eat(p);
-    if (!deeper(p, &c)) return NULL;
+    if (!deeper_at(p, &c, eat(p))) return NULL;
     expr *condition = parse_condition(p, c);
     if (!condition) return NULL;
     block *body = parse_block(p, c, false);
@@ -368,8 +365,7 @@ stmt *parse_while(parser *p, context c) {
 
 /* Adds one to the depth. */
 stmt *parse_do(parser *p, context c) {
-    c.pos = eat(p);
-    if (!deeper(p, &c)) return NULL;
+    if (!deeper_at(p, &c, eat(p))) return NULL;
     context inner = c;
     inner.flags |= IN_LOOP;
     block *body = parse_block(p, inner, false);
@@ -417,8 +413,7 @@ static bool parse_loop_vars(parser *p, uint32_t *ret_var, uint32_t *ret_counter,
 
 /* Adds one to the depth. */
 stmt *parse_for(parser *p, context c) {
-    c.pos = eat(p);
-    if (!deeper(p, &c)) return NULL;
+    if (!deeper_at(p, &c, eat(p))) return NULL;
     stmt *s = new_stmt(p, STMT_FOR, c.pos);
     uint32_t var, counter;
     if (!s || !parse_loop_vars(p, &var, &counter, s)) return NULL;
@@ -441,8 +436,7 @@ stmt *parse_for(parser *p, context c) {
 
 /* Adds one to the depth. */
 static stmt *parse_try(parser *p, context c) {
-    c.pos = eat(p);
-    if (!deeper(p, &c)) return NULL;
+    if (!deeper_at(p, &c, eat(p))) return NULL;
     stmt *s = new_stmt(p, STMT_TRY, c.pos);
     if (!s) return NULL;
     s->try_catch.body = parse_block(p, c, false);
@@ -600,8 +594,7 @@ static stmt *new_switch(parser *p, rhai_pos pos, expr *value, const switch_scan 
 
 /* Adds one to the depth. */
 stmt *parse_switch(parser *p, context c) {
-    c.pos = eat(p);
-    if (!deeper(p, &c)) return NULL;
+    if (!deeper_at(p, &c, eat(p))) return NULL;
     expr *value = parse_expr(p, c);
     if (!value) return NULL;
     if (!match(p, TOK_LBRACE)) return fail_missing(p, TOK_LBRACE, "to start a switch block");
