@@ -262,6 +262,12 @@ void expr_to_safely(fn_state *fs, const expr *e, uint16_t dst) {
     reg_free_to(fs, mark);
 }
 
+/* A closure may have captured a constant. */
+static void check_const(fn_state *fs, uint16_t reg, const expr *target) {
+    emit_d(fs, OPC_CHECK_CONST, 0, reg, (int32_t)add_name_const(fs, target->var.name));
+    emit_pos(fs, target->pos);
+}
+
 static void assign_op(fn_state *fs, const stmt *s, uint16_t target, bool checked) {
     const expr *value = s->assign.value;
     if (s->assign.op == OP_ADD && !checked) {
@@ -275,6 +281,8 @@ static void assign_op(fn_state *fs, const stmt *s, uint16_t target, bool checked
         }
     } else {
         operand v = expr_any(fs, value);
+        if (checked)
+            check_const(fs, target, s->assign.target);
         emit(fs, OPC_ASSIGN_OP, (v.is_temp ? F_B_TEMP : 0) | (checked ? F_CHECKED : 0), target, v.reg,
              s->assign.op);
     }
@@ -314,6 +322,8 @@ static void assign_stmt(fn_state *fs, const stmt *s) {
     } else if (target->kind == EXPR_THIS) {
         operand v = expr_any(fs, s->assign.value);
         unsigned flags = F_THIS | (v.is_temp ? F_B_TEMP : 0);
+        emit(fs, OPC_CHECK_THIS, 0, 0, 0, 0);
+        emit_pos(fs, target->pos);
         if (s->assign.has_op) {
             emit(fs, OPC_ASSIGN_OP, flags, 0, v.reg, s->assign.op);
             emit_pos(fs, s->assign.op_pos);
@@ -331,6 +341,7 @@ static void assign_stmt(fn_state *fs, const stmt *s) {
             assign_op(fs, s, r.reg, r.is_checked);
         } else if (r.is_checked) {
             operand v = expr_any(fs, s->assign.value);
+            check_const(fs, r.reg, target);
             emit(fs, OPC_SET_CELL, v.is_temp ? F_B_TEMP : 0, r.reg, v.reg, 0);
             emit_pos(fs, target->pos);
         } else {
@@ -380,7 +391,7 @@ static bool build_switch_index(fn_state *fs, switch_table *t) {
     memset(t->buckets, 0xff, size * sizeof *t->buckets);
     for (uint32_t i = t->len; i-- > 0;) {
         struct switch_entry *e = &t->entries[i];
-        e->hash = value_hash(fs->h, &e->value);
+        e->hash = label_hash(fs->h, &e->value);
         int32_t *bucket = &t->buckets[e->hash & t->mask];
         e->next = *bucket;
         *bucket = (int32_t)i;

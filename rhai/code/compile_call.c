@@ -227,10 +227,10 @@ void call_to(fn_state *fs, const expr *e, int dst) {
     unsigned discard = dst < 0 ? F_DISCARD : 0;
     reg_reserve(fs, e->call.args.len + 1);
     const struct special_call *special = find_special(e);
-    if (e->call.in_caller_scope)
-        scoped_call_to(fs, e, base, discard);
-    else if (special)
+    if (special)
         special->compile(fs, e, base);
+    else if (e->call.in_caller_scope)
+        scoped_call_to(fs, e, base, discard);
     else
         named_call_to(fs, e, base, discard);
     call_done(fs, base, dst, mark);

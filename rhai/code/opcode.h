@@ -57,6 +57,8 @@ enum {
     X(GET_THIS, "R[A] = copy of this")                                                             \
     X(SET_THIS, "this = R[B]")                                                                     \
     X(CLEAR, "R[A] .. R[B-1] = ()")                                                                \
+    X(CHECK_CONST, "error if the variable in R[A], named K[D], is a constant")                     \
+    X(CHECK_THIS, "error if this is not bound or a constant")                                      \
     X(ADD, "R[A] = R[B] + R[C]")                                                                   \
     X(SUB, "R[A] = R[B] - R[C]")                                                                   \
     X(MUL, "R[A] = R[B] * R[C]")                                                                   \

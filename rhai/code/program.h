@@ -195,6 +195,11 @@ struct unit {
     bool is_inner;  /* eval text: runs inside the frame of its caller */
 };
 
+/* The hash of a switch label or value; containers of one type share theirs. */
+static inline uint64_t label_hash(const heap *h, const rhai_value *v) {
+    return v->type == RHAI_ARRAY || v->type == RHAI_MAP || v->type == RHAI_BLOB ? v->type : value_hash(h, v);
+}
+
 /* Functions with this name and number of parameters; this_type NULL: untyped ones only. */
 proto *unit_find(const unit *u, const rhai_str *name, uint32_t nparams, const char *this_type);
 rhai_pos proto_pos(const proto *p, uint32_t pc); /* POS_NONE when it has none */

@@ -52,6 +52,7 @@ rhai_engine *rhai_engine_new(const rhai_config *config) {
         return NULL;
     memset(e, 0, sizeof *e);
     heap_init(&e->heap, allocator, data);
+    e->limits[RHAI_MAX_VARIABLES] = e->limits[RHAI_MAX_FUNCTIONS] = e->limits[RHAI_MAX_MODULES] = UINT64_MAX;
     e->limits[RHAI_MAX_CALL_LEVELS] = 64;
     e->limits[RHAI_MAX_EXPR_DEPTH] = 64;
     e->limits[RHAI_MAX_FUNCTION_EXPR_DEPTH] = 32;

@@ -108,6 +108,10 @@ static void free_libs(heap *h, libs *l) {
     while (l) {
         libs *next = l->sibling;
         free_libs(h, l->children);
+        /* A constant may be a closure, which keeps its unit. */
+        map *constants = l->unit->constants;
+        l->unit->constants = NULL;
+        obj_unref(h, constants);
         obj_unref(h, l->unit);
         heap_free(h, l, sizeof *l);
         l = next;

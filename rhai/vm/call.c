@@ -133,9 +133,9 @@ static bool push_env(vm *m, env *e) {
 static bool check_limits(vm *m, const invocation *c) {
     const uint64_t *limits = m->engine->limits;
     error_kind kind;
-    if (limits[RHAI_MAX_CALL_LEVELS] && m->level >= limits[RHAI_MAX_CALL_LEVELS])
+    if (m->level >= limits[RHAI_MAX_CALL_LEVELS])
         kind = ERR_STACK_OVERFLOW;
-    else if (limits[RHAI_MAX_VARIABLES] && c->p->nparams > limits[RHAI_MAX_VARIABLES])
+    else if (c->p->nparams > limits[RHAI_MAX_VARIABLES])
         kind = ERR_TOO_MANY_VARIABLES;
     else
         return true;
@@ -203,6 +203,9 @@ outcome vm_enter(vm *m, const invocation *c) {
                                          .imports = imports,
                                          .level_before = m->level,
                                          .pos = c->pos,
+                                         .source = p->unit->source || !(c->by_pointer || inner)
+                                                       ? p->unit->source
+                                                       : caller->source,
                                          .is_main = c->how == ENTER_MAIN,
                                          .is_inner = inner};
     m->level += c->how != ENTER_MAIN;
@@ -365,13 +368,15 @@ outcome vm_call_place(vm *m, rhai_str *name, site *s, const target *t, rhai_valu
         return CALL_FAILED;
     }
     bool mutates = n->native->flags & RHAI_FN_MUTATES;
-    if (mutates && (flags & VALUE_CONST) && t->is_method) {
+    if (mutates && t->is_const && t->is_method) {
         args[0] = VALUE_UNIT;
         vm_fail(m, error_newf(m->h, ERR_NON_PURE_ON_CONSTANT, pos, "%s", name->data));
         return CALL_FAILED;
     }
-    bool lends = (mutates && !(flags & VALUE_CONST)) || (n->native->flags & RHAI_FN_BORROWS);
+    bool lends = (mutates && !t->is_const) || (n->native->flags & RHAI_FN_BORROWS);
     if (lends) {
+        if (t->is_const)
+            args[0].flags |= VALUE_CONST;
         *t->place = VALUE_UNIT;
         if (t->cell)
             t->cell->borrows++;
@@ -462,6 +467,7 @@ bool vm_site_object(vm *m, frame *f, site *s, target *t) {
         t->cell = as_cell(t->place);
         t->place = &t->cell->value;
     }
+    t->is_const = t->place->flags & VALUE_CONST;
     return true;
 }
 
@@ -522,6 +528,7 @@ outcome vm_call_fn(vm *m, const rhai_value *value, const target *self, rhai_valu
         p = self ? vm_find_function(vm_top(m)->libs, fn->name, total, self->place) : NULL;
     if (p) {
         invocation c = {.p = p,
+                        .by_pointer = true,
                         .env = (env *)fn->env,
                         .self = self ? self->place : NULL,
                         .self_cell = self ? self->cell : NULL,

@@ -56,6 +56,10 @@ static rhai_status attempt(rhai_call *call, const rhai_value *fn, rhai_value *se
     uint32_t n = 0;
     for (size_t i = 0; i < nargs + nextras; i++)
         all[n++] = value_copy(i < nargs ? &args[i] : &extras[i - nargs]);
+    const fnptr *f = as_fn(fn);
+    if (self && self_at < 0 && f->ncurry && !f->code &&
+        !vm_find_function(vm_top(call->vm)->libs, f->name, f->ncurry + n, self))
+        self_at = 0; /* a native takes curried values first, then the object */
     if (self_at >= 0) {
         memmove(&all[self_at + 1], &all[self_at], (n - (uint32_t)self_at) * sizeof *all);
         all[self_at] = value_copy(self);
@@ -193,17 +197,100 @@ static rhai_status debug(rhai_call *call, rhai_value *args, rhai_value *ret) {
     return status;
 }
 
+static bool matches_def(const fn_slot *f, const rhai_value *name_value, int64_t count, const rhai_value *type) {
+    return f->nparams == (uint64_t)count && str_equal(f->name, as_str(name_value)) &&
+           (type ? f->this_type && str_equal(f->this_type, as_str(type)) : !f->this_type);
+}
+
 static rhai_status is_def_fn(rhai_call *call, rhai_value *args, rhai_value *ret) {
-    bool typed = call->nargs == 3;
-    const rhai_value *name_value = &args[typed ? 1 : 0], *count = &args[typed ? 2 : 1];
+    const rhai_value *type = call->nargs == 3 ? &args[0] : NULL;
+    const rhai_value *name_value = &args[call->nargs - 2], *count = &args[call->nargs - 1];
+    if (type && type->type != RHAI_STRING)
+        return call_fail_mismatch(call, "string", value_type_name(type));
+    if (name_value->type != RHAI_STRING)
+        return call_fail_mismatch(call, "string", value_type_name(name_value));
+    if (count->type != RHAI_INT)
+        return call_fail_mismatch(call, "i64", value_type_name(count));
     bool found = false;
     for (const libs *l = vm_top(call->vm)->libs; l && !found && count->i >= 0; l = l->parent)
-        for (uint32_t i = 0; i < l->unit->functions_len && !found; i++) {
-            const fn_slot *f = &l->unit->functions[i];
-            found = f->nparams == (uint64_t)count->i && str_equal(f->name, as_str(name_value)) &&
-                    (typed ? f->this_type && str_equal(f->this_type, as_str(&args[0])) : !f->this_type);
-        }
+        for (uint32_t i = 0; i < l->unit->functions_len && !found; i++)
+            found = matches_def(&l->unit->functions[i], name_value, count->i, type);
     *ret = VALUE_BOOL(found);
+    return RHAI_OK;
+}
+
+static bool set_field(heap *h, map *m, const char *key, rhai_value v) {
+    rhai_str *name = str_intern(h, key, strlen(key));
+    bool ok = name && map_set(h, m, name, &v);
+    if (!ok)
+        value_drop(h, &v);
+    obj_unref(h, name);
+    return ok;
+}
+
+static bool set_text(heap *h, map *m, const char *key, const rhai_str *s) {
+    rhai_value v;
+    return value_new_text(h, s->data, s->len, &v) && set_field(h, m, key, v);
+}
+
+static bool set_strings(heap *h, map *m, const char *key, const ident *names, rhai_str *const *lines, uint32_t n) {
+    arr *a = arr_new(h, n);
+    if (!a)
+        return false;
+    rhai_value list = VALUE_OBJ(RHAI_ARRAY, a);
+    for (uint32_t i = 0; i < n; i++) {
+        const rhai_str *s = names ? names[i].name : lines[i];
+        rhai_value v;
+        if (!value_new_text(h, s->data, s->len, &v) || !arr_push(h, a, &v)) {
+            value_drop(h, &list);
+            return false;
+        }
+    }
+    return set_field(h, m, key, list);
+}
+
+/* What a script can know of a function: the map that Rhai gives. */
+static bool describe(heap *h, const fn_def *fn, const rhai_str *source, rhai_value *ret) {
+    map *m = map_new(h, 8);
+    if (!m)
+        return false;
+    *ret = VALUE_OBJ(RHAI_MAP, m);
+    rhai_value access;
+    bool ok = value_new_text(h, fn->is_private ? "private" : "public", fn->is_private ? 7 : 6, &access) &&
+              set_field(h, m, "access", access) && set_field(h, m, "is_anonymous", VALUE_BOOL(fn->is_closure)) &&
+              set_text(h, m, "name", fn->name) &&
+              set_strings(h, m, "params", fn->params, NULL, fn->nparams) &&
+              (!fn->this_type || set_text(h, m, "this_type", fn->this_type)) &&
+              (!fn->comments_len || set_strings(h, m, "comments", NULL, fn->comments, fn->comments_len)) &&
+              (!source || set_text(h, m, "namespace", source));
+    if (!ok)
+        value_clear(h, ret);
+    return ok;
+}
+
+static rhai_status get_fn_metadata_list(rhai_call *call, rhai_value *args, rhai_value *ret) {
+    heap *h = call->h;
+    arr *list = arr_new(h, 4);
+    if (!list)
+        return call_no_memory(call);
+    *ret = VALUE_OBJ(RHAI_ARRAY, list);
+    for (const libs *l = vm_top(call->vm)->libs; l; l = l->parent) {
+        const ast *tree = l->unit->tree;
+        for (uint32_t i = 0; i < tree->functions_len; i++) {
+            const fn_def *fn = tree->functions[i];
+            if (call->nargs > 0 && !str_equal(fn->name, as_str(&args[0])))
+                continue;
+            if (call->nargs > 1 && (args[1].i < 0 || fn->nparams != (uint64_t)args[1].i))
+                continue;
+            rhai_value v;
+            if (!describe(h, fn, NULL, &v))
+                return call_no_memory(call);
+            if (!arr_push(h, list, &v)) {
+                value_drop(h, &v);
+                return call_no_memory(call);
+            }
+        }
+    }
     return RHAI_OK;
 }
 
@@ -213,11 +300,18 @@ static const rhai_native core_functions[] = {
     {"debug", "", debug, RHAI_FN_VOLATILE, "debug()", "Shows an empty line to the developer."},
     {"debug", "?", debug, RHAI_FN_VOLATILE, "debug(value: any)",
      "Shows a value in its debug form to the developer: strings in quotes, and so on."},
-    {"is_def_fn", "si", is_def_fn, RHAI_FN_VOLATILE, "is_def_fn(name: string, params: int) -> bool",
+    {"is_def_fn", "??", is_def_fn, RHAI_FN_VOLATILE, "is_def_fn(name: string, params: int) -> bool",
      "Whether the script defines a function of this name with so many parameters."},
-    {"is_def_fn", "ssi", is_def_fn, RHAI_FN_VOLATILE,
+    {"is_def_fn", "???", is_def_fn, RHAI_FN_VOLATILE,
      "is_def_fn(type: string, name: string, params: int) -> bool",
      "Whether the script defines a method of this name for objects of the type."},
+    {"get_fn_metadata_list", "", get_fn_metadata_list, RHAI_FN_VOLATILE, "get_fn_metadata_list() -> array",
+     "Descriptions of the script's functions: name, params, access and so on, as maps."},
+    {"get_fn_metadata_list", "s", get_fn_metadata_list, RHAI_FN_VOLATILE,
+     "get_fn_metadata_list(name: string) -> array", "Descriptions of the functions of this name."},
+    {"get_fn_metadata_list", "si", get_fn_metadata_list, RHAI_FN_VOLATILE,
+     "get_fn_metadata_list(name: string, params: int) -> array",
+     "Descriptions of the functions of this name with so many parameters."},
 };
 
 LIB_PACKAGE(core);

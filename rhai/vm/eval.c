@@ -36,7 +36,7 @@ parse_options vm_parse_options(const rhai_engine *e, const outer_var *outer, siz
     const uint64_t *l = e->limits;
     return (parse_options){.max_expr_depth = (uint32_t)l[RHAI_MAX_EXPR_DEPTH],
                            .max_function_expr_depth = (uint32_t)l[RHAI_MAX_FUNCTION_EXPR_DEPTH],
-                           .max_functions = l[RHAI_MAX_FUNCTIONS] ? l[RHAI_MAX_FUNCTIONS] : UINT64_MAX,
+                           .max_functions = l[RHAI_MAX_FUNCTIONS],
                            .max_string_size = l[RHAI_MAX_STRING_SIZE],
                            .max_array_size = l[RHAI_MAX_ARRAY_SIZE],
                            .max_map_size = l[RHAI_MAX_MAP_SIZE],
@@ -57,7 +57,7 @@ static ast *parse(rhai_engine *e, const char *text_data, size_t len, const outer
 
 static compile_options compile_options_of(const rhai_engine *e) {
     return (compile_options){.count_operations = e->limits[RHAI_MAX_OPERATIONS] != 0,
-                             .count_variables = e->limits[RHAI_MAX_VARIABLES] != 0};
+                             .count_variables = e->limits[RHAI_MAX_VARIABLES] != UINT64_MAX};
 }
 
 static ast *parse_with_scope(rhai_engine *e, const char *text_data, size_t len, const rhai_scope *scope,
@@ -170,14 +170,12 @@ static unit *compile_eval(vm *m, const char *text_data, size_t len, const scope_
         heap_free(m->h, vars, count * sizeof *vars);
     if (!tree)
         return NULL;
-    for (uint32_t i = 0; i < tree->functions_len; i++) {
-        if (!tree->functions[i]->is_closure) {
-            ast_free(tree);
-            *error = error_newf(m->h, ERR_PARSING, POS_NONE, "%s",
-                                "Function definitions must be at global level and cannot be inside a "
-                                "block or another function");
-            return NULL;
-        }
+    if (tree->functions_len) {
+        ast_free(tree);
+        *error = error_newf(m->h, ERR_PARSING, POS_NONE, "%s",
+                            "Function definitions must be at global level and cannot be inside a "
+                            "block or another function");
+        return NULL;
     }
     compile_options how = compile_options_of(m->engine);
     return compile_inner(m->h, tree, f->p->unit->source, scope, &how, error);

@@ -77,8 +77,28 @@ static const rhai_value *function_in_map(const site *s, const rhai_value *object
     return v && v->type == RHAI_FN ? v : NULL;
 }
 
+/* Typed methods of imported modules are visible everywhere. */
+static proto *find_typed(vm *m, const rhai_str *name, uint32_t nparams, const rhai_value *object) {
+    const char *type = value_type_name(object);
+    for (libs *l = vm_top(m)->libs; l; l = l->parent) {
+        proto *p = unit_find(l->unit, name, nparams, type);
+        if (p)
+            return p;
+    }
+    for (uint32_t i = m->imports_len; i-- > m->imports_floor;) {
+        proto *p = unit_find(m->imports[i].module->unit, name, nparams, type);
+        if (p && !p->is_private)
+            return p;
+    }
+    return NULL;
+}
+
 static proto *script_method(vm *m, site *s, const rhai_value *object) {
     libs *l = vm_top(m)->libs;
+    if (m->imports_len > m->imports_floor) {
+        proto *p = find_typed(m, s->name, s->nargs, object);
+        return p ? p : vm_find_function(l, s->name, s->nargs, NULL);
+    }
     if (s->method_type == object->type + 1 && l && s->libs == l->number && object->type != RHAI_CUSTOM)
         return s->method;
     s->method = vm_find_function(l, s->name, s->nargs, object);

@@ -250,7 +250,7 @@ done:
 
 rhai_status vm_import(vm *m, const rhai_value *path, const site *s, rhai_pos pos) {
     uint64_t max = m->engine->limits[RHAI_MAX_MODULES];
-    if (max && m->modules_loaded >= max)
+    if (m->modules_loaded >= max)
         return vm_fail(m, error_new(m->h, ERR_TOO_MANY_MODULES, pos));
     if (path->type != RHAI_STRING)
         return vm_fail(m, error_mismatch(m->h, "string", value_type_name(path), s->arg_pos));

@@ -3,6 +3,8 @@
 
 #include "syntax/lex.h"
 
+#include <string.h>
+
 name *vm_name_find(vm *m, const frame *f, const rhai_str *wanted) {
     for (name *n = m->names; n && n != f->names_floor; n = n->below)
         if (n->name == wanted || str_equal(n->name, wanted))
@@ -145,10 +147,24 @@ uint32_t vm_names_visible(const vm *m, const frame *f) {
     return count;
 }
 
+static bool is_symbol(const rhai_str *s) {
+    static const char *const symbols[] = {
+#define X(token, text, precedence, flags) text,
+        TOKENS(X)
+#undef X
+    };
+    for (size_t i = 0; i < sizeof symbols / sizeof *symbols; i++)
+        if (s->len && strcmp(symbols[i], s->data) == 0)
+            return true;
+    return false;
+}
+
 rhai_error *vm_check_function_name(vm *m, const rhai_str *wanted, rhai_pos pos) {
     if (lex_is_function_name(wanted->data, wanted->len))
         return NULL;
     if (lex_is_name(wanted->data, wanted->len))
         return error_newf(m->h, ERR_PARSING, pos, "'%s' is a reserved keyword", wanted->data);
+    if (is_symbol(wanted))
+        return error_newf(m->h, ERR_PARSING, pos, "'%s' is a reserved symbol", wanted->data);
     return error_newf(m->h, ERR_FUNCTION_NOT_FOUND, pos, "%s", wanted->data);
 }

@@ -31,8 +31,10 @@ static rhai_status call_operator(vm *m, const char *name, const rhai_value *a, c
     return status;
 }
 
-static rhai_status check_result(vm *m, rhai_value *v) {
-    if (vm_check_size(m, v, POS_NONE) == RHAI_OK)
+/* Strings are joined by a built-in operator, whose errors have no position; other containers by
+ * registered functions. */
+static rhai_status check_result(vm *m, rhai_value *v, rhai_pos pos) {
+    if (vm_check_size(m, v, v->type == RHAI_STRING ? POS_NONE : pos) == RHAI_OK)
         return RHAI_OK;
     value_clear(m->h, v);
     return RHAI_ERROR;
@@ -53,7 +55,7 @@ rhai_status vm_binary(vm *m, op o, const rhai_value *a, const rhai_value *b, rha
     if (a->type != RHAI_CUSTOM && b->type != RHAI_CUSTOM) {
         switch (op_binary(m->h, o, a, b, &result, &error)) {
         case OP_DONE:
-            if (m->h->track_sizes && check_result(m, &result) != RHAI_OK)
+            if (m->h->track_sizes && check_result(m, &result, pos) != RHAI_OK)
                 return RHAI_ERROR;
             value_store(m->h, ret, result);
             return RHAI_OK;

@@ -39,7 +39,7 @@ static rhai_status catch_error(vm *m, rhai_value *slot, bool wants_value) {
     if (!wants_value)
         return RHAI_OK;
     rhai_value v;
-    if (!error_catch_value(m->h, c->error, f->p->unit->source, &v))
+    if (!error_catch_value(m->h, c->error, f->source, &v))
         return vm_no_memory(m);
     value_store(m->h, &slot[1], v);
     return RHAI_OK;
@@ -84,8 +84,8 @@ static void note_origin(vm *m, frame *f) {
     if (!e->h || !pos_is_none(e->origin))
         return;
     e->origin = pos_is_none(e->pos) ? frame_pos(f) : e->pos;
-    if (f->p->unit->source && !e->origin_source) {
-        e->origin_source = f->p->unit->source;
+    if (f->source && !e->origin_source) {
+        e->origin_source = f->source;
         obj_ref(e->origin_source);
     }
 }
@@ -95,7 +95,7 @@ static void leave_with_error(vm *m, frame *f) {
     if (f->is_main)
         return;
     rhai_error *e = m->error;
-    rhai_str *source = f->p->unit->source;
+    rhai_str *source = f->source;
     if (f->is_eval) {
         m->error = error_in_call(m->h, "eval", source, e, f->pos);
     } else if (error_is_system(e)) {
@@ -288,8 +288,12 @@ static rhai_status new_fn(vm *m, const rhai_value *name, rhai_pos pos, rhai_valu
     return RHAI_OK;
 }
 
+static bool is_hashable(const rhai_value *v) { return v->type <= RHAI_MAP && v->type != RHAI_TIMESTAMP; }
+
 /* Rhai compares hashes: the same type and the same bits. */
 static bool same_label(const rhai_value *label, const rhai_value *v, heap *h) {
+    if (!is_hashable(v))
+        return false;
     if (label->type != v->type)
         return false;
     if (label->type <= RHAI_TIMESTAMP)
@@ -299,8 +303,8 @@ static bool same_label(const rhai_value *label, const rhai_value *v, heap *h) {
 
 static int32_t switch_target(vm *m, const switch_table *t, const rhai_value *v, uint32_t from) {
     v = flat(v);
-    if (from < t->len || !t->len) {
-        uint64_t hash = value_hash(m->h, v);
+    if (from < t->len) {
+        uint64_t hash = label_hash(m->h, v);
         for (int32_t i = t->len ? t->buckets[hash & t->mask] : -1; i >= 0; i = t->entries[i].next)
             if ((uint32_t)i >= from && t->entries[i].hash == hash && same_label(&t->entries[i].value, v, m->h))
                 return t->entries[i].target;
@@ -310,6 +314,13 @@ static int32_t switch_target(vm *m, const switch_table *t, const rhai_value *v, 
             const range *r = as_range(&t->ranges[i].value);
             bool inclusive = t->ranges[i].value.type == RHAI_RANGE_INCLUSIVE;
             if (v->i >= r->from && (inclusive ? v->i <= r->to : v->i < r->to))
+                return (int32_t)t->ranges[i].arm;
+        }
+    } else if (v->type == RHAI_FLOAT) {
+        for (uint32_t i = from > t->len ? from - t->len : 0; i < t->ranges_len; i++) {
+            const range *r = as_range(&t->ranges[i].value);
+            bool inclusive = t->ranges[i].value.type == RHAI_RANGE_INCLUSIVE;
+            if (v->f >= (double)r->from && (inclusive ? v->f <= (double)r->to : v->f < (double)r->to))
                 return (int32_t)t->ranges[i].arm;
         }
     }
@@ -630,15 +641,6 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         NEXT;
     }
     CASE(SET_THIS) : {
-        SAVE();
-        if (!f->this_ref) {
-            vm_fail(m, error_new(h, ERR_UNBOUND_THIS, POS()));
-            goto failed;
-        }
-        if (f->this_ref->flags & VALUE_CONST) {
-            vm_fail(m, error_newf(h, ERR_ASSIGNMENT_TO_CONSTANT, POS(), "%s", ""));
-            goto failed;
-        }
         rhai_value v = i->flags & F_B_TEMP ? value_take(RB) : value_copy(RB);
         SET(f->this_ref, v);
         NEXT;
@@ -671,8 +673,9 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         NEXT;
     }
     CASE(BINARY) : {
-        op o = (op)pc++->a;
+        op o = (op)pc->a;
         SLOW_BINARY(o, RB, RC);
+        pc++;
         NEXT;
     }
     ARITHMETIC_INT(ADD, __builtin_add_overflow, +)
@@ -684,10 +687,6 @@ rhai_status vm_run(vm *m, uint32_t depth) {
     CASE(ASSIGN_OP) : {
         SAVE();
         rhai_value *target = i->flags & F_THIS ? f->this_ref : RA;
-        if (!target) {
-            vm_fail(m, error_new(h, ERR_UNBOUND_THIS, POS()));
-            goto failed;
-        }
         cell *shared = NULL;
         if (target->type == RHAI_SHARED) {
             shared = as_cell(target);
@@ -697,15 +696,34 @@ rhai_status vm_run(vm *m, uint32_t depth) {
             }
             target = &shared->value;
         }
-        if (target->flags & VALUE_CONST) {
-            vm_fail(m, error_newf(h, ERR_ASSIGNMENT_TO_CONSTANT, POS(), "%s", ""));
-            goto failed;
-        }
         rhai_value v = i->flags & F_B_TEMP ? value_take(RB) : value_copy(RB);
         rhai_status status = vm_assign_op(m, (op)i->c, target, &v, POS(), POS());
         value_drop(h, &v);
         FAIL_IF(status != RHAI_OK);
         RELOAD();
+        NEXT;
+    }
+    CASE(CHECK_CONST) : {
+        const rhai_value *slot = RA;
+        if (slot->type == RHAI_SHARED)
+            slot = &as_cell(slot)->value;
+        if (UNLIKELY(slot->flags & VALUE_CONST)) {
+            SAVE();
+            vm_fail(m, error_newf(h, ERR_ASSIGNMENT_TO_CONSTANT, POS(), "%s", as_str(&f->p->consts[i->d])->data));
+            goto failed;
+        }
+        NEXT;
+    }
+    CASE(CHECK_THIS) : {
+        SAVE();
+        if (!f->this_ref) {
+            vm_fail(m, error_new(h, ERR_UNBOUND_THIS, POS()));
+            goto failed;
+        }
+        if (f->this_ref->flags & VALUE_CONST) {
+            vm_fail(m, error_newf(h, ERR_ASSIGNMENT_TO_CONSTANT, POS(), "%s", ""));
+            goto failed;
+        }
         NEXT;
     }
     CASE(ASSIGN_ADD) : {
@@ -1007,13 +1025,20 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         bool inclusive = i->flags & F_NEGATED;
         if (UNLIKELY(state[0].type != RHAI_INT || state[1].type != RHAI_INT)) {
             SAVE();
-            rhai_value ignored = VALUE_UNIT;
+            rhai_value made = VALUE_UNIT;
             op o = inclusive ? OP_RANGE_INCLUSIVE : OP_RANGE;
-            if (vm_binary(m, o, &state[0], &state[1], POS(), &ignored) == RHAI_OK) {
-                value_drop(h, &ignored);
+            FAIL_IF(vm_binary(m, o, &state[0], &state[1], POS(), &made) != RHAI_OK);
+            RELOAD();
+            state = RA;
+            if (made.type != RHAI_RANGE && made.type != RHAI_RANGE_INCLUSIVE) {
+                value_drop(h, &made);
                 vm_fail(m, error_new(h, ERR_FOR, POS()));
+                goto failed;
             }
-            goto failed;
+            inclusive = made.type == RHAI_RANGE_INCLUSIVE;
+            SET(&state[0], VALUE_INT(as_range(&made)->from));
+            SET(&state[1], VALUE_INT(as_range(&made)->to));
+            value_drop(h, &made);
         }
         int64_t from = state[0].i, to = state[1].i;
         uint64_t left = to > from ? (uint64_t)to - (uint64_t)from : 0;

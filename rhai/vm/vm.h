@@ -75,6 +75,7 @@ typedef struct frame {
     uint32_t scratch; /* registers above p->nregs that C code is using */
     uint32_t level_before; /* call level of the caller */
     rhai_pos pos;   /* of the call */
+    rhai_str *source; /* the module that errors name; NULL: the main script */
     bool is_entry;  /* returning leaves vm_run */
     bool is_inner;  /* shares the registers of the frame below */
     bool is_eval;   /* errors are wrapped as of a call to eval */
@@ -133,6 +134,7 @@ rhai_status vm_run(vm *m, uint32_t depth);
 /* An object whose method is called. */
 typedef struct target {
     rhai_value *place;  /* where the value is */
+    bool is_const;      /* in a constant, however deep */
     cell *cell;         /* the shared cell it is in; NULL: none */
     bool is_ref;        /* part of a variable: changes stay; else a temporary */
     bool is_method;     /* called as a method: a native that changes it refuses a constant */
@@ -149,6 +151,7 @@ typedef struct invocation {
         ENTER_MAIN,  /* the statements of a script: nothing of the caller is visible */
         ENTER_INNER, /* code inside the top frame: its registers, names and `this` */
     } how;
+    bool by_pointer; /* through a function value: errors name the caller's source if p has none */
     proto *p;
     env *env;          /* NULL: none */
     rhai_value *self;  /* `this`; NULL: not bound */

@@ -18,6 +18,7 @@ typedef struct spot {
     rhai_value temp;   /* owned */
     cell *cell;
     bool is_ref;
+    bool is_const; /* part of a constant */
     spot_kind kind;      /* other than PLAIN: `temp` is a piece of *source */
     rhai_value *source;
     int64_t mask;        /* BITS */
@@ -161,6 +162,13 @@ static bool resolve_index(size_t len, int64_t index, size_t *ret) {
     return (uint64_t)index < len;
 }
 
+/* Rhai shows the host language's name of a range in this one error. */
+static const char *index_type_name(const rhai_value *v) {
+    if (v->type == RHAI_RANGE)
+        return "core::ops::range::Range<i64>";
+    return v->type == RHAI_RANGE_INCLUSIVE ? "core::ops::range::RangeInclusive<i64>" : value_type_name(v);
+}
+
 static bool is_range(const rhai_value *v) { return v->type == RHAI_RANGE || v->type == RHAI_RANGE_INCLUSIVE; }
 
 static rhai_status find_bits(vm *m, rhai_value *object, const rhai_value *index, rhai_pos pos, spot *ret) {
@@ -264,7 +272,7 @@ static rhai_status find_index(vm *m, rhai_value *object, const rhai_value *index
         bool is_array = object->type == RHAI_ARRAY;
         size_t len = is_array ? as_arr(object)->len : as_blob(object)->len;
         if (index->type != RHAI_INT)
-            return vm_fail(m, error_mismatch(m->h, "i64", value_type_name(index), idx_pos));
+            return vm_fail(m, error_mismatch(m->h, "i64", index_type_name(index), idx_pos));
         if (!resolve_index(len, index->i, &at))
             return vm_fail(m, error_bounds(m->h, ERR_ARRAY_BOUNDS, len, index->i, idx_pos));
         if (owns && !(is_array ? (void *)arr_own(m->h, object) : (void *)blob_own(m->h, object)))
@@ -281,7 +289,7 @@ static rhai_status find_index(vm *m, rhai_value *object, const rhai_value *index
     }
     case RHAI_MAP: {
         if (index->type != RHAI_STRING)
-            return vm_fail(m, error_mismatch(m->h, "string", value_type_name(index), idx_pos));
+            return vm_fail(m, error_mismatch(m->h, "string", index_type_name(index), idx_pos));
         if (owns && !map_own(m->h, object))
             return vm_no_memory(m);
         rhai_value *v = map_find(as_map(object), as_str(index));
@@ -376,7 +384,7 @@ static rhai_status write_back(vm *m, spot *s, rhai_pos pos) {
 static rhai_status assign(walk *w, spot *target, rhai_value *value) {
     vm *m = w->m;
     const path *p = w->p;
-    if (target->place->flags & VALUE_CONST)
+    if (target->is_const)
         return vm_fail(m, error_newf(m->h, ERR_ASSIGNMENT_TO_CONSTANT, p->root_pos, "%s",
                                      p->root_name ? p->root_name->data : ""));
     if (p->mode == PATH_ASSIGN_OP) {
@@ -452,6 +460,7 @@ static rhai_status index_step(walk *w, uint32_t i, spot *t, rhai_value *ret) {
         status = take_result(w, &item, ret);
         goto done;
     }
+    item.is_const = t->is_const && item.is_ref;
     sizes before = sizes_before(w, &item);
     if (last) {
         status = assign(w, &item, &w->regs[0]);
@@ -482,9 +491,11 @@ static rhai_status entry_step(walk *w, uint32_t i, spot *t, rhai_value *ret) {
     rhai_value key = VALUE_OBJ(RHAI_STRING, w->sites[step->site].name);
     bool last = i + 1 == w->p->len, stores = last && w->p->mode != PATH_GET;
     spot item = {0};
+    bool is_new = t->is_const && !map_find(as_map(t->place), w->sites[step->site].name);
     rhai_status status = find_index(m, t->place, &key, step->pos, step->op_pos, stores, w->owns, false, &item);
     if (status != RHAI_OK)
         return status;
+    item.is_const = t->is_const && item.is_ref && !is_new;
     if (last && !stores) {
         status = take_result(w, &item, ret);
         goto done;
@@ -546,8 +557,8 @@ done:
 static rhai_status method_step(walk *w, uint32_t i, spot *t, rhai_value *ret) {
     vm *m = w->m;
     const path_step *step = &w->p->steps[i];
-    target object = {.place = t->place, .cell = t->cell, .is_ref = t->is_ref, .is_method = true,
-                     .name = w->p->root_name};
+    target object = {.place = t->place, .is_const = t->is_const, .cell = t->cell, .is_ref = t->is_ref,
+                     .is_method = true, .name = w->p->root_name};
     spot item;
     spot_temp(&item, VALUE_UNIT);
     bool last = i + 1 == w->p->len, updated = false;
@@ -645,9 +656,7 @@ rhai_status vm_chain(vm *m, path *p, rhai_value *regs, rhai_value *ret) {
     spot root;
     if (find_root(&w, f, &root) != RHAI_OK)
         return RHAI_ERROR;
-    if (p->mode != PATH_GET && (root.place->flags & VALUE_CONST))
-        return vm_fail(m, error_newf(m->h, ERR_ASSIGNMENT_TO_CONSTANT, p->root_pos, "%s",
-                                     p->root_name ? p->root_name->data : ""));
+    root.is_const = root.place->flags & VALUE_CONST;
     if (root.cell) {
         obj_ref(root.cell);
         root.cell->borrows++;
@@ -694,14 +703,9 @@ rhai_status vm_store(vm *m, path *p, rhai_value *object, rhai_value *index, rhai
     step.arg = 1;
     one.steps = &step;
     walk w = {.m = m, .p = &one, .regs = regs, .owns = true, .sites = f->p->sites};
-    spot root = {.place = object, .is_ref = true};
+    spot root = {.place = object, .is_ref = true, .is_const = object->flags & VALUE_CONST};
     rhai_value ignored = VALUE_UNIT;
-    rhai_status status;
-    if (object->flags & VALUE_CONST)
-        status = vm_fail(m, error_newf(m->h, ERR_ASSIGNMENT_TO_CONSTANT, p->root_pos, "%s",
-                                       p->root_name ? p->root_name->data : ""));
-    else
-        status = step_on(&w, 0, &root, &ignored);
+    rhai_status status = step_on(&w, 0, &root, &ignored);
     value_drop(m->h, &ignored);
     value_drop(m->h, &regs[0]);
     return status;

@@ -158,18 +158,19 @@ rhai_engine *rhai_engine_new(const rhai_config *config);
  * have been freed before. */
 void rhai_engine_free(rhai_engine *engine);
 
+/* What a script may use. 0 means unlimited, except where "0: none" is said. */
 typedef enum rhai_limit {
-    RHAI_MAX_OPERATIONS,          /* 0: unlimited, for every limit */
-    RHAI_MAX_CALL_LEVELS,         /* default 64 */
+    RHAI_MAX_OPERATIONS,
+    RHAI_MAX_CALL_LEVELS,         /* default 64; 0: none */
     RHAI_MAX_EXPR_DEPTH,          /* default 64 */
     RHAI_MAX_FUNCTION_EXPR_DEPTH, /* default 32 */
     RHAI_MAX_STRING_SIZE,         /* bytes */
     RHAI_MAX_ARRAY_SIZE,          /* elements, nested ones included */
     RHAI_MAX_MAP_SIZE,            /* entries, nested ones included */
-    RHAI_MAX_VARIABLES,
-    RHAI_MAX_FUNCTIONS,
-    RHAI_MAX_MODULES,
-    RHAI_MAX_MEMORY, /* bytes allocated by the engine at one time */
+    RHAI_MAX_VARIABLES,           /* default UINT64_MAX; 0: none */
+    RHAI_MAX_FUNCTIONS,           /* default UINT64_MAX; 0: none */
+    RHAI_MAX_MODULES,             /* default UINT64_MAX; 0: none */
+    RHAI_MAX_MEMORY,              /* bytes allocated by the engine at one time */
     RHAI_LIMIT_COUNT,
 } rhai_limit;
 
