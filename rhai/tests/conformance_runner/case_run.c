@@ -178,13 +178,13 @@ static size_t normalise(char *text, size_t len) {
     return to;
 }
 
-char *case_run(const test_case *c, size_t *ret_len) {
+bool case_run(const test_case *c, case_result *ret) {
     char *out = NULL, *err = NULL, *last = NULL, *all = NULL;
     size_t out_len = 0, err_len = 0, last_len = 0, all_len = 0;
     run r = {
         .test = c, .out = open_memstream(&out, &out_len), .err = open_memstream(&err, &err_len)};
     FILE *end = open_memstream(&last, &last_len), *to = open_memstream(&all, &all_len);
-    if (!r.out || !r.err || !end || !to) return NULL; /* the process ends with this case */
+    if (!r.out || !r.err || !end || !to) return false; /* the process ends with this case */
 
     r.engine = rhai_engine_new(&(rhai_config){.allocator = count_memory, .allocator_data = &r});
     if (r.engine) {
@@ -207,6 +207,8 @@ char *case_run(const test_case *c, size_t *ret_len) {
     free(out);
     free(err);
     free(last);
-    if (all) *ret_len = normalise(all, all_len);
-    return all;
+    if (!all) return false;
+    *ret =
+        (case_result){.text = all, .len = normalise(all, all_len), .leaked = r.memory_bytes != 0};
+    return true;
 }

@@ -4,9 +4,15 @@
 
 #include "case_file.h"
 
-/* What the script did, in the form of a case's expectation (malloc'd), names of closures
- * normalised. Memory that the engine did not give back is told at the end of the text, and so
- * is a failure to make an engine. NULL: out of memory. */
-char *case_run(const test_case *c, size_t *ret_len);
+typedef struct case_result {
+    /* What the script did, in the form of a case's expectation, names of closures normalised;
+     * malloc'd. Memory that the engine did not give back is told at the end. */
+    char *text;
+    size_t len;
+    bool leaked;
+} case_result;
+
+/* False: out of memory. */
+bool case_run(const test_case *c, case_result *ret);
 
 #endif
