@@ -1,7 +1,6 @@
 #include "syntax/arena.h"
 
 #include <stdalign.h>
-#include <string.h>
 
 struct arena_block {
     arena_block *older;
@@ -10,7 +9,7 @@ struct arena_block {
 };
 
 /* Blocks grow with the tree: an eval of one line stays small, a long script needs few blocks. */
-enum { FIRST_BLOCK = 2048, LARGEST_BLOCK = 256 * 1024, ALIGNMENT = 8 };
+enum { FIRST_BLOCK = 2048, LARGEST_BLOCK = 256 * 1024 };
 
 void arena_init(arena *a, heap *h) {
     *a = (arena){.h = h};
@@ -39,13 +38,7 @@ static bool add_block(arena *a, size_t wanted) {
     return true;
 }
 
-void *arena_alloc(arena *a, size_t size) {
-    if (size > SIZE_MAX / 2) return NULL;
-    size = (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
-    if (!a->next || (size_t)(a->end - a->next) < size) {
-        if (!add_block(a, size)) return NULL;
-    }
-    void *p = a->next;
-    a->next += size;
-    return memset(p, 0, size);
+void *arena_alloc_slow(arena *a, size_t size) {
+    if (size > SIZE_MAX / 2 || !add_block(a, (size + 7) & ~(size_t)7)) return NULL;
+    return arena_alloc(a, size);
 }

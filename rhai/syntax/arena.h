@@ -5,6 +5,8 @@
 #ifndef RHAI_SYNTAX_ARENA_H
 #define RHAI_SYNTAX_ARENA_H
 
+#include <string.h>
+
 #include "value/heap.h"
 
 typedef struct arena_block arena_block;
@@ -17,7 +19,16 @@ typedef struct arena {
 
 void arena_init(arena *a, heap *h);
 void arena_done(arena *a);
-/* Zeroed, aligned for any type; NULL: out of memory. */
-void *arena_alloc(arena *a, size_t size);
+/* For arena_alloc: memory from a new block. */
+void *arena_alloc_slow(arena *a, size_t size);
+
+/* Zeroed, aligned for pointers and 64-bit numbers; NULL: out of memory. */
+static inline void *arena_alloc(arena *a, size_t size) {
+    size_t rounded = size ? (size + 7) & ~(size_t)7 : 8;
+    if (rounded < size || rounded > (size_t)(a->end - a->next)) return arena_alloc_slow(a, size);
+    char *p = a->next;
+    a->next += rounded;
+    return memset(p, 0, rounded);
+}
 
 #endif

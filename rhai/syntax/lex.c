@@ -158,7 +158,7 @@ static const word *find_word(const char *s, size_t len) {
     const word *w = (unsigned char)*s < 128 ? words[(unsigned char)*s] : NULL;
     if (!w) return NULL;
     for (; w->len; w++) {
-        if (w->len == len && memcmp(w->text, s, len) == 0) return w;
+        if (w->len == len && w->text[1] == s[1] && memcmp(w->text, s, len) == 0) return w;
     }
     return NULL;
 }

@@ -13,6 +13,7 @@
 enum {                 /* token flags */
        UNARY_NEXT = 1, /* a sign after it is a unary operator */
        KEYWORD = 2,    /* what Rhai calls a standard keyword */
+       POSTFIX = 4,    /* may go on with an expression that has just ended */
 };
 
 /* name, text, precedence (0: no binary operator), flags */
@@ -28,11 +29,11 @@ enum {                 /* token flags */
     X(RESERVED, "", 0, 0) /* keyword or symbol that Rhai keeps for itself */                       \
     X(LBRACE, "{", 0, UNARY_NEXT)                                                                  \
     X(RBRACE, "}", 0, 0)                                                                           \
-    X(LPAREN, "(", 0, UNARY_NEXT)                                                                  \
+    X(LPAREN, "(", 0, UNARY_NEXT | POSTFIX)                                                        \
     X(RPAREN, ")", 0, 0)                                                                           \
-    X(LBRACKET, "[", 0, UNARY_NEXT)                                                                \
+    X(LBRACKET, "[", 0, UNARY_NEXT | POSTFIX)                                                      \
     X(RBRACKET, "]", 0, 0)                                                                         \
-    X(UNIT, "()", 0, 0)                                                                            \
+    X(UNIT, "()", 0, POSTFIX)                                                                      \
     X(PLUS, "+", 150, UNARY_NEXT)                                                                  \
     X(UNARY_PLUS, "+", 0, UNARY_NEXT)                                                              \
     X(MINUS, "-", 150, UNARY_NEXT)                                                                 \
@@ -45,14 +46,14 @@ enum {                 /* token flags */
     X(SHR, ">>", 210, UNARY_NEXT)                                                                  \
     X(SEMICOLON, ";", 0, UNARY_NEXT)                                                               \
     X(COLON, ":", 0, UNARY_NEXT)                                                                   \
-    X(PATH, "::", 0, 0)                                                                            \
+    X(PATH, "::", 0, POSTFIX)                                                                      \
     X(ARROW, "=>", 0, 0)                                                                           \
     X(UNDERSCORE, "_", 0, 0)                                                                       \
     X(COMMA, ",", 0, UNARY_NEXT)                                                                   \
-    X(DOT, ".", 0, 0)                                                                              \
-    X(ELVIS, "?.", 0, 0)                                                                           \
+    X(DOT, ".", 0, POSTFIX)                                                                        \
+    X(ELVIS, "?.", 0, POSTFIX)                                                                     \
     X(COALESCE, "??", 135, UNARY_NEXT)                                                             \
-    X(ELVIS_INDEX, "?[", 0, UNARY_NEXT)                                                            \
+    X(ELVIS_INDEX, "?[", 0, UNARY_NEXT | POSTFIX)                                                  \
     X(RANGE, "..", 140, UNARY_NEXT)                                                                \
     X(RANGE_INCLUSIVE, "..=", 140, UNARY_NEXT)                                                     \
     X(MAP, "#{", 0, 0)                                                                             \
@@ -63,7 +64,7 @@ enum {                 /* token flags */
     X(GE, ">=", 130, UNARY_NEXT)                                                                   \
     X(EQ, "==", 90, UNARY_NEXT)                                                                    \
     X(NE, "!=", 90, UNARY_NEXT)                                                                    \
-    X(BANG, "!", 0, UNARY_NEXT)                                                                    \
+    X(BANG, "!", 0, UNARY_NEXT | POSTFIX)                                                          \
     X(PIPE, "|", 30, UNARY_NEXT)                                                                   \
     X(OR, "||", 30, UNARY_NEXT)                                                                    \
     X(XOR, "^", 30, UNARY_NEXT)                                                                    \

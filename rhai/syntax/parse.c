@@ -71,10 +71,8 @@ void *fail_missing(parser *p, token_kind wanted, const char *what) {
     return fail_expecting(p, here(p), wanted, what);
 }
 
-bool deeper(parser *p, context *c) {
-    if (c->depth >= p->max_depth) return fail(p, c->pos, "Expression exceeds maximum complexity");
-    c->depth++;
-    return true;
+void *fail_too_deep(parser *p, rhai_pos pos) {
+    return fail(p, pos, "Expression exceeds maximum complexity");
 }
 
 /* ---- Lists ---- */

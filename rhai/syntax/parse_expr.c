@@ -311,5 +311,6 @@ static expr *parse_root(parser *p, context c) {
 static expr *parse_primary(parser *p, context c) {
     c.pos = here(p);
     expr *root = parse_root(p, c);
-    return root ? parse_postfix(p, c, root) : NULL;
+    if (!root || !(token_table[peek(p)].flags & POSTFIX)) return root;
+    return parse_postfix(p, c, root);
 }

@@ -101,7 +101,7 @@ void *fail_no_memory(parser *p);
 void *fail_expecting(parser *p, rhai_pos pos, token_kind wanted, const char *what);
 void *fail_reserved(parser *p, const char *word, rhai_pos pos);
 void *fail_unexpected(parser *p); /* the current token, with its text */
-void *fail_fault(parser *p); /* the current token is TOK_ERROR */
+void *fail_fault(parser *p);      /* the current token is TOK_ERROR */
 /* The fault of the current token if it is one, else that `wanted` is missing. */
 void *fail_missing(parser *p, token_kind wanted, const char *what);
 
@@ -124,8 +124,13 @@ static inline bool match(parser *p, token_kind kind) {
     lex_next(&p->lx);
     return true;
 }
+void *fail_too_deep(parser *p, rhai_pos pos);
 /* One level deeper, or the error that this is too deep. */
-bool deeper(parser *p, context *c);
+static inline bool deeper(parser *p, context *c) {
+    if (c->depth >= p->max_depth) return fail_too_deep(p, c->pos);
+    c->depth++;
+    return true;
+}
 /* The same and on to `pos`; the error reports the position before it. */
 static inline bool deeper_at(parser *p, context *c, rhai_pos pos) {
     bool ok = deeper(p, c);
