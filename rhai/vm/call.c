@@ -359,6 +359,7 @@ static const native_entry *find_native(vm *m, const rhai_str *name, site *s, con
 outcome vm_call_place(vm *m, rhai_str *name, site *s, const target *t, rhai_value *args, uint32_t nargs,
                       rhai_pos pos, rhai_value *ret, bool *ret_updated) {
     uint8_t flags = t->place->flags;
+    value_clear(m->h, &args[0]);
     args[0] = *t->place; /* without a reference of its own until it is known how it is passed */
     const native_entry *n = find_native(m, name, s, args, nargs);
     if (!n) {
@@ -482,7 +483,7 @@ outcome vm_call_site(vm *m, site *s, rhai_value *args, uint32_t nargs, rhai_pos 
         return CALL_FAILED;
     }
     if (t.cell || find_script(m, s->name, s, nargs)) {
-        args[0] = value_copy(t.place);
+        value_store(m->h, &args[0], value_copy(t.place));
         return vm_call_by_name(m, s->name, s, args, nargs, pos, ret);
     }
     return vm_call_place(m, s->name, s, &t, args, nargs, pos, ret, NULL);
@@ -562,21 +563,24 @@ static void env_destroy(heap *h, opaque *o) {
     heap_free(h, e, sizeof *e);
 }
 
-static env *env_new(vm *m, const frame *f) {
+env *vm_new_env(vm *m, unit *u) {
     env *e = heap_alloc_zero(m->h, sizeof *e);
     if (!e)
         return NULL;
     e->head.head.refs = 1;
     e->head.head.type = OBJ_OPAQUE;
     e->head.destroy = env_destroy;
-    e->unit = f->libs->unit;
-    obj_ref(e->unit);
-    if (m->imports_len && !(e->imports = heap_alloc(m->h, m->imports_len * sizeof *e->imports))) {
+    e->unit = u;
+    if (u)
+        obj_ref(u);
+    /* Imports below the floor belong to the importer of the module that runs. */
+    uint32_t len = m->imports_len - m->imports_floor;
+    if (len && !(e->imports = heap_alloc(m->h, len * sizeof *e->imports))) {
         env_destroy(m->h, &e->head);
         return NULL;
     }
-    for (; e->imports_len < m->imports_len; e->imports_len++) {
-        import *i = &m->imports[e->imports_len];
+    for (; e->imports_len < len; e->imports_len++) {
+        import *i = &m->imports[m->imports_floor + e->imports_len];
         e->imports[e->imports_len] = *i;
         if (i->alias)
             obj_ref(i->alias);
@@ -592,7 +596,7 @@ rhai_status vm_current_env(vm *m, env **ret) {
         return RHAI_OK;
     env *last = m->last_env;
     if (!last || m->last_env_version != m->imports_version || last->unit != f->libs->unit) {
-        env *e = env_new(m, f);
+        env *e = vm_new_env(m, f->libs->unit);
         if (!e)
             return vm_no_memory(m);
         obj_unref(m->h, last);

@@ -112,6 +112,7 @@ bool vm_method_mutates(vm *m, site *s, rhai_value *object, rhai_value *args) {
         return false;
     if (s->name == m->name_call || function_in_map(s, object) || script_method(m, s, object))
         return true;
+    value_clear(m->h, &args[0]);
     args[0] = *object;
     const native_entry *n = native_find(&m->engine->natives, s->name->data, s->name->len, args, s->nargs + 1);
     args[0] = VALUE_UNIT;

@@ -124,13 +124,10 @@ static rhai_status collect(vm *m, frame *f, module *mod) {
             obj_ref(i->alias);
         obj_ref(i->module);
     }
-    env *e;
-    if (vm_current_env(m, &e) != RHAI_OK)
-        return RHAI_ERROR;
-    if (e) {
-        obj_ref(e);
-        mod->unit->env = &e->head;
-    }
+    env *e = vm_new_env(m, NULL);
+    if (!e)
+        return vm_no_memory(m);
+    mod->unit->env = &e->head;
     return RHAI_OK;
 }
 
@@ -341,7 +338,7 @@ outcome vm_call_path(vm *m, site *s, rhai_value *args, uint32_t nargs, rhai_pos 
         target t;
         if (!vm_site_object(m, vm_top(m), s, &t))
             return CALL_FAILED;
-        args[0] = value_copy(t.place);
+        value_store(m->h, &args[0], value_copy(t.place));
     }
     module *mod = find_module(m, &s->path, &has_root);
     if (!has_root) {

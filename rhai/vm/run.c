@@ -147,6 +147,13 @@ static rhai_status not_bool(vm *m, const rhai_value *v, rhai_pos pos) {
     return vm_fail(m, error_mismatch(m->h, "bool", value_type_name(v), pos));
 }
 
+/* Rhai compares floats by their relative difference. Where they are clearly apart, and finite,
+ * the plain comparison says the same. */
+static inline bool distinct(double a, double b) {
+    double larger = fabs(a) > fabs(b) ? fabs(a) : fabs(b);
+    return fabs(a - b) > larger * 1e-15 && larger > 1e-290 && larger < 1e290;
+}
+
 /* A comparing jump off its fast path: the source's operator on the source's operands. */
 static int compare_slowly(vm *m, op o, const rhai_value *left, const rhai_value *right, rhai_pos pos) {
     rhai_value r = VALUE_UNIT;
@@ -502,7 +509,7 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         const rhai_value *b = RB, *c = RC;                                                         \
         if (LIKELY(b->type == RHAI_INT && c->type == RHAI_INT))                                    \
             SET(RA, VALUE_BOOL(b->i operator c->i));                                               \
-        else if (b->type == RHAI_FLOAT && c->type == RHAI_FLOAT)                                   \
+        else if (b->type == RHAI_FLOAT && c->type == RHAI_FLOAT && distinct(b->f, c->f))           \
             SET(RA, VALUE_BOOL(b->f operator c->f));                                               \
         else                                                                                       \
             SLOW_BINARY(o, b, c);                                                                  \
@@ -522,7 +529,7 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         rhai_value *x = RA, *y = RB;                                                               \
         if (LIKELY(x->type == RHAI_INT && y->type == RHAI_INT))                                    \
             BRANCH(x->i operator y->i);                                                            \
-        if (x->type == RHAI_FLOAT && y->type == RHAI_FLOAT)                                        \
+        if (x->type == RHAI_FLOAT && y->type == RHAI_FLOAT && distinct(x->f, y->f))                \
             BRANCH(x->f operator y->f);                                                            \
         bool swapped = i->flags & F_SWAPPED;                                                       \
         SAVE();                                                                                    \
@@ -982,8 +989,8 @@ rhai_status vm_run(vm *m, uint32_t depth) {
             vm_fail(m, error_new(h, ERR_FOR, POS()));
             goto failed;
         }
-        state[1] = VALUE_INT(0);
-        state[2] = VALUE_INT(-1);
+        SET(&state[1], VALUE_INT(0));
+        SET(&state[2], VALUE_INT(-1));
         if (i->flags & F_C_TEMP)
             SET(&state[4], VALUE_INT(0));
         pc += i->d;
@@ -1049,7 +1056,7 @@ rhai_status vm_run(vm *m, uint32_t depth) {
             NEXT;
         }
         state[1].i = (int64_t)(left - 1);
-        state[2] = VALUE_INT(0);
+        SET(&state[2], VALUE_INT(0));
         if (i->flags & F_C_TEMP)
             SET(&state[4], VALUE_INT(0));
         SET(&state[3], VALUE_INT(from));

@@ -201,6 +201,8 @@ rhai_error *vm_function_not_found(vm *m, const rhai_str *name, const rhai_value 
 libs *vm_libs_push(vm *m, libs *below, unit *u); /* NULL: out of memory (error set) */
 /* The environment that a function made here takes along; *ret NULL: none needed. Borrowed. */
 rhai_status vm_current_env(vm *m, env **ret);
+/* The imports in force, and u (may be NULL). NULL: out of memory, no error set. */
+env *vm_new_env(vm *m, unit *u);
 
 /* Checks a value against the size limits; pos for the error. */
 rhai_status vm_check_size(vm *m, const rhai_value *v, rhai_pos pos);
