@@ -176,6 +176,8 @@ static const rhai_native arrays_functions[] = {
     {"drain", "aF", array_drain, CHANGES, "drain(array: array, filter: Fn) -> array",
      "Removes the elements for which a function returns true and returns them as a new array. The "
      "function takes the element (or finds it in `this`) and optionally the index."},
+    {"drain", "as", array_drain_named, CHANGES, "drain(array: array, filter: string) -> array",
+     "As drain with a function pointer; the function is given by name."},
     {"drain", "ar", array_drain_span, CHANGES, "drain(array: array, range: range) -> array",
      "Removes a range of elements and returns them as a new array."},
     {"drain", "aR", array_drain_span, CHANGES, "drain(array: array, range: range=) -> array",
@@ -186,6 +188,8 @@ static const rhai_native arrays_functions[] = {
     {"retain", "aF", array_retain, CHANGES, "retain(array: array, filter: Fn) -> array",
      "Keeps the elements for which a function returns true; returns the others as a new array. The "
      "function takes the element (or finds it in `this`) and optionally the index."},
+    {"retain", "as", array_retain_named, CHANGES, "retain(array: array, filter: string) -> array",
+     "As retain with a function pointer; the function is given by name."},
     {"retain", "ar", array_retain_span, CHANGES, "retain(array: array, range: range) -> array",
      "Keeps a range of elements; returns the others as a new array."},
     {"retain", "aR", array_retain_span, CHANGES, "retain(array: array, range: range=) -> array",

@@ -10,13 +10,15 @@
 #define ARRAY_NATIVES(X)                                                                           \
     /* arrays_edit.c */                                                                            \
     X(set)                                                                                         \
-    X(push) X(append) X(concat) X(insert) X(pad) X(pop) X(shift) X(remove) X(clear) X(truncate)    \
-        X(chop) X(reverse) X(splice) X(split) X(drain_span) X(retain_span) /* arrays_search.c */   \
+    X(push)                                                                                        \
+    X(append) X(concat) X(insert) X(pad) X(pop) X(shift) X(remove) X(clear) X(truncate) X(chop)    \
+        X(reverse) X(splice) X(split) X(drain_span) X(retain_span) /* arrays_search.c */           \
         X(len) X(is_empty) X(get) X(extract) X(extract_tail) X(contains) X(index_of)               \
             X(index_of_match) X(index_of_named) X(find) X(find_map) X(some) X(some_named) X(all)   \
                 X(all_named) X(equals) X(not_equals) /* arrays_transform.c */                      \
         X(for_each) X(map) X(map_named) X(filter) X(filter_named) X(reduce) X(reduce_named)        \
-            X(reduce_rev) X(reduce_rev_named) X(zip) X(drain) X(retain) /* arrays_order.c */       \
+            X(reduce_rev) X(reduce_rev_named) X(zip) X(drain) X(drain_named) X(retain)             \
+                X(retain_named) /* arrays_order.c */                                               \
         X(sort) X(sort_desc) X(sort_by) X(sort_named) X(order) X(order_desc) X(order_by) X(dedup)  \
             X(dedup_named)
 

@@ -5,6 +5,15 @@
 
 #include <string.h>
 
+/* An empty array may have no memory at all, which memcpy must not be given. */
+static void copy_items(rhai_value *to, const rhai_value *from, size_t count) {
+    if (count > 0) memcpy(to, from, count * sizeof *to);
+}
+
+static void move_items(rhai_value *to, const rhai_value *from, size_t count) {
+    if (count > 0) memmove(to, from, count * sizeof *to);
+}
+
 static rhai_status new_array(rhai_call *call, size_t cap, rhai_value *ret) {
     arr *made = arr_new(call->h, cap);
     if (!made) return call_no_memory(call);
@@ -26,7 +35,7 @@ rhai_status array_new_slice(rhai_call *call, const arr *a, size_t from, size_t c
 
 static void close_gap(heap *h, arr *a, size_t from, size_t count) {
     size_t behind = a->len - from - count;
-    memmove(a->items + from, a->items + from + count, behind * sizeof *a->items);
+    move_items(a->items + from, a->items + from + count, behind);
     a->len -= (uint32_t)count;
     arr_recount(h, a);
 }
@@ -35,7 +44,7 @@ rhai_status array_cut(rhai_call *call, arr *a, size_t from, size_t count, rhai_v
     rhai_status status = new_array(call, count, ret);
     if (status != RHAI_OK || count == 0) return status;
     arr *made = as_arr(ret);
-    memcpy(made->items, a->items + from, count * sizeof *a->items);
+    copy_items(made->items, a->items + from, count);
     made->len = (uint32_t)count;
     arr_recount(call->h, made);
     close_gap(call->h, a, from, count);
@@ -59,8 +68,9 @@ static void swap_contents(rhai_value *v, rhai_value *other) {
 static bool insert_all(heap *h, rhai_value *v, size_t at, const arr *from) {
     arr *a = arr_own(h, v);
     size_t count = from->len;
+    if (count == 0) return a != NULL;
     if (!a || count > UINT32_MAX - a->len || !arr_reserve(h, a, a->len + count)) return false;
-    memmove(a->items + at + count, a->items + at, (a->len - at) * sizeof *a->items);
+    move_items(a->items + at + count, a->items + at, a->len - at);
     for (size_t i = 0; i < count; i++)
         a->items[at + i] = value_copy(&from->items[i]);
     a->len += (uint32_t)count;
@@ -281,10 +291,10 @@ rhai_status array_retain_span(rhai_call *call, rhai_value *args, rhai_value *ret
     rhai_status status = new_array(call, s.from + behind, ret);
     if (status != RHAI_OK) return status;
     arr *removed = as_arr(ret);
-    memcpy(removed->items, a->items, s.from * sizeof *a->items);
-    memcpy(removed->items + s.from, a->items + s.from + s.count, behind * sizeof *a->items);
+    copy_items(removed->items, a->items, s.from);
+    copy_items(removed->items + s.from, a->items + s.from + s.count, behind);
     removed->len = (uint32_t)(s.from + behind);
-    memmove(a->items, a->items + s.from, s.count * sizeof *a->items);
+    move_items(a->items, a->items + s.from, s.count);
     a->len = (uint32_t)s.count;
     arr_recount(call->h, removed);
     arr_recount(call->h, a);

@@ -91,7 +91,7 @@ static int64_t ask_comparer(comparer *c, const rhai_value *a, const rhai_value *
     if (c->is_terminated) return 0;
     rhai_value args[2] = {value_copy(a), value_copy(b)}, answer = VALUE_UNIT;
     rhai_status status = rhai_call_value(c->call, c->fn, NULL, args, 2, &answer);
-    if (!callback_forgive(c->call, status, &answer)) {
+    if (!callback_forgive(c->call, status)) {
         c->is_terminated = true;
         return 0;
     }
@@ -232,7 +232,7 @@ static bool is_repetition(rhai_call *call, const rhai_value *args, const rhai_va
         status = rhai_call_value(call, &args[1], NULL, pair, 2, &answer);
         repeats = answer.type == RHAI_BOOL && answer.b;
     }
-    *ret_terminated = !callback_forgive(call, status, &answer);
+    *ret_terminated = !callback_forgive(call, status);
     value_drop(call->h, &answer);
     return status == RHAI_OK && repeats;
 }

@@ -162,7 +162,7 @@ static rhai_status separate(rhai_call *call, const char *caller, rhai_value *arg
             break;
         }
     }
-    memmove(a->items + kept, a->items + i, (a->len - i) * sizeof *a->items);
+    if (kept < i) memmove(a->items + kept, a->items + i, (a->len - i) * sizeof *a->items);
     a->len = kept + (a->len - i);
     arr_recount(call->h, a);
     return status;
@@ -188,6 +188,14 @@ rhai_status array_drain(rhai_call *call, rhai_value *args, rhai_value *ret) {
     return take_apart(call, "drain", args, true, ret);
 }
 
+rhai_status array_drain_named(rhai_call *call, rhai_value *args, rhai_value *ret) {
+    return array_with_named(call, args, ret, array_drain);
+}
+
 rhai_status array_retain(rhai_call *call, rhai_value *args, rhai_value *ret) {
     return take_apart(call, "retain", args, false, ret);
+}
+
+rhai_status array_retain_named(rhai_call *call, rhai_value *args, rhai_value *ret) {
+    return array_with_named(call, args, ret, array_retain);
 }

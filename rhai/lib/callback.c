@@ -1,6 +1,8 @@
 /* callback.c - lending elements to call-backs. */
 #include "lib/callback.h"
 
+#include "vm/vm.h"
+
 static rhai_value *item_slot(heap *h, const rhai_value *container, size_t index) {
     if (container->type == RHAI_ARRAY) return &as_arr(container)->items[index];
     map_entry *entry = map_nth(h, as_map(container), index);
@@ -78,11 +80,20 @@ rhai_status callback_test(rhai_call *call, const callback *back, rhai_value *con
     return status;
 }
 
-bool callback_forgive(rhai_call *call, rhai_status status, rhai_value *result) {
-    if (status == RHAI_EXITED) value_clear(call->h, result);
-    if (status != RHAI_ERROR) return true;
-    error_kind kind = error_innermost(call->error)->kind;
-    if (kind == ERR_TERMINATED) return false;
+/* A call-back that ended the script with exit() fails without an error. */
+static void forget_exit(rhai_call *call) {
+    vm *m = call->vm;
+    m->exited = false;
+    value_clear(call->h, &m->exit_value);
+}
+
+bool callback_forgive(rhai_call *call, rhai_status status) {
+    if (status == RHAI_OK) return true;
+    if (!call->error) {
+        forget_exit(call);
+        return true;
+    }
+    if (error_innermost(call->error)->kind == ERR_TERMINATED) return false;
     rhai_error_free(call->error);
     call->error = NULL;
     return true;

@@ -26,8 +26,8 @@ rhai_status callback_item(rhai_call *call, const callback *back, rhai_value *con
 rhai_status callback_test(rhai_call *call, const callback *back, rhai_value *container,
                           size_t index, bool *ret);
 
-/* For functions that go on after a failed call-back, as Rhai's sort and dedup do: drops the
- * error. False: the script was terminated, which must end the function too. */
-bool callback_forgive(rhai_call *call, rhai_status status, rhai_value *result);
+/* For functions that go on after a failed call-back, as Rhai's sort and dedup do: drops the error,
+ * even an exit(). False: the script was terminated, which must end the function too. */
+bool callback_forgive(rhai_call *call, rhai_status status);
 
 #endif

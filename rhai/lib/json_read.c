@@ -332,12 +332,12 @@ static bool read_all(reading *in, rhai_value *ret) {
                 continue;
             }
             v = end_container(in);
+        } else if (in->depth == 0 && in->r->only_script_like) {
+            return invalid(in, in->p, "expecting an object");
         } else if (c == '[') {
             if (!begin_container(in, RHAI_ARRAY)) return false;
             if (skip_space(in) != ']') continue;
             v = end_container(in);
-        } else if (in->depth == 0 && in->r->only_script_like) {
-            return invalid(in, in->p, "expecting an object");
         } else if (!read_scalar(in, &v)) {
             return false;
         }

@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "value/escapes.h"
+
 /* A container whose elements are being written. */
 typedef struct branch {
     const rhai_value *v;
@@ -106,8 +108,28 @@ static void write_standard_leaf(text *out, const rhai_value *v) {
     }
 }
 
+/* As a character literal of a script. */
+static void write_script_char(text *out, uint32_t c) {
+    text_add(out, "'", 1);
+    switch (c) {
+    case '\'':
+    case '\\': text_printf(out, "\\%c", (char)c); break;
+    case '\0': text_add_cstr(out, "\\0"); break;
+    case '\t': text_add_cstr(out, "\\t"); break;
+    case '\n': text_add_cstr(out, "\\n"); break;
+    case '\r': text_add_cstr(out, "\\r"); break;
+    default:
+        if (char_needs_escape(c))
+            text_printf(out, "\\u{%x}", c);
+        else
+            text_add_char(out, c);
+    }
+    text_add(out, "'", 1);
+}
+
 static void write_script_leaf(text *out, const rhai_value *v) {
     switch (v->type) {
+    case RHAI_CHAR: write_script_char(out, v->c); break;
     case RHAI_BLOB: write_byte_list(out, as_blob(v)); break;
     case RHAI_FN: text_add_quoted(out, as_fn(v)->name->data, as_fn(v)->name->len); break;
     default: text_add_debug(out, v);

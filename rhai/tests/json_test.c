@@ -191,8 +191,7 @@ static void values_without_a_json_form_become_text(void **state) {
     assert_script_json(e, "'x'", "\"x\"");
     assert_script_json(e, "[0.0/0.0, 1.0/0.0, -1.0/0.0]", "[\"NaN\",\"inf\",\"-inf\"]");
     assert_script_json(e, "[1..5, 1..=5]", "[\"1..5\",\"1..=5\"]");
-    assert_script_json(e, "[Fn(\"f\"), Fn(\"f\").curry(1)]",
-                       "[\"Fn(\\\"f\\\")\",\"Fn(\\\"f\\\", 1)\"]");
+    assert_script_json(e, "[Fn(\"f\"), Fn(\"f\").curry(1)]", "[\"Fn(f)\",\"Fn(f)\"]");
     assert_script_json(e, "#{a: (), b: 1.0, c: 1e30}", "{\"a\":null,\"b\":1.0,\"c\":1e30}");
 }
 
@@ -215,14 +214,16 @@ static void blobs_are_base64(void **state) {
 
 static void a_bound_cuts_off_to_an_empty_string(void **state) {
     rhai_engine *e = *state;
-    rhai_value v = read_json(e, "[\"0123456789\",{\"key\":[1,2,3]}]"), text;
+    static const char json[] = "[\"0123456789\",{\"key\":[1,2,3]}]";
+    enum { LENGTH = sizeof json - 1 };
+    rhai_value v = read_json(e, json), text;
     bool truncated;
     size_t len;
     for (size_t bound = 1; bound <= 40; bound++) {
         assert_int_equal(rhai_to_json(e, &v, bound, &text, &truncated), RHAI_OK);
         rhai_as_text(&text, &len);
-        assert_int_equal(truncated, bound < 32);
-        assert_int_equal(len, truncated ? 0 : 32);
+        assert_int_equal(truncated, bound < LENGTH);
+        assert_int_equal(len, truncated ? 0 : LENGTH);
         rhai_value_done(e, &text);
     }
     rhai_value_done(e, &v);
