@@ -17,8 +17,15 @@
 #define LISTEN_BACKLOG 1024
 #define PEER_GROUPS_MAX 65536 /* NGROUPS_MAX of the kernel, credentials(7) */
 
-/* Answers without MHD: for clients that get no connection there. */
-static void refuse(int fd, const char *status, const char *headers, const char *message) {
+/* --- Saying no at the door, without MHD --- */
+
+/* Closing at once would break the pipe of a client that is still sending, and unread bytes would
+ * reset the connection: either way it might never read the answer. So the descriptor stays until
+ * the client's request has come, for a moment and for a few clients. */
+#define REFUSALS_MAX 64
+#define REFUSAL_TIMEOUT_S 1
+
+static void send_refusal(int fd, const char *status, const char *headers, const char *message) {
     char answer[512];
     int body_len = (int)strlen("{\"error\":\"\"}") + (int)strlen(message);
     int n = snprintf(answer, sizeof answer,
@@ -27,13 +34,47 @@ static void refuse(int fd, const char *status, const char *headers, const char *
                      status, body_len, headers, message);
     /* Nothing to do about a client that does not take it. */
     if (send(fd, answer, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT) > 0) shutdown(fd, SHUT_WR);
-    /* Take the request off the socket: closing with unread bytes resets the connection, and a TCP
-     * client would lose the answer. */
+}
+
+static void drain_and_close(int fd) {
     char unread[4096];
     while (recv(fd, unread, sizeof unread, MSG_DONTWAIT) > 0) {
     }
     close(fd);
 }
+
+void refusal_close(struct refusal *refusal) {
+    event_del(&refusal->event);
+    drain_and_close(refusal->fd);
+    LIST_REMOVE(refusal, link);
+    refusal->server->refusal_count--;
+    free(refusal);
+}
+
+static void on_refused_client(evutil_socket_t fd, short events, void *ctx) {
+    (void)fd, (void)events;
+    refusal_close(ctx);
+}
+
+static void refuse(struct rpc_server *server, int fd, const char *status, const char *headers,
+                   const char *message) {
+    send_refusal(fd, status, headers, message);
+    struct refusal *refusal =
+        server->refusal_count < REFUSALS_MAX ? calloc(1, sizeof *refusal) : NULL;
+    if (!refusal ||
+        event_assign(&refusal->event, server->base, fd, EV_READ, on_refused_client, refusal) != 0) {
+        drain_and_close(fd);
+        free(refusal);
+        return;
+    }
+    refusal->server = server;
+    refusal->fd = fd;
+    LIST_INSERT_HEAD(&server->refusals, refusal, link);
+    server->refusal_count++;
+    event_add(&refusal->event, &(struct timeval){REFUSAL_TIMEOUT_S, 0});
+}
+
+/* --- Who is there --- */
 
 static bool has_group(int fd, gid_t group) {
     socklen_t len = 0;
@@ -63,12 +104,13 @@ static void take_connection(struct listener *listener, int fd, const struct sock
     struct rpc_server *server = listener->server;
     struct rpc_peer peer;
     if (server->connection_count >= server->config.connection_limit) {
-        refuse(fd, "503 Service Unavailable", "Retry-After: 1\r\n", "too many connections");
+        refuse(server, fd, "503 Service Unavailable", "Retry-After: 1\r\n", "too many connections");
         return;
     }
     if (listener->binding) {
         if (!identify_unix(listener, fd, &peer)) {
-            refuse(fd, "403 Forbidden", "", "only the owner, root and the socket's group may call");
+            refuse(server, fd, "403 Forbidden", "",
+                   "only the owner, root and the socket's group may call");
             return;
         }
     } else {
@@ -86,7 +128,10 @@ static void refuse_without_descriptors(struct listener *listener) {
     if (server->reserve_fd < 0) return;
     rpc_fd_close(&server->reserve_fd);
     int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd >= 0) refuse(fd, "503 Service Unavailable", "Retry-After: 1\r\n", "out of descriptors");
+    if (fd >= 0) {
+        send_refusal(fd, "503 Service Unavailable", "Retry-After: 1\r\n", "out of descriptors");
+        drain_and_close(fd); /* its number is the reserve's */
+    }
     server->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 

@@ -49,7 +49,6 @@ struct schema_list {
 
 struct schema {
     struct schema *next_owned;
-    bool accepts_all; /* the schema true */
     bool refuses_all; /* the schema false */
     const struct schema *ref;
     unsigned types; /* 0: any */
@@ -65,6 +64,15 @@ struct schema {
     size_t min_length, max_length;
     size_t min_items, max_items;
     struct schema_list one_of, any_of;
+};
+
+/* The schema that everything fits. Values without a schema of their own are checked against it all
+ * the same: none may contain U+0000. */
+static const struct schema any_value = {
+    .minimum = -INFINITY,
+    .maximum = INFINITY,
+    .max_length = SIZE_MAX,
+    .max_items = SIZE_MAX,
 };
 
 struct component {
@@ -95,11 +103,9 @@ static bool refuse(struct compiler *compiler, const char *where, const char *wha
 }
 
 static struct schema *new_schema(struct schema_set *set) {
-    struct schema *schema = calloc(1, sizeof *schema);
+    struct schema *schema = malloc(sizeof *schema);
     if (!schema) return NULL;
-    schema->minimum = -INFINITY;
-    schema->maximum = INFINITY;
-    schema->max_length = schema->max_items = SIZE_MAX;
+    *schema = any_value;
     schema->next_owned = set->owned;
     set->owned = schema;
     return schema;
@@ -319,7 +325,6 @@ static keyword_reader *find_keyword(const char *name) {
 
 static bool compile_into(struct compiler *compiler, struct schema *schema, const json_t *json,
                          const char *where) {
-    schema->accepts_all = json_is_true(json);
     schema->refuses_all = json_is_false(json);
     if (json_is_boolean(json)) return true;
     if (!json_is_object(json))
@@ -512,8 +517,7 @@ static bool check_array(const struct schema *schema, const json_t *value, const 
         return fail(report, at, "must have at least %zu items, not %zu", schema->min_items, count);
     if (count > schema->max_items)
         return fail(report, at, "must have at most %zu items, not %zu", schema->max_items, count);
-    static const struct schema any = {.accepts_all = true, .maximum = INFINITY};
-    const struct schema *items = schema->items ? schema->items : &any;
+    const struct schema *items = schema->items ? schema->items : &any_value;
     for (size_t i = 0; i < count; i++) {
         struct step step = {.up = at, .index = i, .depth = at->depth + 1};
         if (!check(items, json_array_get(value, i), &step, report)) return false;
@@ -529,7 +533,6 @@ static const struct schema *find_property(const struct schema *schema, const cha
 
 static bool check_object(const struct schema *schema, const json_t *value, const struct step *at,
                          struct schema_report *report) {
-    static const struct schema any = {.accepts_all = true};
     for (size_t i = 0; i < json_array_size(schema->required); i++) {
         const char *name = json_string_value(json_array_get(schema->required, i));
         struct step step = {.up = at, .name = name};
@@ -546,7 +549,7 @@ static bool check_object(const struct schema *schema, const json_t *value, const
             if (report) report->is_unknown = true;
             return fail(report, &step, "is unknown");
         }
-        if (!check(property ? property : &any, member, &step, report)) return false;
+        if (!check(property ? property : &any_value, member, &step, report)) return false;
     }
     return true;
 }

@@ -36,6 +36,14 @@ struct listener {
     bool is_lost;                /* Unix: told on_problem already */
 };
 
+/* A client that was told no at the door and may not have read it yet. */
+struct refusal {
+    LIST_ENTRY(refusal) link;
+    struct rpc_server *server;
+    struct event event;
+    int fd;
+};
+
 struct route {
     char *method;
     char *path;
@@ -114,6 +122,8 @@ struct rpc_server {
     int reserve_fd;            /* given up for a moment to answer when descriptors run out */
     struct connection *adding; /* the connection MHD_add_connection is working on */
     LIST_HEAD(, listener) listeners;
+    LIST_HEAD(, refusal) refusals;
+    unsigned refusal_count;
     LIST_HEAD(, connection) connections;
     LIST_HEAD(, rpc_stream) streams;
     unsigned connection_count;
@@ -132,6 +142,7 @@ server_problem(struct rpc_server *server, const char *format, ...);
 
 /* listen.c */
 void listener_close(struct listener *listener);
+void refusal_close(struct refusal *refusal);
 /* Checks that the Unix listeners' paths are still theirs. */
 void listener_check_all(struct rpc_server *server);
 

@@ -10,7 +10,7 @@
 #include <string.h>
 
 /* The size of the pieces for a client of HTTP/1.0; later ones get what the connection's memory
- * leaves, some 60 KiB. */
+ * leaves, some 30 KiB. */
 #define HTTP_1_0_PIECE_BYTES (32 * 1024)
 
 static const char heartbeat[] = ":\n\n";

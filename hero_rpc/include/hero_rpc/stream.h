@@ -24,7 +24,7 @@ enum rpc_stream_state {
 
 struct rpc_stream_ops {
     /* Appends the next events, whole, and moves the cursor behind them. Stop and say MORE once
-     * out->len has reached `want` (some 32-64 KiB): an event that crosses it is fine, of any
+     * out->len has reached `want` (some 30 KiB): an event that crosses it is fine, of any
      * size. Appending nothing with MORE counts as IDLE. `out` is shared and valid only during the
      * call. Must not reply to requests, close servers or wake its own stream. */
     enum rpc_stream_state (*produce)(void *ctx, struct rpc_strbuf *out, size_t want);
