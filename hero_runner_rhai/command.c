@@ -102,7 +102,10 @@ bool show_line(const struct runner_line *line) {
     FILE *out = line->is_stderr ? stderr : stdout;
     fwrite(line->text, 1, line->len, out);
     if (!line->is_partial) fputc('\n', out);
-    return fflush(out) == 0 && !ferror(out);
+    if (fflush(out) == 0 && !ferror(out)) return true;
+    if (errno != EPIPE) tell("cannot write the session's output: %s", strerror(errno));
+    clearerr(out); /* told already */
+    return false;
 }
 
 void show_gap(uint64_t dropped) {

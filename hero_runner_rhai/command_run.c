@@ -88,7 +88,7 @@ static int stop_and_leave(struct runner *runner, const char *id, struct runner_f
     struct rpc_error err = {0};
     forget_interrupt();
     follow->after_seq = show->last_seq;
-    if (show->is_unread) follow->line = NULL;
+    if (show->is_unread) follow->line = NULL, follow->gap = NULL;
     if (runner_session_stop(runner, id, NULL, &err) < 0 ||
         runner_session_follow(runner, id, follow, NULL, &err) < 0) {
         if (err.kind == RPC_ERROR_INTERRUPTED)

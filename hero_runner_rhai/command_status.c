@@ -21,6 +21,10 @@ static const char *text(const json_t *object, const char *name) {
 #define AMOUNT_TEXT_BYTES 24
 
 static const char *format_bytes(json_int_t bytes, char out[AMOUNT_TEXT_BYTES]) {
+    if (bytes < 1024) {
+        snprintf(out, AMOUNT_TEXT_BYTES, "%" JSON_INTEGER_FORMAT " B", bytes);
+        return out;
+    }
     double amount = (double)bytes / KIB;
     const char *unit = "KiB";
     if (amount >= KIB) amount /= KIB, unit = "MiB";
@@ -44,7 +48,9 @@ static void add_server(struct table *table, const json_t *health, const struct s
                                   : "◐ ",
               status);
     add_name(table, "version");
-    table_add(table, COLOUR_NONE, "%s, up %s", text(health, "version"),
+    table_add(table, COLOUR_NONE, "%s", text(health, "version"));
+    add_name(table, "uptime");
+    table_add(table, COLOUR_NONE, "%s",
               duration_format(json_integer_value(json_object_get(health, "uptime_ms")), up));
 }
 

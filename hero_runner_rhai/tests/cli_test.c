@@ -1,6 +1,7 @@
 /* The commands against a real server in a home of its own. */
 #include "tests/place.h"
 
+#include <fcntl.h>
 #include <jansson.h>
 #include <pty.h>
 #include <setjmp.h>
@@ -153,7 +154,7 @@ static void await(int fd, const char *text) {
 
 static pid_t start_with_pipe(const char *text, int *ret_out) {
     int ends[2];
-    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
     const char *const argv[] = {"hero_runner_rhai", "run", script(text), NULL};
     pid_t pid = place_start(&place, ends[1], argv);
     close(ends[1]);
