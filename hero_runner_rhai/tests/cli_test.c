@@ -152,20 +152,22 @@ static void await(int fd, const char *text) {
     }
 }
 
-static pid_t start_with_pipe(const char *text, int *ret_out) {
+static pid_t start_with_pipe(int *ret_out, const char *const *argv) {
     int ends[2];
     assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
-    const char *const argv[] = {"hero_runner_rhai", "run", script(text), NULL};
     pid_t pid = place_start(&place, ends[1], argv);
     close(ends[1]);
     *ret_out = ends[0];
     return pid;
 }
 
+#define START_WITH_PIPE(ret_out, ...)                                                              \
+    start_with_pipe((ret_out), (const char *const[]){"hero_runner_rhai", __VA_ARGS__, NULL})
+
 static void ctrl_c_stops_the_session(void **state) {
     (void)state;
     int out;
-    pid_t pid = start_with_pipe("print(\"up\"); sleep(100)", &out);
+    pid_t pid = START_WITH_PIPE(&out, "run", script("print(\"up\"); sleep(100)"));
     await(out, "up\n");
     kill(pid, SIGINT);
     assert_int_equal(place_wait(pid), 130);
@@ -178,10 +180,43 @@ static void ctrl_c_stops_the_session(void **state) {
     outcome_done(&outcome);
 }
 
+static void a_second_ctrl_c_does_not_wait_for_the_end(void **state) {
+    (void)state;
+    int out;
+    const char *path = script("run_command(\"trap 'echo stopping' TERM; echo up;\"\n"
+                              "  + \"while :; do sleep 0.02; done\")");
+    pid_t pid = START_WITH_PIPE(&out, "run", path);
+    await(out, "up\n");
+    kill(pid, SIGINT);
+    await(out, "stopping\n");
+    kill(pid, SIGINT);
+    assert_int_equal(place_wait(pid), 130);
+    close(out);
+    char *err = place_read(&place, "err");
+    assert_non_null(strstr(err, " may still be running\n"));
+    free(err);
+}
+
+static void ctrl_c_of_logs_leaves_the_session_alone(void **state) {
+    (void)state;
+    char id[ID_LEN + 1];
+    int out;
+    struct outcome outcome;
+    detach("print(\"up\"); sleep(100)", id);
+    pid_t pid = START_WITH_PIPE(&out, "logs", "-f", id);
+    await(out, "up\n");
+    kill(pid, SIGINT);
+    assert_int_equal(place_wait(pid), 130);
+    close(out);
+    expect_status(id, "running");
+    place_run(&place, &outcome, "stop", id);
+    outcome_done(&outcome);
+}
+
 static void a_session_that_nobody_reads_is_stopped(void **state) {
     (void)state;
     int out;
-    pid_t pid = start_with_pipe("loop { print(\"line\"); sleep(0.01); }", &out);
+    pid_t pid = START_WITH_PIPE(&out, "run", script("loop { print(\"line\"); sleep(0.01); }"));
     await(out, "line\n");
     close(out);
     assert_int_equal(place_wait(pid), 1);
@@ -376,6 +411,8 @@ int main(void) {
         cmocka_unit_test(run_tells_other_ends),
         cmocka_unit_test(run_names_what_it_cannot_read),
         cmocka_unit_test(ctrl_c_stops_the_session),
+        cmocka_unit_test(a_second_ctrl_c_does_not_wait_for_the_end),
+        cmocka_unit_test(ctrl_c_of_logs_leaves_the_session_alone),
         cmocka_unit_test(a_session_that_nobody_reads_is_stopped),
         cmocka_unit_test(a_detached_session_is_listed_followed_and_stopped),
         cmocka_unit_test(logs_follows_a_session_to_its_end),
