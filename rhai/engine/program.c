@@ -195,6 +195,22 @@ void rhai_program_free(rhai_engine *e, rhai_program *p) {
     heap_free(&e->heap, p, sizeof *p);
 }
 
+typedef struct check_state {
+    rhai_check_fn report;
+    void *data;
+} check_state;
+
+static void report_error(void *data, const rhai_error *error) {
+    const check_state *c = data;
+    c->report(c->data, error);
+}
+
+size_t rhai_check(rhai_engine *e, const char *text_data, size_t len, rhai_check_fn report, void *data) {
+    parse_options options = vm_parse_options(e, NULL, 0);
+    check_state c = {report, data};
+    return parse_check(&e->heap, &options, text_data, len, report_error, &c);
+}
+
 /* ---- Runs ---- */
 
 /* The C stack that natives, call-backs and eval may use: half of what the system allows, as the
@@ -221,9 +237,9 @@ static rhai_status lend_scope(vm *m, rhai_scope *s) {
 
 static void return_scope(vm *m, rhai_scope *s, uint32_t lent) {
     uint32_t depth = 0;
-    for (name *n = m->names; n; n = n->below)
+    for (name *n = m->names; n != m->main_floor; n = n->below)
         depth++;
-    for (name *n = m->names; n; n = n->below) {
+    for (name *n = m->names; n != m->main_floor; n = n->below) {
         depth--;
         rhai_value v = value_take(&n->value);
         if (v.type == RHAI_SHARED) {
@@ -243,10 +259,12 @@ static void return_scope(vm *m, rhai_scope *s, uint32_t lent) {
 typedef struct run_state {
     bool is_outermost;
     rhai_scope *host_scope;
+    name *main_floor;
 } run_state;
 
 static run_state begin_run(vm *m) {
-    run_state r = {m->frames_len == 1, m->host_scope};
+    run_state r = {m->frames_len == 1, m->host_scope, m->main_floor};
+    m->main_floor = m->names;
     if (r.is_outermost) {
         m->stack_limit = stack_limit();
         m->engine->operations = 0;
@@ -260,6 +278,8 @@ static run_state begin_run(vm *m) {
 static rhai_status finish_run(vm *m, run_state r, rhai_status status, rhai_value *result, rhai_value *ret,
                               rhai_error **ret_error) {
     m->host_scope = r.host_scope;
+    vm_names_trim(m, m->main_floor);
+    m->main_floor = r.main_floor;
     if (r.is_outermost)
         end_run(m);
     if (status != RHAI_OK && m->exited) {

@@ -13,5 +13,7 @@ enum {
 /* Shown by `rhai --help`, one line per option. */
 extern const char cmd_run_help[];
 int cmd_run(int argc, char **argv);
+extern const char cmd_check_help[];
+int cmd_check(int argc, char **argv);
 
 #endif

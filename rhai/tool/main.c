@@ -10,6 +10,7 @@ static const struct {
     const char *help;
 } commands[] = {
     {"run", cmd_run, cmd_run_help},
+    {"check", cmd_check, cmd_check_help},
 };
 
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };

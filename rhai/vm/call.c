@@ -199,7 +199,9 @@ outcome vm_enter(vm *m, const invocation *c) {
                                          .libs = l,
                                          .chunk = room,
                                          .names = m->names,
-                                         .names_floor = inner ? caller->names_floor : m->names,
+                                         .names_floor = inner                   ? caller->names_floor
+                                                        : c->how == ENTER_MAIN ? m->main_floor
+                                                                               : m->names,
                                          .imports = imports,
                                          .level_before = m->level,
                                          .pos = c->pos,

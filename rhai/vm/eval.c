@@ -260,7 +260,10 @@ rhai_status call_eval_json(rhai_call *call, const char *text_data, size_t len, r
     if (!u)
         return call_fail(call, error);
     rhai_value result = VALUE_UNIT;
+    name *main_floor = m->main_floor;
+    m->main_floor = m->names;
     rhai_status status = vm_run_main(m, u, &result);
+    m->main_floor = main_floor;
     obj_unref(m->h, u);
     if (status == RHAI_OK) {
         *ret = result;

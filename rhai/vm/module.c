@@ -157,6 +157,8 @@ static rhai_status run_module(vm *m, unit *u, rhai_str *path, rhai_pos pos, modu
     export_entry *exports = m->exports;
     uint32_t exports_len = m->exports_len, exports_cap = m->exports_cap, floor = m->imports_floor;
     uint32_t level = m->level;
+    name *main_floor = m->main_floor;
+    m->main_floor = m->names;
     m->loading = mod;
     m->exports = NULL;
     m->exports_len = m->exports_cap = 0;
@@ -175,6 +177,7 @@ static rhai_status run_module(vm *m, unit *u, rhai_str *path, rhai_pos pos, modu
     m->exports_len = exports_len;
     m->exports_cap = exports_cap;
     m->imports_floor = floor;
+    m->main_floor = main_floor;
     m->level = level;
     if (status == RHAI_OK) {
         *ret = mod;

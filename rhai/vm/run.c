@@ -295,7 +295,9 @@ static rhai_status new_fn(vm *m, const rhai_value *name, rhai_pos pos, rhai_valu
     return RHAI_OK;
 }
 
-static bool is_hashable(const rhai_value *v) { return v->type <= RHAI_MAP && v->type != RHAI_TIMESTAMP; }
+static bool is_hashable(const rhai_value *v) {
+    return v->type <= RHAI_MAP && v->type != RHAI_TIMESTAMP && v->type != RHAI_BYTE;
+}
 
 /* Rhai compares hashes: the same type and the same bits. */
 static bool same_label(const rhai_value *label, const rhai_value *v, heap *h) {
@@ -365,7 +367,7 @@ static int next_element(vm *m, rhai_value *state, rhai_pos pos, rhai_value *ret)
     case RHAI_BLOB:
         if (at >= (int64_t)as_blob(v)->len)
             return 0;
-        *ret = VALUE_INT(as_blob(v)->data[at]);
+        *ret = VALUE_BYTE(as_blob(v)->data[at]);
         break;
     case RHAI_STRING: {
         uint32_t c;

@@ -91,6 +91,7 @@ typedef struct vm {
     libs *root_libs; /* chains of units, as a tree */
     uint32_t libs_count;
     name *names;
+    name *main_floor; /* names from here down are not the starting script's */
     import *imports;
     uint32_t imports_len, imports_cap;
     uint32_t imports_version; /* changes with every push and pop */
