@@ -55,6 +55,7 @@ void forget_interrupt(void);
 /* The id that begins with `prefix`. Fails when there is none, or more than one. */
 int find_session(struct runner *runner, const char *prefix, char ret_id[RUNNER_ID_BYTES],
                  struct rpc_error *err);
+
 /* One line of a session to the stream it belongs to, at once. False when nobody reads it. */
 bool show_line(const struct runner_line *line);
 void show_gap(uint64_t dropped);

@@ -41,11 +41,9 @@ static void add_server(struct table *table, const json_t *health, const struct s
     char up[DURATION_TEXT_BYTES];
     const char *status = text(health, "status");
     bool is_ok = strcmp(status, "ok") == 0;
+    const char *glyph = is_ok ? "● " : "◐ ";
     add_name(table, "server");
-    table_add(table, is_ok ? COLOUR_GREEN : COLOUR_YELLOW, "%s%s",
-              !style->is_terminal ? ""
-              : is_ok             ? "● "
-                                  : "◐ ",
+    table_add(table, is_ok ? COLOUR_GREEN : COLOUR_YELLOW, "%s%s", style->is_terminal ? glyph : "",
               status);
     add_name(table, "version");
     table_add(table, COLOUR_NONE, "%s", text(health, "version"));

@@ -50,7 +50,8 @@ struct option_rules {
 #define OPTIONS_MESSAGE_BYTES 256
 
 /* argv as of main, from behind the command's name. On failure returns false with a sentence in
- * `message`, and options_done is still due. With wants_help nothing else is checked. */
+ * `message`, and options_done is still due. With --help, nothing behind it is
+ * read and no operand is missed. */
 bool options_parse(const struct option_rules *rules, int argc, char **argv,
                    struct options *ret_options, char message[OPTIONS_MESSAGE_BYTES]);
 void options_done(struct options *options);

@@ -107,14 +107,12 @@ static bool is_over(const struct run *run) {
     return (run->has_exited && is_closed) || herolib_now_ns() >= run->end_ns;
 }
 
+/* The end, or before it the moment from which silence means something. */
 static int64_t next_deadline(const struct run *run) {
-    int64_t deadline = run->end_ns;
-    int64_t silence_ms = run->has_exited         ? COMMAND_LINGER_MS
-                         : run->has_partial_line ? HEROLIB_PARTIAL_LINE_MS
-                                                 : 0;
-    if (silence_ms > 0 && run->last_output_ns + silence_ms * NS_PER_MS < deadline)
-        deadline = run->last_output_ns + silence_ms * NS_PER_MS;
-    return deadline;
+    if (!run->has_exited && !run->has_partial_line) return run->end_ns;
+    int64_t silence_ms = run->has_exited ? COMMAND_LINGER_MS : HEROLIB_PARTIAL_LINE_MS;
+    int64_t deadline = run->last_output_ns + silence_ms * NS_PER_MS;
+    return deadline < run->end_ns ? deadline : run->end_ns;
 }
 
 static void on_silence(struct run *run) {
