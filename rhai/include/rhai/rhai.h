@@ -54,6 +54,7 @@ typedef enum rhai_type {
     RHAI_INT,       /* 64-bit signed */
     RHAI_FLOAT,     /* IEEE double */
     RHAI_CHAR,      /* one Unicode scalar value */
+    RHAI_BYTE,      /* 0 to 255, what `for` takes out of a blob; rhai_as_int gives it */
     RHAI_TIMESTAMP, /* nanoseconds of CLOCK_MONOTONIC */
     /* Types from here on live on the heap and are counted. */
     RHAI_STRING,          /* immutable UTF-8 text */
@@ -231,6 +232,11 @@ rhai_program *rhai_compile(rhai_engine *engine, const char *text, size_t len, co
                            const rhai_scope *scope, rhai_error **ret_error);
 void rhai_program_free(rhai_engine *engine, rhai_program *program);
 
+/* Reports every syntax error that can be found, in order, and returns how many there were. The
+ * error is borrowed, for the time of the call. */
+typedef void (*rhai_check_fn)(void *data, const rhai_error *error);
+size_t rhai_check(rhai_engine *engine, const char *text, size_t len, rhai_check_fn report, void *data);
+
 /* Runs from the top. Variables of `scope` are visible, and those the script defines at global
  * level are added to it (NULL: a fresh, empty scope). RHAI_OK and RHAI_EXITED set *ret. */
 rhai_status rhai_run(rhai_engine *engine, rhai_program *program, rhai_scope *scope,
@@ -287,7 +293,7 @@ enum {
 
 /* One overload. Tables of these are constant data; they are used in place and must outlive the
  * engine. `params` has a letter per parameter:
- *     u unit  b bool  i int  f float  c char  t timestamp  s string  a array  l blob  m map
+ *     u unit  b bool  i int  f float  c char  t timestamp  y byte  s string  a array  l blob  m map
  *     F function  r range  R inclusive range  ? any value  {Name} a custom type
  * A method's object is parameter 1. A getter is named "get$name" ({Type}), a setter "set$name"
  * ({Type}, value), indexers "index$get$" ({Type}, index) and "index$set$" ({Type}, index,
