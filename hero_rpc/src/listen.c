@@ -122,10 +122,10 @@ static void take_connection(struct listener *listener, int fd, const struct sock
 }
 
 /* Out of descriptors: the reserve lets one client after the other be told so, instead of leaving
- * them waiting and our loop spinning on a listener that stays ready. */
-static void refuse_without_descriptors(struct listener *listener) {
+ * them waiting. Without the reserve (somebody else took its number) the listener, which stays
+ * ready, would keep the loop spinning: it rests until the next check of the sockets. */
+static bool refuse_without_descriptors(struct listener *listener) {
     struct rpc_server *server = listener->server;
-    if (server->reserve_fd < 0) return;
     rpc_fd_close(&server->reserve_fd);
     int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
@@ -133,11 +133,14 @@ static void refuse_without_descriptors(struct listener *listener) {
         drain_and_close(fd); /* its number is the reserve's */
     }
     server->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (server->reserve_fd < 0) event_del(&listener->event);
+    return server->reserve_fd >= 0;
 }
 
 static void on_accept(evutil_socket_t event_fd, short events, void *ctx) {
     (void)event_fd, (void)events;
     struct listener *listener = ctx;
+    bool has_told = false;
     for (int i = 0; i < ACCEPT_BATCH; i++) {
         struct sockaddr_storage address;
         socklen_t len = sizeof address;
@@ -146,15 +149,14 @@ static void on_accept(evutil_socket_t event_fd, short events, void *ctx) {
             accept4(listener->fd, (struct sockaddr *)&address, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
             take_connection(listener, fd, (struct sockaddr *)&address, len);
-        } else if (errno == EMFILE || errno == ENFILE) {
-            refuse_without_descriptors(listener);
-            server_problem(listener->server, "cannot accept: %s", strerror(EMFILE));
-        } else if (errno == EAGAIN) {
-            return;
-        } else if (errno != EINTR && errno != ECONNABORTED) {
-            server_problem(listener->server, "cannot accept: %s", strerror(errno));
-            return;
+            continue;
         }
+        if (errno == EINTR || errno == ECONNABORTED) continue;
+        if (errno == EAGAIN) return;
+        bool is_short = errno == EMFILE || errno == ENFILE;
+        if (!has_told) server_problem(listener->server, "cannot accept: %s", strerror(errno));
+        has_told = true;
+        if (!is_short || !refuse_without_descriptors(listener)) return;
     }
 }
 
@@ -281,5 +283,6 @@ void listener_check_all(struct rpc_server *server) {
     for (listener = LIST_FIRST(&server->listeners); listener; listener = next) {
         next = LIST_NEXT(listener, link);
         if (listener->binding) check(listener);
+        if (!event_pending(&listener->event, EV_READ, NULL)) event_add(&listener->event, NULL);
     }
 }

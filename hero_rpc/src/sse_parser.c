@@ -51,15 +51,17 @@ static enum sse_result handle_line(struct sse_parser *p, const char *line, size_
     const char *value = colon ? colon + 1 : line + len;
     if (colon && value < line + len && *value == ' ') value++;
     size_t value_len = (size_t)(line + len - value);
+    /* The format says so for ids; event names are C strings for us, too. */
+    bool is_text = !memchr(value, '\0', value_len);
 
     if (name_is(line, name_len, "data")) {
         if (value_len > SSE_EVENT_MAX_BYTES - p->data.len) return SSE_TOO_LARGE;
         rpc_strbuf_add(&p->data, value, value_len);
         rpc_strbuf_add_char(&p->data, '\n');
         p->has_data = true;
-    } else if (name_is(line, name_len, "event")) {
+    } else if (name_is(line, name_len, "event") && is_text) {
         assign(&p->event, value, value_len);
-    } else if (name_is(line, name_len, "id") && !memchr(value, '\0', value_len)) {
+    } else if (name_is(line, name_len, "id") && is_text) {
         assign(&p->id, value, value_len);
     }
     return SSE_CONTINUE; /* comments (an empty name), retry and unknown names */
