@@ -2,6 +2,7 @@
  * The JSON-RPC methods, documented in openrpc.json. Params have been checked against that document
  * when a method is called; what is checked here is what a schema cannot say.
  */
+#include "server/instance.h"
 #include "server/runner.h"
 
 #include <errno.h>
@@ -21,9 +22,10 @@
 
 /* ---- Helpers ----------------------------------------------------------------------------- */
 
+/* In the words of the checks that went before: `parameter "x" must ...`. */
 static void refuse(struct rpc_call *call, const char *param, const char *what) {
-    rpc_call_fail(call, RPC_INVALID_PARAMS, json_pack("{s:s}", "param", param), "%s: %s", param,
-                  what);
+    rpc_call_fail(call, RPC_INVALID_PARAMS, json_pack("{s:s}", "param", param),
+                  "parameter \"%s\" %s", param, what);
 }
 
 /* The session named by the call; NULL when the call has been refused. */
@@ -48,10 +50,6 @@ static void add_json_text(struct rpc_strbuf *out, const json_t *text) {
     rpc_strbuf_add_json_string(out, json_string_value(text), json_string_length(text));
 }
 
-static bool has_nul(const json_t *text) {
-    return strlen(json_string_value(text)) != json_string_length(text);
-}
-
 /* ---- session_start and session_run ------------------------------------------------------- */
 
 /* Each returns false when it has refused the call. */
@@ -60,7 +58,7 @@ static bool check_working_dir(struct rpc_call *call) {
     if (!json_is_string(dir)) return true;
     char what[512];
     struct statx info;
-    if (has_nul(dir) || json_string_value(dir)[0] != '/') {
+    if (json_string_value(dir)[0] != '/') {
         refuse(call, "working_dir", "must be an absolute path");
         return false;
     }
@@ -68,10 +66,10 @@ static bool check_working_dir(struct rpc_call *call) {
      * session process has the last word. */
     if (statx(AT_FDCWD, json_string_value(dir), AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC, STATX_TYPE,
               &info) < 0) {
-        snprintf(what, sizeof what, "cannot enter \"%.400s\": %s", json_string_value(dir),
+        snprintf(what, sizeof what, "cannot be entered: \"%.400s\": %s", json_string_value(dir),
                  strerror(errno));
     } else if (!S_ISDIR(info.stx_mode)) {
-        snprintf(what, sizeof what, "\"%.400s\" is not a directory", json_string_value(dir));
+        snprintf(what, sizeof what, "is not a directory: \"%.400s\"", json_string_value(dir));
     } else {
         return true;
     }
@@ -88,10 +86,8 @@ static bool check_env_vars(struct rpc_call *call) {
         snprintf(param, sizeof param, "env_vars.%s", name);
         const char *wrong = NULL;
         if (!*name || strchr(name, '='))
-            wrong = "not a name of a variable";
-        else if (has_nul(value))
-            wrong = "must not contain a NUL character";
-        else if (strcmp(name, "HERO_RUNNER_RHAI_INSTANCE") == 0)
+            wrong = "is not a name of a variable";
+        else if (strcmp(name, INSTANCE_VARIABLE) == 0)
             wrong = "is set by the server";
         if (wrong) {
             refuse(call, param, wrong);
@@ -100,21 +96,8 @@ static bool check_env_vars(struct rpc_call *call) {
         bytes += strlen(name) + json_string_length(value) + 2;
     }
     if (bytes <= ENV_VARS_MAX_BYTES) return true;
-    refuse(call, "env_vars", "larger than 1 MiB in all");
+    refuse(call, "env_vars", "must not be larger than 1 MiB in all");
     return false;
-}
-
-static bool check_args(struct rpc_call *call) {
-    size_t index;
-    json_t *arg, *args = rpc_call_param(call, "args");
-    json_array_foreach(args, index, arg) {
-        if (!has_nul(arg)) continue;
-        char param[64];
-        snprintf(param, sizeof param, "args[%zu]", index);
-        refuse(call, param, "must not contain a NUL character");
-        return false;
-    }
-    return true;
 }
 
 /* The payload of the request frame. */
@@ -138,7 +121,7 @@ static char *write_request(struct rpc_call *call, size_t *ret_len) {
 /* Makes the session and puts it into the queue. One reference is the caller's; NULL when the call
  * has been refused. */
 static struct session *submit(struct rpc_call *call, struct runner *runner) {
-    if (!check_working_dir(call) || !check_env_vars(call) || !check_args(call)) return NULL;
+    if (!check_working_dir(call) || !check_env_vars(call)) return NULL;
     size_t len;
     char *request = write_request(call, &len);
     struct session *session = request ? session_new(request, len, &runner->ring_limits) : NULL;

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <hero_rpc/clock.h>
 #include <hero_rpc/fd.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,6 +45,10 @@ static void end_session(struct process *process) {
     int status = process->exit.status;
 
     session->usage = process->exit.usage;
+    if (!session->started_us) { /* it died before it could say so */
+        session->started_us = process->begun_us;
+        session->pid = process->pid;
+    }
     if (process->is_unkillable) {
         session_set_ended(session, SESSION_FAILED, REASON_UNKILLABLE,
                           "a process of the session does not die");
@@ -76,6 +81,15 @@ static void end_session(struct process *process) {
     }
 }
 
+/* A parked process may die just before it is given a session. The kernel tells: the request cannot
+ * be sent, or was not read to its end. Such a session can be run by another process. */
+static bool has_not_begun(const struct process *process) {
+    const struct session *session = process->session;
+    return session && process->is_unread && session->status == SESSION_PENDING &&
+           !session->is_stop_asked && !process->is_timed_out && !process->is_unkillable &&
+           session->attempts < PROCESS_MAX_ATTEMPTS;
+}
+
 static void put_pipe_line(void *ctx, const char *text, size_t len, bool is_partial);
 
 static void close_pipe(struct process_pipe *pipe) {
@@ -97,7 +111,8 @@ static void finish(struct process *process) {
     close_socket(process);
     close_pipe(&process->pipes[0]);
     close_pipe(&process->pipes[1]);
-    if (process->session) end_session(process);
+    process->is_unread = has_not_begun(process);
+    if (process->session && !process->is_unread) end_session(process);
     process->owner->over(process->owner->ctx, process);
 }
 
@@ -116,6 +131,18 @@ static int take_line(struct session *session, const struct frame *frame) {
     return 0;
 }
 
+/* The result is the last thing a process says before it exits, which the zygote will tell. Until
+ * then its end and that of its pipes need not wake the loop. */
+static void stop_watching(struct process *process) {
+    event_del(&process->readable);
+    event_del(&process->pipes[0].readable);
+    event_del(&process->pipes[1].readable);
+    if (process->phase == PROCESS_RUNNING) {
+        process->phase = PROCESS_STOPPING;
+        set_timer(process, process->owner->stop_grace_ms);
+    }
+}
+
 /* 0 or -EPROTO. *ret_has_lines is set when a line came. */
 static int take_frame(struct process *process, const struct frame *frame, bool *ret_has_lines) {
     struct session *session = process->session;
@@ -126,7 +153,7 @@ static int take_frame(struct process *process, const struct frame *frame, bool *
         return 0;
     case FRAME_LINE: *ret_has_lines = true; return take_line(session, frame);
     case FRAME_PROGRESS: return session_take_progress(session, frame);
-    case FRAME_RESULT: return session_take_result(session, frame);
+    case FRAME_RESULT: stop_watching(process); return session_take_result(session, frame);
     default: return -EPROTO;
     }
 }
@@ -139,6 +166,7 @@ static void read_socket(struct process *process, int turns) {
         ssize_t got = frame_reader_fill(&process->reader, process->socket);
         if (got == -EAGAIN) break;
         if (got <= 0) {
+            process->is_unread |= got == -ECONNRESET;
             close_socket(process); /* its end, or as good as that */
             break;
         }
@@ -231,14 +259,12 @@ static void send_request(struct process *process) {
     struct msghdr message = {.msg_iov = parts, .msg_iovlen = (size_t)count};
     ssize_t got = sendmsg(process->socket, &message, MSG_NOSIGNAL);
     if (got > 0) process->request_sent += (size_t)got;
+    process->is_unread |= got < 0 && errno == EPIPE;
     if (process->request_sent < sizeof header + session->request_len &&
         (got > 0 || errno == EAGAIN || errno == EINTR)) {
         event_add(&process->writable, NULL);
-        return;
     }
-    /* Sent, or the process is dead, which its exit will tell. */
-    free(session->request);
-    session->request = NULL;
+    /* Else it is sent, or the process is dead, which its exit will tell. */
 }
 
 static void on_writable(evutil_socket_t fd, short what, void *ctx) {
@@ -269,6 +295,11 @@ static void on_timer(evutil_socket_t fd, short what, void *ctx) {
 
 /* ---- For the owner ---------------------------------------------------------------------- */
 
+/* They come with no other flag set, so one call does. */
+static void set_nonblocking(int fd) {
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+}
+
 static void open_pipe(struct event_base *base, struct process *process, int index, int fd) {
     struct process_pipe *pipe = &process->pipes[index];
     *pipe = (struct process_pipe){
@@ -276,7 +307,7 @@ static void open_pipe(struct event_base *base, struct process *process, int inde
         .fd = fd,
         .stream = index == 0 ? FRAME_STREAM_STDOUT : FRAME_STREAM_STDERR,
     };
-    rpc_fd_set_nonblocking(fd, 1);
+    set_nonblocking(fd);
     event_assign(&pipe->readable, base, fd, EV_READ | EV_PERSIST, on_pipe_readable, pipe);
     event_assign(&pipe->silence, base, -1, 0, on_pipe_silent, pipe);
     event_add(&pipe->readable, NULL);
@@ -296,7 +327,7 @@ struct process *process_new(struct event_base *base, const struct process_owner 
     process->socket = fds[CONTROL_FD_SESSION];
     process->parked_at_ms = rpc_clock_monotonic_ms();
     frame_reader_init(&process->reader);
-    rpc_fd_set_nonblocking(process->socket, 1);
+    set_nonblocking(process->socket);
     event_assign(&process->readable, base, process->socket, EV_READ | EV_PERSIST, on_readable,
                  process);
     event_assign(&process->writable, base, process->socket, EV_WRITE, on_writable, process);
@@ -317,7 +348,7 @@ void process_free(struct process *process) {
     }
     rpc_fd_close(&process->pidfd);
     frame_reader_done(&process->reader);
-    if (process->session) process->session->process = NULL;
+    if (process->session && process->session->process == process) process->session->process = NULL;
     session_unref(process->session);
     free(process);
 }
@@ -326,8 +357,14 @@ void process_begin(struct process *process, struct session *session) {
     process->session = session_ref(session);
     process->phase = PROCESS_RUNNING;
     session->process = process;
+    session->attempts++;
+    process->begun_us = rpc_clock_wall_us();
     if (session->timeout_ms > 0) set_timer(process, session->timeout_ms);
     send_request(process);
+}
+
+bool process_is_dead(const struct process *process) {
+    return poll(&(struct pollfd){.fd = process->pidfd, .events = POLLIN}, 1, 0) > 0;
 }
 
 void process_retire(struct process *process) {

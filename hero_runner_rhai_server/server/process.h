@@ -20,11 +20,13 @@
 #define PROCESS_PIPE_PATIENCE_MS 1000
 /* After SIGKILL: a process in D state is given up. */
 #define PROCESS_UNKILLABLE_MS 10000
+/* How often a session is given to another process because one died before it began. */
+#define PROCESS_MAX_ATTEMPTS 3
 
 enum process_phase {
     PROCESS_PARKED,
     PROCESS_RUNNING,
-    PROCESS_STOPPING, /* SIGTERM has been sent */
+    PROCESS_STOPPING, /* SIGTERM has been sent, or the result has come: it is about to exit */
     PROCESS_KILLING,  /* SIGKILL has been sent */
     PROCESS_EXITED,   /* the rest of its output is being read */
 };
@@ -41,7 +43,8 @@ struct process_pipe {
 
 struct process_owner {
     /* The process is over, or is given up as unkillable, and its session, if it had one, has its
-     * final status. The owner frees it, but not before this has returned from the loop. */
+     * final status, or is pending as before (is_unread). The owner frees the process, but not
+     * before this has returned to the loop. */
     void (*over)(void *ctx, struct process *process);
     void *ctx;
     int64_t stop_grace_ms;
@@ -58,9 +61,11 @@ struct process {
     struct process_pipe pipes[2];
     struct session *session; /* NULL while parked */
     size_t request_sent;
-    int64_t parked_at_ms;
-    bool is_available; /* the owner's: in its list of parked ones */
+    int64_t parked_at_ms; /* monotonic */
+    int64_t begun_us;     /* wall clock */
+    bool is_available;    /* the owner's: in its list of parked ones */
     bool is_timed_out, is_unkillable, is_over;
+    bool is_unread;   /* it died before it had read its request: the session has not begun */
     const char *lost; /* why its work is lost, if it is; NULL: it is not */
     struct control_message exit;
 };
@@ -72,6 +77,8 @@ void process_free(struct process *process);
 
 /* Gives a parked process its session; takes a reference. */
 void process_begin(struct process *process, struct session *session);
+/* It has died, whether or not the zygote has told so. */
+bool process_is_dead(const struct process *process);
 /* Lets a parked process exit. */
 void process_retire(struct process *process);
 /* SIGTERM now, SIGKILL after the grace time. Nothing when that is under way. */

@@ -81,9 +81,10 @@ struct session {
     enum session_forwarding forwarding;
     bool is_stop_asked;
 
-    char *request; /* payload of the request frame, until it has been sent */
+    char *request; /* payload of the request frame, until the script has started */
     size_t request_len;
-    struct process *process; /* while it runs */
+    unsigned attempts;       /* how many processes it has been given to */
+    struct process *process; /* while it has one */
 
     struct ring ring;
     struct session_result result;

@@ -140,6 +140,27 @@ static void add_usage(struct slots *slots, const struct control_usage *usage) {
         slots->usage.max_rss_kib = usage->max_rss_kib;
 }
 
+/* Where one parked process was found dead, others may be. */
+static void drop_dead_parked(struct slots *slots) {
+    struct process *process = TAILQ_FIRST(&slots->parked), *next;
+    for (; process; process = next) {
+        next = TAILQ_NEXT(process, link);
+        if (process_is_dead(process)) unpark(slots, process);
+    }
+}
+
+/* To the head of its queue, as if it had never left it. */
+static void put_back(struct slots *slots, struct session *session) {
+    session->process = NULL;
+    session_ref(session);
+    if (session->is_hidden) {
+        TAILQ_INSERT_HEAD(&slots->hidden_queue, session, queue_link);
+    } else {
+        TAILQ_INSERT_HEAD(&slots->queue, session, queue_link);
+        slots->queued++;
+    }
+}
+
 static void on_over(void *ctx, struct process *process) {
     struct slots *slots = ctx;
     struct session *session = process->session;
@@ -154,8 +175,11 @@ static void on_over(void *ctx, struct process *process) {
     event_active(slots->bury, EV_TIMEOUT, 0);
     if (process->is_unkillable) slots->unkillable++;
     if (!session) return;
-    if (!session->is_hidden) {
-        slots->running--;
+    if (!session->is_hidden) slots->running--;
+    if (process->is_unread) {
+        drop_dead_parked(slots);
+        put_back(slots, session);
+    } else if (!session->is_hidden) {
         add_usage(slots, &process->exit.usage);
         sessions_note_end(slots->sessions, session);
     }

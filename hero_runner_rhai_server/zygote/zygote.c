@@ -141,6 +141,8 @@ int main(int argc, char **argv) {
     bind_to_server();
     set_open_files(argv[1]);
     send_text(CONTROL_HELLO, HERO_BUILD_ID);
+    const char *home = getenv("HOME");
+    if (!home || chdir(home) < 0) fail("HOME", home ? strerror(errno) : "is not set");
 
     struct children children;
     int failed = children_init(&children);

@@ -1,0 +1,82 @@
+#include "support/http.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+int http_connect(const char *socket_path) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", socket_path);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) == 0) return fd;
+    if (fd >= 0) close(fd);
+    return -1;
+}
+
+static void send_all(int fd, const char *bytes, size_t len) {
+    while (len > 0) {
+        ssize_t sent = send(fd, bytes, len, MSG_NOSIGNAL);
+        if (sent <= 0) return; /* the server has answered and closed: its answer will tell */
+        bytes += sent;
+        len -= (size_t)sent;
+    }
+}
+
+void http_send_rpc(int fd, const char *body, size_t len) {
+    char head[128];
+    int head_len =
+        snprintf(head, sizeof head,
+                 "POST /rpc HTTP/1.1\r\nHost: localhost\r\nContent-Length: %zu\r\n\r\n", len);
+    send_all(fd, head, (size_t)head_len);
+    send_all(fd, body, len);
+}
+
+void http_send_get(int fd, const char *path, const char *header) {
+    char head[512];
+    int len =
+        snprintf(head, sizeof head, "GET %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n", path, header);
+    send_all(fd, head, (size_t)len);
+}
+
+/* An answer is read to the end of the body that its Content-Length tells. */
+int http_read_answer(int fd, char **ret_body) {
+    size_t cap = 64 * 1024, len = 0;
+    char *text = malloc(cap + 1);
+    int status = -1;
+    *ret_body = NULL;
+    for (;;) {
+        if (len == cap) text = realloc(text, (cap *= 2) + 1);
+        ssize_t got = recv(fd, text + len, cap - len, 0);
+        if (got > 0) len += (size_t)got;
+        text[len] = '\0';
+        char *body = strstr(text, "\r\n\r\n");
+        if (body) {
+            body += 4;
+            const char *length = strcasestr(text, "content-length:");
+            size_t want = length && length < body ? strtoul(length + 15, NULL, 10) : 0;
+            if (len - (size_t)(body - text) >= want) {
+                sscanf(text, "HTTP/1.1 %d", &status);
+                *ret_body = strndup(body, want);
+                break;
+            }
+        }
+        if (got <= 0) break;
+    }
+    free(text);
+    return status;
+}
+
+int http_rpc(const char *socket_path, const char *body, json_t **ret_json) {
+    int fd = http_connect(socket_path);
+    if (fd < 0) return -1;
+    char *answer;
+    http_send_rpc(fd, body, strlen(body));
+    int status = http_read_answer(fd, &answer);
+    close(fd);
+    *ret_json = answer ? json_loads(answer, JSON_DECODE_ANY, NULL) : NULL;
+    free(answer);
+    return status;
+}

@@ -1,0 +1,18 @@
+/* Raw HTTP over a Unix socket, for what a well-behaved client library cannot do. */
+#ifndef TESTS_SUPPORT_HTTP_H
+#define TESTS_SUPPORT_HTTP_H
+
+#include <jansson.h>
+#include <stddef.h>
+
+int http_connect(const char *socket_path);
+/* Sends POST /rpc with these bytes and does not wait. */
+void http_send_rpc(int fd, const char *body, size_t len);
+/* Reads one answer; returns its status and the body (free with free()), which may be "". */
+int http_read_answer(int fd, char **ret_body);
+/* Both, on a connection of its own, with the body as JSON (NULL when it is none). */
+int http_rpc(const char *socket_path, const char *body, json_t **ret_json);
+/* Begins GET of a path, with a further header line ("" for none). */
+void http_send_get(int fd, const char *path, const char *header);
+
+#endif
