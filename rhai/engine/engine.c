@@ -32,9 +32,10 @@ static void debug_line(void *data, const char *text_data, size_t len, const char
 }
 
 static const package *const standard[] = {
-    &core_package,   &arith_package,        &math_package,      &logic_package,  &strings_package,
-    &strings_more_package, &bit_field_package, &time_package,   &ranges_package, &lang_package,
-    &arrays_package, &blobs_package,        &maps_package,      &json_package,   &fn_ptr_package,
+    &core_package,         &arith_package,     &bytes_package, &math_package,  &logic_package,
+    &strings_package,      &strings_more_package, &bit_field_package, &time_package, &ranges_package,
+    &lang_package,         &arrays_package,    &blobs_package, &maps_package,  &json_package,
+    &fn_ptr_package,
 };
 
 static bool register_standard(rhai_engine *e) {

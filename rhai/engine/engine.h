@@ -21,7 +21,7 @@ typedef struct native_entry {
     const rhai_custom_type **customs; /* per parameter, NULL: no custom type among them */
 } native_entry;
 
-enum { TYPE_ANY = 15, MAX_NATIVE_PARAMS = 16 };
+enum { TYPE_ANY = 0, MAX_NATIVE_PARAMS = 16 };
 
 typedef struct native_table {
     native_entry *entries;

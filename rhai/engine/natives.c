@@ -67,6 +67,7 @@ static int type_letter(char c) {
     case 'i': return RHAI_INT;
     case 'f': return RHAI_FLOAT;
     case 'c': return RHAI_CHAR;
+    case 'y': return RHAI_BYTE;
     case 't': return RHAI_TIMESTAMP;
     case 's': return RHAI_STRING;
     case 'a': return RHAI_ARRAY;

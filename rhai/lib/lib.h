@@ -11,6 +11,7 @@
 
 extern const package core_package; /* in vm/: print, debug and what else needs the machine */
 extern const package arith_package;
+extern const package bytes_package;
 extern const package math_package;
 extern const package logic_package;
 extern const package strings_package;

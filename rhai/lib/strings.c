@@ -32,8 +32,7 @@ static rhai_status same_string(rhai_call *call, rhai_value *args, rhai_value *re
     return RHAI_OK;
 }
 
-/* Digits of the 64 bits of `i`, `shift` bits each; negative numbers show their two's complement. */
-static rhai_status in_base(rhai_call *call, int64_t i, unsigned shift, rhai_value *ret) {
+rhai_status string_in_base(rhai_call *call, int64_t i, unsigned shift, rhai_value *ret) {
     char digits[64];
     size_t at = sizeof digits;
     uint64_t bits = (uint64_t)i;
@@ -46,15 +45,15 @@ static rhai_status in_base(rhai_call *call, int64_t i, unsigned shift, rhai_valu
 }
 
 static rhai_status to_hex(rhai_call *call, rhai_value *args, rhai_value *ret) {
-    return in_base(call, args[0].i, 4, ret);
+    return string_in_base(call, args[0].i, 4, ret);
 }
 
 static rhai_status to_octal(rhai_call *call, rhai_value *args, rhai_value *ret) {
-    return in_base(call, args[0].i, 3, ret);
+    return string_in_base(call, args[0].i, 3, ret);
 }
 
 static rhai_status to_binary(rhai_call *call, rhai_value *args, rhai_value *ret) {
-    return in_base(call, args[0].i, 1, ret);
+    return string_in_base(call, args[0].i, 1, ret);
 }
 
 static const rhai_native strings_functions[] = {

@@ -10,15 +10,16 @@
 #include "lib/lib.h"
 #include "lib/unicode.h"
 
+/* clang-format off */
 #define STRING_NATIVES(X)                                                                          \
     /* strings_edit.c */                                                                           \
-    X(concat)                                                                                      \
-    X(prepend)                                                                                     \
-    X(append) X(remove) X(clear) X(truncate) X(trim) X(pop) X(pop_tail) X(set) X(replace) X(crop)  \
-        X(pad) X(to_upper) X(to_lower) X(make_upper) X(make_lower) /* strings_search.c */          \
-        X(contains) X(starts_with) X(ends_with) X(index_of) X(get)                                 \
-            X(sub_string) /* strings_split.c */                                                    \
-        X(split) X(split_rev) X(split_at) X(split_whitespace) X(to_chars)
+    X(concat) X(prepend) X(append) X(remove) X(clear) X(truncate) X(trim) X(pop) X(pop_tail)       \
+    X(set) X(replace) X(crop) X(pad) X(to_upper) X(to_lower) X(make_upper) X(make_lower)           \
+    /* strings_search.c */                                                                         \
+    X(contains) X(starts_with) X(ends_with) X(index_of) X(get) X(sub_string)                       \
+    /* strings_split.c */                                                                          \
+    X(split) X(split_rev) X(split_at) X(split_whitespace) X(to_chars)
+/* clang-format on */
 
 #define X(name) rhai_status string_##name(rhai_call *call, rhai_value *args, rhai_value *ret);
 STRING_NATIVES(X)
@@ -36,6 +37,10 @@ rhai_status string_part(rhai_call *call, const rhai_value *v, size_t from, size_
 
 /* What `v` adds to a string it is joined to: what print shows of it, and of a blob its text. */
 void string_add_shown(rhai_call *call, text *t, const rhai_value *v);
+
+/* The digits of the 64 bits of `i`, `shift` bits each: negative numbers show their two's
+ * complement. */
+rhai_status string_in_base(rhai_call *call, int64_t i, unsigned shift, rhai_value *ret);
 
 /* The places of a needle in a text, without overlaps. An empty needle is found before every
  * character and at the end. */

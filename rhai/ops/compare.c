@@ -96,8 +96,8 @@ static bool is_range(const rhai_value *v) {
     return v->type == RHAI_RANGE || v->type == RHAI_RANGE_INCLUSIVE;
 }
 
-/* Values of unlike types can be compared, and are just different. The two kinds of range are an
- * exception: they know only !=. */
+/* Values of unlike types can be compared, and are just different. Exceptions: the two kinds of
+ * range know only !=, and bytes cannot be compared with other numbers. */
 static op_result compare_types(const operation *o) {
     const rhai_value *a = o->a, *b = o->b;
     if (is_number(a) && is_number(b)) return compare_floats(o, as_float(a), as_float(b));
@@ -105,6 +105,8 @@ static op_result compare_types(const operation *o) {
         return give_order(o, order_char_text(a->c, as_str(b)));
     if (a->type == RHAI_STRING && b->type == RHAI_CHAR)
         return give_order(o, -order_char_text(b->c, as_str(a)));
+    if ((a->type == RHAI_BYTE && is_number(b)) || (is_number(a) && b->type == RHAI_BYTE))
+        return OP_NOT_BUILTIN;
     if (is_range(a) && is_range(b) && o->op != OP_NE) return OP_NOT_BUILTIN;
     return give(o, o->op == OP_NE);
 }

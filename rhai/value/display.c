@@ -127,6 +127,7 @@ static void add_leaf_display(text *t, const rhai_value *v) {
     switch (v->type) {
     case RHAI_UNIT: break;
     case RHAI_BOOL: text_add_cstr(t, v->b ? "true" : "false"); break;
+    case RHAI_BYTE:
     case RHAI_INT: text_add_int(t, v->i); break;
     case RHAI_FLOAT: text_add_float(t, v->f); break;
     case RHAI_CHAR: text_add_char(t, v->c); break;

@@ -67,6 +67,7 @@ static int compare(walk *w, const rhai_value *a, const rhai_value *b) {
     case RHAI_UNIT: return EQUAL;
     case RHAI_BOOL: return a->b == b->b;
     case RHAI_INT:
+    case RHAI_BYTE:
     case RHAI_TIMESTAMP: return a->i == b->i;
     case RHAI_CHAR: return a->c == b->c;
     case RHAI_FLOAT: return float_equal(a->f, b->f);

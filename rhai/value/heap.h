@@ -116,6 +116,7 @@ static inline rhai_value value_take(rhai_value *v) {
 #define VALUE_INT(x) ((rhai_value){.type = RHAI_INT, .i = (x)})
 #define VALUE_FLOAT(x) ((rhai_value){.type = RHAI_FLOAT, .f = (x)})
 #define VALUE_CHAR(x) ((rhai_value){.type = RHAI_CHAR, .i = (int64_t)(uint32_t)(x)})
+#define VALUE_BYTE(x) ((rhai_value){.type = RHAI_BYTE, .i = (uint8_t)(x)})
 #define VALUE_OBJ(t, o) ((rhai_value){.type = (uint8_t)(t), .obj = (o)})
 
 #endif

@@ -69,6 +69,7 @@ const char *value_type_name(const rhai_value *v) {
         [RHAI_INT] = "i64",
         [RHAI_FLOAT] = "f64",
         [RHAI_CHAR] = "char",
+        [RHAI_BYTE] = "u8",
         [RHAI_TIMESTAMP] = "timestamp",
         [RHAI_STRING] = "string",
         [RHAI_ARRAY] = "array",
