@@ -9,8 +9,8 @@
 #include <string.h>
 
 static const package *const packages[] = {
-    &arith_package,        &math_package,      &logic_package,  &strings_package,
-    &strings_more_package, &bit_field_package, &ranges_package,
+    &arith_package,   &bytes_package,        &math_package,      &logic_package,
+    &strings_package, &strings_more_package, &bit_field_package, &ranges_package,
 };
 
 typedef struct input {
@@ -58,6 +58,7 @@ static rhai_value take_argument(input *in, heap *h, char type) {
     switch (type) {
     case 'b': return VALUE_BOOL(take_byte(in) & 1);
     case 'i': return VALUE_INT(take_int(in));
+    case 'y': return VALUE_BYTE(take_byte(in));
     case 'f': take_bytes(in, &v.f, sizeof v.f); return VALUE_FLOAT(v.f);
     case 'c':
         take_bytes(in, &c, 3);
@@ -76,7 +77,7 @@ static rhai_value take_argument(input *in, heap *h, char type) {
         value_new_range(h, from, take_int(in), type == 'R', &v);
         return v;
     }
-    case '?': return take_argument(in, h, "bifcsu"[take_byte(in) % 6]);
+    case '?': return take_argument(in, h, "bifcsuy"[take_byte(in) % 7]);
     default: return v;
     }
 }

@@ -169,6 +169,30 @@ static void sleep_ends_when_the_engine_is_told_to(void **state) {
     assert_native(time, "sleep", "i", "()", INT(-5));
 }
 
+static void bytes_stay_within_their_range(void **state) {
+    (void)state;
+    assert_native(bytes, "-", "yy", "0", BYTE(250), BYTE(250));
+    assert_fails(bytes, "+", "yy", "Addition overflow: 250 + 6 (line 7, position 3)", BYTE(250),
+                 BYTE(6));
+    assert_fails(bytes, "%", "yy",
+                 "Modulo division by zero or overflow: 3 % 0 (line 7, position 3)", BYTE(3),
+                 BYTE(0));
+    assert_native(bytes, "**", "yi", "243", BYTE(3), INT(5));
+    assert_native(bytes, "**", "yi", "1", BYTE(1), INT(UINT32_MAX));
+    assert_fails(bytes, "**", "yi", "Exponential overflow: 1 ** 4294967296 (line 7, position 3)",
+                 BYTE(1), INT((int64_t)UINT32_MAX + 1));
+    assert_native(bytes, "<<", "yi", "208", BYTE(250), INT(3));
+    assert_native(bytes, ">>", "yi", "1", BYTE(250), INT(INT64_MAX));
+    assert_native(bytes, ">>", "yi", "0", BYTE(250), INT(INT64_MIN));
+}
+
+static void byte_steps_leave_out_what_has_no_successor(void **state) {
+    (void)state;
+    assert_iterates(result_of(bytes, "range", "yy", BYTE(253), BYTE(255)), "[253, 254]");
+    assert_iterates(result_of(bytes, "range", "yyy", BYTE(250), BYTE(255), BYTE(3)), "[250]");
+    assert_iterates(result_of(bytes, "range", "yyy", BYTE(9), BYTE(3), BYTE(3)), "[]");
+}
+
 static void tags_have_32_bits(void **state) {
     (void)state;
     rhai_value args[2] = {INT(5), INT(INT32_MIN)}, ret;
@@ -197,6 +221,8 @@ int main(void) {
         cmocka_unit_test(an_iterator_can_run_again),
         cmocka_unit_test(timestamps_move_by_seconds),
         cmocka_unit_test(sleep_ends_when_the_engine_is_told_to),
+        cmocka_unit_test(bytes_stay_within_their_range),
+        cmocka_unit_test(byte_steps_leave_out_what_has_no_successor),
         cmocka_unit_test(tags_have_32_bits),
     };
     return cmocka_run_group_tests(tests, start_engine, stop_engine);

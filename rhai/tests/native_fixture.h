@@ -50,6 +50,7 @@ static inline rhai_value range_value(int64_t from, int64_t to, bool inclusive) {
 #define FLOAT(x) VALUE_FLOAT(x)
 #define CHAR(x) VALUE_CHAR(x)
 #define BOOL(x) VALUE_BOOL(x)
+#define BYTE(x) VALUE_BYTE(x)
 #define TEXT(x) text_value(x)
 #define RANGE(from, to) range_value(from, to, false)
 #define RANGE_INCLUSIVE(from, to) range_value(from, to, true)
