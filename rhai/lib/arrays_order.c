@@ -77,11 +77,12 @@ typedef struct comparer {
  * types by the hashes of their names. */
 static int type_rank(const rhai_value *v) {
     static const uint8_t ranks[] = {
-        [RHAI_INT] = 0,        [RHAI_FLOAT] = 1,   [RHAI_RANGE] = 2,
-        [RHAI_ARRAY] = 3,      [RHAI_FN] = 5,      [RHAI_RANGE_INCLUSIVE] = 4,
-        [RHAI_CHAR] = 6,       [RHAI_UNIT] = 7,    [RHAI_BOOL] = 8,
-        [RHAI_BLOB] = 9,       [RHAI_STRING] = 10, [RHAI_MAP] = 11,
-        [RHAI_TIMESTAMP] = 12, [RHAI_CUSTOM] = 13, [RHAI_SHARED] = 14,
+        [RHAI_INT] = 0,     [RHAI_FLOAT] = 1,      [RHAI_RANGE] = 2,
+        [RHAI_BYTE] = 3,    [RHAI_ARRAY] = 4,      [RHAI_RANGE_INCLUSIVE] = 5,
+        [RHAI_FN] = 6,      [RHAI_CHAR] = 7,       [RHAI_UNIT] = 8,
+        [RHAI_BOOL] = 9,    [RHAI_BLOB] = 10,      [RHAI_STRING] = 11,
+        [RHAI_MAP] = 12,    [RHAI_TIMESTAMP] = 13, [RHAI_CUSTOM] = 14,
+        [RHAI_SHARED] = 15,
     };
     return ranks[v->type];
 }

@@ -140,7 +140,8 @@ static void write_leaf(const writing *w, const rhai_value *v) {
     switch (v->type) {
     case RHAI_UNIT: text_add(w->out, "null", 4); break;
     case RHAI_BOOL: text_add_cstr(w->out, v->b ? "true" : "false"); break;
-    case RHAI_INT: text_add_int(w->out, v->i); break;
+    case RHAI_INT:
+    case RHAI_BYTE: text_add_int(w->out, v->i); break;
     case RHAI_STRING: write_string(w, as_str(v)); break;
     default:
         if (w->style == JSON_STANDARD)

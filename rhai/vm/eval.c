@@ -262,7 +262,10 @@ rhai_status call_eval_json(rhai_call *call, const char *text_data, size_t len, r
     rhai_value result = VALUE_UNIT;
     name *main_floor = m->main_floor;
     m->main_floor = m->names;
+    uint64_t operations = e->operations; /* the text has max_operations for itself */
+    e->operations = 0;
     rhai_status status = vm_run_main(m, u, &result);
+    e->operations = operations;
     m->main_floor = main_floor;
     obj_unref(m->h, u);
     if (status == RHAI_OK) {
