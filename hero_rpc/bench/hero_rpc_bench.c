@@ -4,7 +4,7 @@
  * HTTP, so that no client library is measured. A bare exchange of one byte over the same kind of
  * socket stands beside them as the floor.
  */
-#include "hero_rpc/clock.h"
+#include "hero_rpc/fd.h"
 #include "hero_rpc/service.h"
 #include "hero_rpc/stream.h"
 
@@ -23,6 +23,7 @@
 #define CONNECTIONS 16
 #define THROUGHPUT_REQUESTS 200000
 #define EVENTS 3000000ULL
+#define IDLE_STREAMS 900
 
 static const char document[] =
     "{\"openrpc\":\"1.2.6\",\"info\":{\"title\":\"Bench\",\"version\":\"1\"},\"methods\":["
@@ -102,6 +103,20 @@ static enum rpc_stream_state produce_flood(void *ctx, struct rpc_strbuf *out, si
     return *cursor == EVENTS ? RPC_STREAM_END : RPC_STREAM_MORE;
 }
 
+static enum rpc_stream_state produce_nothing(void *ctx, struct rpc_strbuf *out, size_t want) {
+    (void)ctx, (void)out, (void)want;
+    return RPC_STREAM_IDLE;
+}
+
+static void nothing_closed(void *ctx) {
+    (void)ctx;
+}
+
+static void get_silence(struct rpc_request *request, void *ctx) {
+    static const struct rpc_stream_ops ops = {produce_nothing, nothing_closed};
+    rpc_stream_open(request, &ops, ctx);
+}
+
 static void get_flood(struct rpc_request *request, void *ctx) {
     (void)ctx;
     static const struct rpc_stream_ops ops = {produce_flood, free};
@@ -129,6 +144,7 @@ static void serve(const char *path, int ready) {
     if (!server || !rpc_service_new(server, &options, &err) ||
         rpc_server_route(server, "GET", "/ticks", get_ticks, &bench) != 0 ||
         rpc_server_route(server, "GET", "/flood", get_flood, NULL) != 0 ||
+        rpc_server_route(server, "GET", "/silence", get_silence, NULL) != 0 ||
         rpc_server_listen_unix(server, path, NULL, &err) != 0) {
         fprintf(stderr, "%s\n", err.message);
         _exit(1);
@@ -273,7 +289,7 @@ static int open_stream(const char *path, const char *target) {
 }
 
 /* From the write of a call that publishes an event to the read of the event elsewhere. */
-static void bench_wake(const char *path) {
+static void bench_wake(const char *path, const char *name) {
     static double times[ROUND_TRIPS];
     char call[512], buffer[4096];
     size_t len = make_call(call, sizeof call, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tick\"}");
@@ -288,7 +304,7 @@ static void bench_wake(const char *path) {
     }
     close(fd);
     close(stream);
-    print_times("call to event at a reader", times, ROUND_TRIPS);
+    print_times(name, times, ROUND_TRIPS);
 }
 
 static void bench_flood(const char *path) {
@@ -308,7 +324,7 @@ static void bench_flood(const char *path) {
 int main(void) {
     char dir[] = "/tmp/hero_rpc_bench.XXXXXX", path[64], byte;
     int ready[2];
-    if (!mkdtemp(dir) || pipe(ready) != 0) die("setup");
+    if (rpc_fd_raise_limit(NULL, NULL) != 0 || !mkdtemp(dir) || pipe(ready) != 0) die("setup");
     snprintf(path, sizeof path, "%s/rpc.sock", dir);
     pid_t pid = fork();
     if (pid == 0) {
@@ -323,9 +339,12 @@ int main(void) {
                       "\"hello\"}}");
     bench_round_trips(path, "call held for a round",
                       "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"hold\"}");
-    bench_wake(path);
+    bench_wake(path, "call to event at a reader");
     bench_throughput(path);
     bench_flood(path);
+    for (int i = 0; i < IDLE_STREAMS; i++)
+        open_stream(path, "/silence");
+    bench_wake(path, "the same, 900 idle streams");
     kill(pid, SIGKILL);
     unlink(path);
     char lock[80];
