@@ -1,12 +1,15 @@
 /* strings.c - the text of any value, and numbers in other bases. */
 #include "lib/strings.h"
 
+#include "vm/vm.h"
+
 #include <string.h>
 
 void string_add_shown(rhai_call *call, text *t, const rhai_value *v) {
-    (void)call;
     if (v->type == RHAI_BLOB)
         text_add_lossy(t, (const char *)as_blob(v)->data, as_blob(v)->len);
+    else if (v->type == RHAI_CUSTOM)
+        vm_text_of(call->vm, v, t, call->pos); /* its own to_string, if one is registered */
     else
         text_add_display(t, v);
 }

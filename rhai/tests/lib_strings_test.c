@@ -139,6 +139,35 @@ static void characters_iterate_from_any_part(void **state) {
     assert_iterates(result_of(ranges, "chars", "sr", TEXT("aé€"), RANGE(-5, 1)), "[a]");
 }
 
+static const rhai_custom_type point_type = {.name = "Point"};
+static int a_point;
+
+static rhai_status new_point(rhai_call *c, rhai_value *args, rhai_value *ret) {
+    (void)args;
+    return rhai_from_custom(rhai_call_engine(c), &point_type, &a_point, ret);
+}
+
+static rhai_status point_to_string(rhai_call *c, rhai_value *args, rhai_value *ret) {
+    (void)args;
+    return rhai_from_text(rhai_call_engine(c), "P", 1, ret);
+}
+
+static void a_custom_type_joins_strings_as_its_to_string_says(void **state) {
+    (void)state;
+    static const rhai_native point_functions[] = {
+        {"point", "", new_point, 0, "point()", NULL},
+        {"to_string", "{Point}", point_to_string, 0, "to_string(point: Point)", NULL},
+    };
+    assert_int_equal(rhai_register_type(engine, &point_type), RHAI_OK);
+    assert_int_equal(rhai_register(engine, point_functions, 2, NULL), RHAI_OK);
+    const char *script = "let s = `${point()}` + point(); s += point(); s.append(point()); "
+                         "point() + s";
+    rhai_value result;
+    assert_int_equal(rhai_eval(engine, script, strlen(script), NULL, &result, NULL), RHAI_OK);
+    assert_value_shows(&result, "\"PPPPP\"");
+    rhai_value_done(engine, &result);
+}
+
 /* An allocator that fails the n-th request. */
 static size_t allocations_left;
 
@@ -201,6 +230,7 @@ int main(void) {
         cmocka_unit_test(a_changed_string_keeps_its_tag_and_a_new_one_has_none),
         cmocka_unit_test(numbers_in_other_bases_show_their_64_bits),
         cmocka_unit_test(characters_iterate_from_any_part),
+        cmocka_unit_test(a_custom_type_joins_strings_as_its_to_string_says),
         cmocka_unit_test(out_of_memory_leaves_the_string_as_it_was),
     };
     return cmocka_run_group_tests(tests, start_engine, stop_engine);
