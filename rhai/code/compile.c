@@ -6,17 +6,18 @@
 /* ---- Scopes ---- */
 
 typedef struct scope_state {
-    uint32_t locals, regs, floor;
+    uint32_t locals, regs, floor, imports;
     bool is_dynamic;
 } scope_state;
 
 static scope_state scope_open(const fn_state *fs) {
-    return (scope_state){fs->locals_len, fs->free_reg, fs->dynamic_floor, fs->is_dynamic};
+    return (scope_state){fs->locals_len, fs->free_reg, fs->dynamic_floor, fs->imports_len, fs->is_dynamic};
 }
 
 static void scope_close(fn_state *fs, scope_state s) {
     fs->locals_len = s.locals;
     fs->dynamic_floor = s.floor;
+    fs->imports_len = s.imports;
     fs->is_dynamic = s.is_dynamic;
     reg_free_to(fs, s.regs);
 }
@@ -295,7 +296,7 @@ static void assign_name(fn_state *fs, const stmt *s, const resolved *r) {
     if (fs->failed)
         return;
     site *found = &fs->p->sites[index];
-    found->path = target->var.path;
+    site_path(fs, found, target->var.path);
     if (r->has_fallback) {
         found->object = OBJECT_SLOT;
         found->slot = r->reg;
@@ -513,6 +514,7 @@ static void import_stmt(fn_state *fs, const stmt *s) {
     emit(fs, OPC_IMPORT, 0, 0, path, index);
     emit_pos(fs, s->pos);
     reg_free_to(fs, mark);
+    TABLE_PUSH(fs, fs->imports, fs->imports_len, fs->imports_cap, s->import.alias.name);
 }
 
 static void export_stmt(fn_state *fs, const stmt *s) {
@@ -655,6 +657,8 @@ static void fn_close(fn_state *fs) {
 #undef SHRINK
     if (fs->locals)
         heap_free(fs->h, fs->locals, fs->locals_cap * sizeof *fs->locals);
+    if (fs->imports)
+        heap_free(fs->h, fs->imports, fs->imports_cap * sizeof *fs->imports);
     if (fs->captured)
         heap_free(fs->h, fs->captured, fs->captured_cap * sizeof *fs->captured);
 }

@@ -185,13 +185,17 @@ static int find_function(const unit *u, const rhai_str *name, uint32_t nargs) {
     return -1;
 }
 
+/* name!(...), or call!(f, ...), where the name comes from the first value. */
 static void scoped_call_to(fn_state *fs, const expr *e, uint16_t base, unsigned discard) {
+    bool by_pointer = e->call.args.len && name_is(e->call.name, "call");
     for (uint32_t i = 0; i < e->call.args.len && !fs->failed; i++)
         expr_push(fs, e->call.args.items[i]);
     uint32_t index = add_site(fs, e->call.name, e->pos);
     if (!fs->failed)
         fs->p->sites[index].nargs = e->call.args.len;
-    emit(fs, OPC_CALL_SCOPED, discard, base, e->call.args.len, index);
+    if (!fs->failed && by_pointer)
+        fs->p->sites[index].arg_pos = expr_start(e->call.args.items[0]);
+    emit(fs, OPC_CALL_SCOPED, discard | (by_pointer ? F_B_TEMP : 0), base, e->call.args.len, index);
     emit_pos(fs, e->pos);
     uint32_t free_reg = fs->free_reg;
     fs->free_reg = base; /* the callee's parameters are the arguments where they are */
@@ -208,7 +212,8 @@ static void named_call_to(fn_state *fs, const expr *e, uint16_t base, unsigned d
         emit_pos(fs, e->pos);
         return;
     }
-    site s = {.name = e->call.name, .path = e->call.path, .pos = e->pos, .nargs = args->len};
+    site s = {.name = e->call.name, .pos = e->pos, .nargs = args->len};
+    site_path(fs, &s, e->call.path);
     bool by_reference = args->len && object_by_reference(fs, args->items[0], &s, false);
     if (args->len)
         s.arg_pos = expr_start(args->items[0]);
@@ -227,10 +232,10 @@ void call_to(fn_state *fs, const expr *e, int dst) {
     unsigned discard = dst < 0 ? F_DISCARD : 0;
     reg_reserve(fs, e->call.args.len + 1);
     const struct special_call *special = find_special(e);
-    if (special)
-        special->compile(fs, e, base);
-    else if (e->call.in_caller_scope)
+    if (e->call.in_caller_scope)
         scoped_call_to(fs, e, base, discard);
+    else if (special)
+        special->compile(fs, e, base);
     else
         named_call_to(fs, e, base, discard);
     call_done(fs, base, dst, mark);
@@ -244,8 +249,14 @@ void closure_to(fn_state *fs, const expr *e, uint16_t dst) {
         fs->failed = true;
         return;
     }
+    uint32_t mark = fs->free_reg;
     for (uint32_t i = 0; i < len; i++) {
         const ident *c = &e->closure.captures[i];
+        const expr *constant = e->closure.constants ? e->closure.constants[i] : NULL;
+        if (constant) {
+            info.captures[i] = (capture){.is_value = true, .reg = expr_push(fs, constant)};
+            continue;
+        }
         resolved r = resolve(fs, c->name);
         info.captures[i] = (capture){.name = c->name, .pos = c->pos, .reg = r.reg};
         if (r.kind == NAME_DYNAMIC) {
@@ -258,6 +269,7 @@ void closure_to(fn_state *fs, const expr *e, uint16_t dst) {
             }
         }
     }
+    reg_free_to(fs, mark);
     info.fn = compile_closure(fs->u, e->closure.fn, fs->options, &fs->failed, &fs->too_large);
     if (!TABLE_PUSH(fs, p->closures, p->closures_len, fs->closures_cap, info)) {
         if (info.captures)
@@ -336,6 +348,13 @@ static path root_path(fn_state *fs, const expr *root) {
     return result;
 }
 
+/* The root of a chain, or the object of a method, as a value; variables of modules are constants. */
+static void root_to(fn_state *fs, const expr *root, uint16_t dst) {
+    expr_to(fs, root, dst);
+    if (root->kind == EXPR_VAR && root->var.path.len)
+        emit(fs, OPC_FREEZE, 0, dst, 0, 0);
+}
+
 /* The general form: everything evaluated into registers, then one instruction walks. `value`:
  * register of the value to assign (already evaluated, first of all), REG_NONE when reading. */
 static void general_chain(fn_state *fs, const expr *e, path shape, int dst, int value) {
@@ -358,7 +377,8 @@ static void general_chain(fn_state *fs, const expr *e, path shape, int dst, int 
             fs->p->paths[index].steps[i].arg = (uint16_t)(arg - base);
     }
     if (shape.root == ROOT_TEMP) {
-        uint16_t root = expr_push(fs, e->chain.root);
+        uint16_t root = reg_new(fs);
+        root_to(fs, e->chain.root, root);
         if (!fs->failed)
             fs->p->paths[index].slot = (uint16_t)(root - base);
     }
@@ -388,7 +408,7 @@ static bool method_call(fn_state *fs, const expr *e, int dst) {
     for (uint32_t i = 0; i < step->args.len && !fs->failed; i++)
         expr_push(fs, step->args.items[i]);
     if (!by_reference)
-        expr_to(fs, e->chain.root, object);
+        root_to(fs, e->chain.root, object);
     proto *p = fs->p;
     TABLE_PUSH(fs, p->sites, p->sites_len, fs->sites_cap, s);
     emit(fs, OPC_CALL_METHOD, dst < 0 ? F_DISCARD : 0, base, step->args.len, p->sites_len - 1);

@@ -31,7 +31,7 @@ static void var_to(fn_state *fs, const expr *e, uint16_t dst) {
     if (e->var.path.len) {
         uint32_t index = add_site(fs, e->var.name, e->pos);
         if (!fs->failed)
-            fs->p->sites[index].path = e->var.path;
+            site_path(fs, &fs->p->sites[index], e->var.path);
         emit(fs, OPC_GET_PATH, 0, dst, 0, index);
         emit_pos(fs, e->pos);
         return;

@@ -175,3 +175,15 @@ resolved resolve(const fn_state *fs, const rhai_str *name) {
     }
     return (resolved){.kind = NAME_DYNAMIC};
 }
+
+/* Of several imports by one name in a function the first one counts, as in Rhai; names that eval
+ * may have brought are looked up when the code runs. */
+void site_path(fn_state *fs, site *s, name_path path) {
+    s->path = path;
+    for (uint32_t i = 0; i < fs->imports_len && path.len && !fs->is_dynamic; i++) {
+        if (fs->imports[i] == path.names[0].name) {
+            s->import_back = fs->imports_len - i;
+            return;
+        }
+    }
+}

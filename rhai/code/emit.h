@@ -37,6 +37,8 @@ typedef struct fn_state {
     local *locals;
     uint32_t locals_len, locals_cap;
     uint32_t free_reg; /* next free register */
+    rhai_str **imports; /* aliases of this function's imports, oldest first; NULL: without one */
+    uint32_t imports_len, imports_cap;
     loop_state *loop;
     const scope_table *outer; /* inner code: the variables of the frame it runs in */
     bool is_inner_top;        /* eval text: `let` at this level defines names */
@@ -84,6 +86,9 @@ typedef struct resolved {
     bool is_const, is_checked, has_fallback;
 } resolved;
 resolved resolve(const fn_state *fs, const rhai_str *name);
+
+/* Fills in the path before a site's name. */
+void site_path(fn_state *fs, site *s, name_path path);
 
 /* Jumps to one place not known yet. */
 typedef struct jump_list {

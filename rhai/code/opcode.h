@@ -108,7 +108,8 @@ enum {
     X(CALL_METHOD, "R[A] = method call, site C, object site's slot or R[A], arguments R[A+1] ..")  \
     X(CALL_PATH, "R[A] = call of a name in a module, site C")                                      \
     X(CALL_POINTER, "R[A] = call(R[A], R[A+1] ..), B values")                                      \
-    X(CALL_SCOPED, "R[A] = name!(R[A] ..), site C, scope in the next instruction's D")             \
+    X(CALL_SCOPED, "R[A] = name!(R[A] ..), site C, scope in the next instruction's D; F_B_TEMP: " \
+      "call!(R[A], R[A+1] ..)")                                                                    \
     X(NEW_FN, "R[A] = Fn(R[B])")                                                                   \
     X(CURRY, "R[A] = curry(R[A], R[A+1] ..), B values")                                            \
     X(CLOSURE, "R[A] = closure C of this unit, sharing the registers it captures")                 \

@@ -30,6 +30,8 @@ typedef struct handler {
 typedef struct site {
     rhai_str *name;
     name_path path;   /* a::b:: before the name; borrowed from the tree */
+    /* Which import the path begins at: so many below the top; 0: the last one of that name. */
+    uint32_t import_back;
     rhai_pos pos;     /* the name */
     rhai_pos arg_pos; /* start of the first argument, or of the module path */
     uint32_t nargs;   /* written in the source, without the object of a method */
@@ -110,6 +112,7 @@ typedef struct scope_table {
 
 typedef struct capture {
     uint16_t reg;
+    bool is_value; /* a constant, taken out of reg; nothing is shared */
     bool by_name; /* on the stack of names; site */
     uint32_t site;
     rhai_str *name;

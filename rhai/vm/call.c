@@ -161,6 +161,14 @@ static bool push_callee_imports(vm *m, const invocation *c) {
     return !c->env || c->env == (env *)c->p->unit->env || push_env(m, c->env);
 }
 
+/* A frame begins at its arguments, unless these lie below scratch registers in use. */
+static rhai_value *callee_base(const frame *caller, const invocation *c) {
+    rhai_value *scratch = caller->base + caller->p->nregs;
+    if (!caller->scratch || c->how == ENTER_INNER || c->args >= scratch || c->args < caller->base)
+        return c->args;
+    return scratch + caller->scratch;
+}
+
 outcome vm_enter(vm *m, const invocation *c) {
     proto *p = c->p;
     if (c->how == ENTER_CALL && !check_limits(m, c))
@@ -172,7 +180,7 @@ outcome vm_enter(vm *m, const invocation *c) {
         return CALL_FAILED;
     }
     frame *caller = vm_top(m);
-    rhai_value *base = c->args;
+    rhai_value *base = callee_base(caller, c);
     chunk *room = m->chunk;
     if (c->how != ENTER_INNER && (base + p->nregs + STACK_SLACK > room->end || base < room->regs)) {
         room = next_chunk(m, p->nregs);
@@ -181,10 +189,11 @@ outcome vm_enter(vm *m, const invocation *c) {
             return CALL_FAILED;
         }
         base = room->regs;
-        for (uint32_t i = 0; i < c->nargs; i++)
-            base[i] = value_take(&c->args[i]);
         m->chunk = room;
     }
+    if (base != c->args)
+        for (uint32_t i = 0; i < c->nargs; i++)
+            base[i] = value_take(&c->args[i]);
     if (c->self_cell) {
         c->self_cell->borrows++;
         obj_ref(c->self_cell);

@@ -206,12 +206,12 @@ rhai_status vm_eval(vm *m, const rhai_value *script, const scope_table *scope, r
     return status;
 }
 
-outcome vm_call_scoped(vm *m, site *s, const scope_table *scope, rhai_value *args, uint32_t nargs,
-                       rhai_pos pos, rhai_value *ret) {
-    proto *p = vm_find_function(vm_top(m)->libs, s->name, nargs, NULL);
+outcome vm_call_scoped(vm *m, site *s, rhai_str *wanted, const scope_table *scope, rhai_value *args,
+                       uint32_t nargs, rhai_pos pos, rhai_value *ret) {
+    proto *p = vm_find_function(vm_top(m)->libs, wanted, nargs, NULL);
     if (!p) {
         rhai_value result = VALUE_UNIT;
-        outcome o = vm_call_by_name(m, s->name, s, args, nargs, pos, &result);
+        outcome o = vm_call_by_name(m, wanted, NULL, args, nargs, pos, &result);
         if (vm_finish(m, o) != RHAI_OK)
             return CALL_FAILED;
         if (ret)
@@ -225,7 +225,7 @@ outcome vm_call_scoped(vm *m, site *s, const scope_table *scope, rhai_value *arg
             value_clear(m->h, ret);
         return CALL_DONE;
     }
-    if (!s->scoped) {
+    if (!s->scoped || s->scoped->def != p->def) {
         rhai_error *error = NULL;
         compile_options how = compile_options_of(m->engine);
         s->scoped = compile_scoped_call(p->unit, p->def, scope, &how, &error);
@@ -245,6 +245,49 @@ outcome vm_call_scoped(vm *m, site *s, const scope_table *scope, rhai_value *arg
     else
         value_drop(m->h, &result);
     return CALL_DONE;
+}
+
+outcome vm_call_pointer_scoped(vm *m, site *s, const scope_table *scope, rhai_value *args, uint32_t nargs,
+                               rhai_pos pos, rhai_value *ret) {
+    rhai_value fn = args[0].type == RHAI_SHARED ? as_cell(&args[0])->value : args[0];
+    if (fn.type != RHAI_FN) {
+        vm_fail(m, error_mismatch(m->h, "Fn", value_type_name(&fn), s->arg_pos));
+        return CALL_FAILED;
+    }
+    fn = value_copy(&fn);
+    value_clear(m->h, &args[0]);
+    const fnptr *f = as_fn(&fn);
+    uint32_t total = f->ncurry + nargs - 1;
+    outcome o = CALL_FAILED;
+    if (f->code && ((proto *)f->code)->nparams == total) {
+        /* A pointer bound to its function has a scope of its own. */
+        rhai_value result = VALUE_UNIT;
+        rhai_status status = vm_finish(m, vm_call_fn(m, &fn, NULL, args + 1, nargs - 1, pos, &result));
+        if (status == RHAI_OK && ret)
+            value_store(m->h, ret, result);
+        else
+            value_drop(m->h, &result);
+        o = status == RHAI_OK ? CALL_DONE : CALL_FAILED;
+    } else if (f->ncurry > STACK_SLACK / 4) {
+        vm_fail(m, error_new(m->h, ERR_STACK_OVERFLOW, pos));
+    } else {
+        /* The arguments begin at args[0], curried ones first. */
+        rhai_value *to = args + f->ncurry;
+        if (f->ncurry)
+            for (uint32_t i = nargs; --i > 0;)
+                to[i - 1] = value_take(&args[i]);
+        else
+            for (uint32_t i = 1; i < nargs; i++)
+                to[i - 1] = value_take(&args[i]);
+        for (uint32_t i = 0; i < f->ncurry; i++)
+            args[i] = value_copy(&f->curry[i]);
+        o = vm_call_scoped(m, s, f->name, scope, args, total, pos, ret);
+        for (uint32_t i = 0; i < total; i++)
+            if (&args[i] != ret)
+                value_clear(m->h, &args[i]);
+    }
+    value_drop(m->h, &fn);
+    return o;
 }
 
 /* parse_json compiles its text as a map literal and runs it in a scope of its own. */

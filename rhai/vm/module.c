@@ -288,8 +288,11 @@ static module *find_import(import *list, uint32_t from, uint32_t len, const rhai
     return NULL;
 }
 
-static module *find_module(vm *m, const name_path *path, bool *ret_has_root) {
-    module *mod = find_import(m->imports, m->imports_floor, m->imports_len, path->names[0].name);
+static module *find_module(vm *m, const site *s, bool *ret_has_root) {
+    const name_path *path = &s->path;
+    module *mod = s->import_back
+                      ? m->imports[m->imports_len - s->import_back].module
+                      : find_import(m->imports, m->imports_floor, m->imports_len, path->names[0].name);
     *ret_has_root = mod != NULL;
     for (uint32_t i = 1; mod && i < path->len; i++)
         mod = find_import(mod->imports, 0, mod->imports_len, path->names[i].name);
@@ -321,7 +324,7 @@ rhai_status vm_get_path(vm *m, frame *f, const site *s, rhai_value *ret) {
     bool has_root;
     const name_path *path = &s->path;
     rhai_pos pos = path->names[0].pos;
-    module *mod = find_module(m, path, &has_root);
+    module *mod = find_module(m, s, &has_root);
     const rhai_value *v = NULL;
     if (mod)
         v = map_find(mod->vars, s->name);
@@ -343,7 +346,7 @@ outcome vm_call_path(vm *m, site *s, rhai_value *args, uint32_t nargs, rhai_pos 
             return CALL_FAILED;
         value_store(m->h, &args[0], value_copy(t.place));
     }
-    module *mod = find_module(m, &s->path, &has_root);
+    module *mod = find_module(m, s, &has_root);
     if (!has_root) {
         not_found(m, ERR_MODULE_NOT_FOUND, &s->path, "", "", s->path.names[0].pos);
         return CALL_FAILED;

@@ -240,6 +240,10 @@ static rhai_status make_closure(vm *m, frame *f, const closure_info *info, rhai_
     rhai_status status = RHAI_OK;
     for (uint32_t i = 0; i < info->len && status == RHAI_OK; i++) {
         const capture *c = &info->captures[i];
+        if (c->is_value) {
+            curry[i] = value_take(&f->base[c->reg]);
+            continue;
+        }
         rhai_value *slot = c->by_name ? vm_capture_place(m, f, &f->p->sites[c->site]) : &f->base[c->reg];
         cell *shared = slot ? vm_share(m, slot) : NULL;
         if (!shared) {
@@ -740,7 +744,7 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         const rhai_value *b = RB;
         int64_t n;
         if (LIKELY(a->type == RHAI_INT && b->type == RHAI_INT) && LIKELY(!__builtin_add_overflow(a->i, b->i, &n))) {
-            *a = VALUE_INT(n);
+            a->i = n;
         } else if (a->type == RHAI_FLOAT && b->type == RHAI_FLOAT) {
             a->f += b->f;
         } else {
@@ -757,7 +761,7 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         rhai_value *a = RA;
         int64_t n;
         if (LIKELY(a->type == RHAI_INT) && LIKELY(!__builtin_add_overflow(a->i, (int64_t)SB, &n))) {
-            *a = VALUE_INT(n);
+            a->i = n;
         } else {
             SAVE();
             rhai_value v = VALUE_INT(SB);
@@ -1092,6 +1096,8 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         proto *p = f->p->unit->protos[i->c];
         if (UNLIKELY(p->is_empty)) {
             clear_registers(h, args, nargs, NULL);
+            if (ret)
+                SET(ret, VALUE_UNIT);
             NEXT;
         }
         invocation c = {.p = p, .args = args, .nargs = nargs, .ret = ret, .pos = POS()};
@@ -1123,9 +1129,11 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         if (!t.place) {
             /* A temporary lives beside its arguments while the call runs. */
             t.is_ref = false;
+            t.is_const = args[0].flags & VALUE_CONST;
             t.place = vm_scratch(m, 1);
             FAIL_IF(!t.place);
-            *t.place = value_take(&args[0]);
+            *t.place = args[0];
+            args[0] = VALUE_UNIT;
             outcome o = vm_method(m, s, &t, args, POS(), &object, NULL);
             rhai_status status = vm_finish(m, o);
             vm_scratch_end(m, 1);
@@ -1169,7 +1177,9 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         rhai_value *args = RA, *ret = i->flags & F_DISCARD ? NULL : RA;
         uint32_t nargs = i->b;
         const scope_table *scope = &f->p->scopes[pc->d];
-        outcome o = vm_call_scoped(m, &f->p->sites[i->c], scope, args, nargs, POS(), ret);
+        site *s = &f->p->sites[i->c];
+        outcome o = i->flags & F_B_TEMP ? vm_call_pointer_scoped(m, s, scope, args, nargs, POS(), ret)
+                                        : vm_call_scoped(m, s, s->name, scope, args, nargs, POS(), ret);
         FAIL_IF(o == CALL_FAILED);
         RELOAD();
         clear_registers(h, args, nargs, ret);

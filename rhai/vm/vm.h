@@ -283,8 +283,11 @@ rhai_status vm_export(vm *m, frame *f, const site *s, rhai_value *slot);
 /* ---- eval.c ---- */
 
 rhai_status vm_eval(vm *m, const rhai_value *script, const scope_table *scope, rhai_pos pos, rhai_value *ret);
-outcome vm_call_scoped(vm *m, site *s, const scope_table *scope, rhai_value *args, uint32_t nargs,
-                       rhai_pos pos, rhai_value *ret);
+outcome vm_call_scoped(vm *m, site *s, rhai_str *name, const scope_table *scope, rhai_value *args,
+                       uint32_t nargs, rhai_pos pos, rhai_value *ret);
+/* call!(args[0], ...): the function is looked up by the pointer's name. */
+outcome vm_call_pointer_scoped(vm *m, site *s, const scope_table *scope, rhai_value *args, uint32_t nargs,
+                               rhai_pos pos, rhai_value *ret);
 /* The statements at global level are done (or failed): hands their variables to whoever asked. */
 void vm_main_ends(vm *m, frame *f);
 /* Parses and compiles with the engine's settings; NULL: *ret_error set. */

@@ -448,6 +448,8 @@ static rhai_status index_step(walk *w, uint32_t i, spot *t, rhai_value *ret) {
     rhai_value *index = &w->regs[step->arg];
     bool last = i + 1 == w->p->len, stores = w->p->mode != PATH_GET;
     spot item = {0};
+    bool is_new = t->is_const && t->place->type == RHAI_MAP && index->type == RHAI_STRING &&
+                  !map_find(as_map(t->place), as_str(index));
     rhai_status status =
         find_index(m, t->place, index, step->pos, step->op_pos, last && stores, w->owns, !(last && stores), &item);
     if (last && stores && status != RHAI_OK && m->error && m->error->kind == ERR_INDEXING_TYPE) {
@@ -460,7 +462,7 @@ static rhai_status index_step(walk *w, uint32_t i, spot *t, rhai_value *ret) {
         status = take_result(w, &item, ret);
         goto done;
     }
-    item.is_const = t->is_const && item.is_ref;
+    item.is_const = t->is_const && item.is_ref && !is_new;
     sizes before = sizes_before(w, &item);
     if (last) {
         status = assign(w, &item, &w->regs[0]);
@@ -650,7 +652,7 @@ static rhai_status find_root(walk *w, frame *f, spot *root) {
     return RHAI_OK;
 }
 
-rhai_status vm_chain(vm *m, path *p, rhai_value *regs, rhai_value *ret) {
+static rhai_status run_chain(vm *m, path *p, rhai_value *regs, rhai_value *ret) {
     frame *f = vm_top(m);
     walk w = {.m = m, .p = p, .regs = regs, .sites = f->p->sites};
     spot root;
@@ -667,6 +669,16 @@ rhai_status vm_chain(vm *m, path *p, rhai_value *regs, rhai_value *ret) {
         root.cell->borrows--;
         obj_unref(m->h, root.cell);
     }
+    return status;
+}
+
+rhai_status vm_chain(vm *m, path *p, rhai_value *regs, rhai_value *ret) {
+    /* What later steps need lies above the arguments of earlier ones; with a scratch register in
+     * use, functions that are called begin above all of it. */
+    if (!vm_scratch(m, 1))
+        return RHAI_ERROR;
+    rhai_status status = run_chain(m, p, regs, ret);
+    vm_scratch_end(m, 1);
     return status;
 }
 
