@@ -179,10 +179,9 @@ fail:
     return -1;
 }
 
-static bool is_ours(const struct rpc_binding *b) {
-    struct stat st;
-    return b->fd >= 0 && lstat(b->path, &st) == 0 && st.st_dev == b->device &&
-           st.st_ino == b->inode;
+static bool is_ours(const struct rpc_binding *b, struct stat *ret_entry) {
+    return b->fd >= 0 && lstat(b->path, ret_entry) == 0 && ret_entry->st_dev == b->device &&
+           ret_entry->st_ino == b->inode;
 }
 
 struct rpc_binding *rpc_binding_open(const char *path, const char *state_dir,
@@ -203,8 +202,9 @@ struct rpc_binding *rpc_binding_open(const char *path, const char *state_dir,
 }
 
 void rpc_binding_close(struct rpc_binding *b) {
+    struct stat entry;
     if (!b) return;
-    if (is_ours(b)) unlink(b->path);
+    if (is_ours(b, &entry)) unlink(b->path);
     rpc_fd_close(&b->fd);
     rpc_fd_close(&b->state_lock);
     rpc_fd_close(&b->socket_lock);
@@ -223,7 +223,11 @@ gid_t rpc_binding_gid(const struct rpc_binding *b) {
 }
 
 enum rpc_binding_state rpc_binding_check(struct rpc_binding *b, struct rpc_error *err) {
-    if (is_ours(b)) return RPC_BINDING_OURS;
+    struct stat entry;
+    if (is_ours(b, &entry)) {
+        b->gid = entry.st_gid; /* an operator may give the socket to another group */
+        return RPC_BINDING_OURS;
+    }
     /* The directory may have gone with the entry. */
     if (probe(b->path, err) != 0 || rpc_path_make_parent(b->path, 0755, err) != 0 ||
         bind_and_rename(b, err) != 0)

@@ -211,6 +211,19 @@ static void a_vanished_path_is_bound_again(void **state) {
     home_remove(&p.home);
 }
 
+static void the_group_may_be_changed_later(void **state) {
+    (void)state;
+    if (geteuid() != 0) skip();
+    struct place p;
+    place_make(&p);
+    struct rpc_binding *binding = bind_ok(p.path, p.state);
+    assert_int_equal(chown(p.path, (uid_t)-1, 65534), 0);
+    assert_int_equal(rpc_binding_check(binding, NULL), RPC_BINDING_OURS);
+    assert_int_equal(rpc_binding_gid(binding), 65534);
+    rpc_binding_close(binding);
+    home_remove(&p.home);
+}
+
 static void a_path_too_long_is_a_clear_error(void **state) {
     (void)state;
     struct rpc_error err = {0};
@@ -235,6 +248,7 @@ int main(void) {
         cmocka_unit_test(a_file_that_is_no_socket_is_left_alone),
         cmocka_unit_test(a_server_killed_hard_leaves_nothing_in_the_way),
         cmocka_unit_test(a_vanished_path_is_bound_again),
+        cmocka_unit_test(the_group_may_be_changed_later),
         cmocka_unit_test(a_path_too_long_is_a_clear_error),
     };
     return cmocka_run_group_tests_name("hero_rpc binding", tests, NULL, NULL);

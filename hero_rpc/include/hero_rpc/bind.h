@@ -33,7 +33,7 @@ void rpc_binding_close(struct rpc_binding *binding);
 /* The listening descriptor (non-blocking, close-on-exec); owned by the binding. */
 int rpc_binding_fd(const struct rpc_binding *binding);
 const char *rpc_binding_path(const struct rpc_binding *binding);
-/* The group whose members may use the socket: that of the file. */
+/* The group whose members may use the socket: that of the file at the last check. */
 gid_t rpc_binding_gid(const struct rpc_binding *binding);
 
 enum rpc_binding_state {

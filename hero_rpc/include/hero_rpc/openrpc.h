@@ -9,7 +9,8 @@
  * examples, format, deprecated, readOnly, writeOnly, $comment, $id, $schema, and names beginning
  * with "x-". An integer also is a number; 1.0 is an integer (draft 7).
  *
- * paramStructure is honoured: by-name, by-position, either (the default).
+ * Params and results are given in place, not by $ref. paramStructure is honoured: by-name,
+ * by-position, either (the default).
  */
 #ifndef HERO_RPC_OPENRPC_H
 #define HERO_RPC_OPENRPC_H
