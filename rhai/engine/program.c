@@ -268,6 +268,7 @@ static run_state begin_run(vm *m) {
     if (r.is_outermost) {
         m->stack_limit = stack_limit();
         m->engine->operations = 0;
+        m->plain_level = m->engine->limits[RHAI_MAX_VARIABLES] == UINT64_MAX ? m->engine->limits[RHAI_MAX_CALL_LEVELS] : 0;
         m->h->limit_hit = false;
         if (atomic_load(&m->engine->terminated))
             atomic_store(&m->engine->poll_flag, true);

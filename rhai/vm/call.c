@@ -27,6 +27,12 @@ rhai_status vm_no_memory(vm *m) {
 
 rhai_pos frame_pos(const frame *f) { return proto_pos(f->p, insn_pc(f->p, f->pc) - 1); }
 
+rhai_pos frame_call_pos(const vm *m, const frame *f) {
+    if (f->pos.line != UINT32_MAX)
+        return f->pos;
+    return f > m->frames ? frame_pos(f - 1) : POS_NONE;
+}
+
 /* ---- Libraries ---- */
 
 libs *vm_libs_push(vm *m, libs *below, unit *u) {
@@ -139,7 +145,7 @@ static bool check_limits(vm *m, const invocation *c) {
         kind = ERR_TOO_MANY_VARIABLES;
     else
         return true;
-    vm_fail(m, error_new(m->h, kind, c->pos));
+    vm_fail(m, error_new(m->h, kind, c->pos.line == UINT32_MAX ? frame_pos(vm_top(m)) : c->pos));
     return false;
 }
 
@@ -164,7 +170,7 @@ static bool push_callee_imports(vm *m, const invocation *c) {
 /* A frame begins at its arguments, unless these lie below scratch registers in use. */
 static rhai_value *callee_base(const frame *caller, const invocation *c) {
     rhai_value *scratch = caller->base + caller->p->nregs;
-    if (!caller->scratch || c->how == ENTER_INNER || c->args >= scratch || c->args < caller->base)
+    if (!caller->scratch || c->how == ENTER_INNER || (c->nargs && c->args >= scratch))
         return c->args;
     return scratch + caller->scratch;
 }
@@ -255,7 +261,7 @@ rhai_status vm_finish(vm *m, outcome o) {
         return o == CALL_DONE ? RHAI_OK : RHAI_ERROR;
     frame *f = vm_top(m);
     if (c_stack_low(m)) {
-        rhai_pos pos = f->pos;
+        rhai_pos pos = frame_call_pos(m, f);
         vm_leave(m);
         return vm_fail(m, error_new(m->h, ERR_STACK_OVERFLOW, pos));
     }
@@ -522,9 +528,11 @@ outcome vm_call_fn(vm *m, const rhai_value *value, const target *self, rhai_valu
     rhai_value *own = NULL;
     outcome o = CALL_FAILED;
     obj_ref(fn);
-    /* Curried values and the object need registers of their own: the call is built above all
-     * those in use. */
-    if (fn->ncurry || self) {
+    proto *p = (proto *)fn->code;
+    bool is_bound = p && p->nparams == total;
+    /* Curried values, and an object that becomes an argument, need registers of their own: the
+     * call is built above all those in use. */
+    if (fn->ncurry || (self && !is_bound)) {
         own = vm_scratch(m, total + 1);
         if (!own)
             goto done;
@@ -535,8 +543,7 @@ outcome vm_call_fn(vm *m, const rhai_value *value, const target *self, rhai_valu
             own[1 + fn->ncurry + i] = value_take(&args[i]);
         args = own + 1;
     }
-    proto *p = (proto *)fn->code;
-    if (!p || p->nparams != total)
+    if (!is_bound)
         p = self ? vm_find_function(vm_top(m)->libs, fn->name, total, self->place) : NULL;
     if (p) {
         invocation c = {.p = p,

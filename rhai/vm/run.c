@@ -97,12 +97,12 @@ static void leave_with_error(vm *m, frame *f) {
     rhai_error *e = m->error;
     rhai_str *source = f->source;
     if (f->is_eval) {
-        m->error = error_in_call(m->h, "eval", source, e, f->pos);
+        m->error = error_in_call(m->h, "eval", source, e, frame_call_pos(m, f));
     } else if (error_is_system(e)) {
         if (e->h)
-            e->pos = f->pos;
+            e->pos = frame_call_pos(m, f);
     } else {
-        m->error = error_in_call(m->h, f->p->name->data, source, e, f->pos);
+        m->error = error_in_call(m->h, f->p->name->data, source, e, frame_call_pos(m, f));
     }
 }
 
@@ -1092,15 +1092,35 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         POLL();
         SAVE();
         rhai_value *args = RA, *ret = i->flags & F_DISCARD ? NULL : RA;
-        uint32_t nargs = i->b;
         proto *p = f->p->unit->protos[i->c];
-        if (UNLIKELY(p->is_empty)) {
-            clear_registers(h, args, nargs, NULL);
-            if (ret)
-                SET(ret, VALUE_UNIT);
+        if (LIKELY(f->libs->unit == p->unit && !p->unit->env && m->level < m->plain_level &&
+                   m->frames_len < m->frames_cap && args + p->nregs + STACK_SLACK <= f->chunk->end &&
+                   !p->is_empty)) {
+            frame *callee = f + 1;
+            *callee = (frame){.p = p,
+                              .base = args,
+                              .ret = ret,
+                              .libs = f->libs,
+                              .chunk = f->chunk,
+                              .names = m->names,
+                              .names_floor = m->names,
+                              .imports = m->imports_len,
+                              .level_before = m->level++,
+                              .pos = POS_CALLER,
+                              .source = p->unit->source,
+                              .is_plain = true};
+            m->frames_len++;
+            f = callee;
+            base = args;
+            pc = p->code;
             NEXT;
         }
-        invocation c = {.p = p, .args = args, .nargs = nargs, .ret = ret, .pos = POS()};
+        uint32_t nargs = i->b;
+        if (UNLIKELY(p->is_empty)) {
+            clear_registers(h, args, nargs, NULL);
+            NEXT;
+        }
+        invocation c = {.p = p, .args = args, .nargs = nargs, .ret = ret, .pos = POS_CALLER};
         FAIL_IF(vm_enter(m, &c) == CALL_FAILED);
         RELOAD();
         NEXT;
@@ -1110,7 +1130,8 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         SAVE();
         rhai_value *args = RA, *ret = i->flags & F_DISCARD ? NULL : RA;
         uint32_t nargs = i->b;
-        AFTER_CALL(vm_call_site(m, &f->p->sites[i->c], args, nargs, POS(), ret));
+        site *s = &f->p->sites[i->c];
+        AFTER_CALL(vm_call_site(m, s, args, nargs, s->pos, ret));
     }
     CASE(CALL_METHOD) : {
         POLL();
@@ -1134,7 +1155,7 @@ rhai_status vm_run(vm *m, uint32_t depth) {
             FAIL_IF(!t.place);
             *t.place = args[0];
             args[0] = VALUE_UNIT;
-            outcome o = vm_method(m, s, &t, args, POS(), &object, NULL);
+            outcome o = vm_method(m, s, &t, args, s->pos, &object, NULL);
             rhai_status status = vm_finish(m, o);
             vm_scratch_end(m, 1);
             if (status != RHAI_OK) {
@@ -1146,14 +1167,15 @@ rhai_status vm_run(vm *m, uint32_t depth) {
             SET(args, object);
             NEXT;
         }
-        AFTER_CALL(vm_method(m, s, &t, args, POS(), ret, NULL));
+        AFTER_CALL(vm_method(m, s, &t, args, s->pos, ret, NULL));
     }
     CASE(CALL_PATH) : {
         POLL();
         SAVE();
         rhai_value *args = RA, *ret = i->flags & F_DISCARD ? NULL : RA;
         uint32_t nargs = i->b;
-        AFTER_CALL(vm_call_path(m, &f->p->sites[i->c], args, nargs, POS(), ret));
+        site *s = &f->p->sites[i->c];
+        AFTER_CALL(vm_call_path(m, s, args, nargs, s->pos, ret));
     }
     CASE(CALL_POINTER) : {
         POLL();
@@ -1167,7 +1189,7 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         }
         rhai_value fn = value_copy(flat(&args[0]));
         value_clear(h, &args[0]);
-        outcome o = vm_call_fn(m, &fn, NULL, args + 1, nargs - 1, POS(), ret);
+        outcome o = vm_call_fn(m, &fn, NULL, args + 1, nargs - 1, s->pos, ret);
         value_drop(h, &fn);
         AFTER_CALL(o);
     }
@@ -1337,12 +1359,27 @@ rhai_status vm_run(vm *m, uint32_t depth) {
 leave : {
     rhai_value *ret = f->ret;
     bool is_entry = f->is_entry;
-    SAVE();
     if (UNLIKELY(result.type == RHAI_SHARED)) {
         rhai_value inner = value_copy(&as_cell(&result)->value);
         value_drop(h, &result);
         result = inner;
     }
+    if (LIKELY(f->is_plain && m->names == f->names && m->imports_len == f->imports)) {
+        for (rhai_value *v = base, *end = base + f->p->nregs; v < end; v++)
+            if (UNLIKELY(value_is_heap(v)))
+                value_clear(h, v);
+        m->level = f->level_before;
+        m->frames_len--;
+        f--;
+        if (ret)
+            SET(ret, result);
+        else
+            value_drop(h, &result);
+        base = f->base;
+        pc = f->pc;
+        NEXT;
+    }
+    SAVE();
     if (UNLIKELY(f->is_main))
         vm_main_ends(m, f);
     vm_leave(m);

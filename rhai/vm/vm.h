@@ -14,6 +14,9 @@
 #include "engine/engine.h"
 #include "syntax/parse.h"
 
+/* In place of a call's position: that of the caller's instruction, looked up when needed. */
+#define POS_CALLER ((rhai_pos){UINT32_MAX, 0})
+
 /* Registers that are always free above a frame, for calls made from C. */
 enum { STACK_SLACK = 320 };
 
@@ -74,8 +77,9 @@ typedef struct frame {
     uint32_t imports; /* height of the imports at entry */
     uint32_t scratch; /* registers above p->nregs that C code is using */
     uint32_t level_before; /* call level of the caller */
-    rhai_pos pos;   /* of the call */
+    rhai_pos pos;   /* of the call, or POS_CALLER */
     rhai_str *source; /* the module that errors name; NULL: the main script */
+    bool is_plain;  /* a call within one unit: returning has nothing to do but clear registers */
     bool is_entry;  /* returning leaves vm_run */
     bool is_inner;  /* shares the registers of the frame below */
     bool is_eval;   /* errors are wrapped as of a call to eval */
@@ -97,6 +101,7 @@ typedef struct vm {
     uint32_t imports_version; /* changes with every push and pop */
     rhai_error *error;
     uint32_t level;
+    uint64_t plain_level; /* below this call level no limit needs a look */
     uint32_t modules_loaded;
     char *stack_limit; /* C stack below this address is a stack overflow */
     env *last_env;     /* cache of vm_current_env; owned */
@@ -124,6 +129,7 @@ rhai_status vm_no_memory(vm *m);
 
 static inline frame *vm_top(vm *m) { return &m->frames[m->frames_len - 1]; }
 rhai_pos frame_pos(const frame *f); /* of the instruction being executed */
+rhai_pos frame_call_pos(const vm *m, const frame *f); /* of the call that made the frame */
 
 /* ---- run.c ---- */
 
@@ -160,7 +166,7 @@ typedef struct invocation {
     rhai_value *args;
     uint32_t nargs;
     rhai_value *ret;   /* NULL: result not wanted */
-    rhai_pos pos;
+    rhai_pos pos;      /* or POS_CALLER */
 } invocation;
 
 outcome vm_enter(vm *m, const invocation *call);
