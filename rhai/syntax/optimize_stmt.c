@@ -97,7 +97,7 @@ static bool flatten(optimizer *o, block *b) {
     uint32_t len = o->scratch_len - mark;
     stmt **stmts = arena_alloc(&o->ast->arena, len * sizeof *stmts);
     if (stmts && !o->failed) {
-        memcpy(stmts, o->scratch + mark, len * sizeof *stmts);
+        if (len) memcpy(stmts, o->scratch + mark, len * sizeof *stmts);
         b->stmts = stmts;
         b->len = len;
     } else {

@@ -259,10 +259,10 @@ static bool parse_steps(parser *p, context c, const expr *root, uint32_t mark) {
 
 /* (a.b).c is one chain, as a.b.c. */
 static expr *new_chain(parser *p, expr *root, uint32_t mark) {
-    const chain_step *more = &p->steps[mark];
     uint32_t nmore = p->steps_len - mark, nfirst = 0;
-    p->steps_len = mark;
     if (!nmore) return root;
+    const chain_step *more = &p->steps[mark];
+    p->steps_len = mark;
     expr *e = root->kind == EXPR_CHAIN ? root : expr_new(p->ast, EXPR_CHAIN, more[0].op_pos);
     if (!e) return fail_no_memory(p);
     if (e == root)
