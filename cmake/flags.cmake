@@ -16,6 +16,11 @@ if(HERO_WARNINGS_FATAL)
   target_compile_options(hero_flags INTERFACE -Werror)
 endif()
 
+if(HERO_FUZZ)
+  # libFuzzer steers by the coverage of everything it runs, the libraries above all.
+  target_compile_options(hero_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
 if(HERO_SANITIZE)
   target_compile_options(hero_flags INTERFACE
     -fsanitize=${HERO_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
