@@ -1118,6 +1118,8 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         uint32_t nargs = i->b;
         if (UNLIKELY(p->is_empty)) {
             clear_registers(h, args, nargs, NULL);
+            if (ret)
+                SET(ret, VALUE_UNIT);
             NEXT;
         }
         invocation c = {.p = p, .args = args, .nargs = nargs, .ret = ret, .pos = POS_CALLER};

@@ -14,6 +14,7 @@ typedef struct run {
     FILE *out, *err; /* memory streams */
     size_t output_bytes;
     size_t memory_bytes;
+    char *first_path[CASE_MODULES_MAX]; /* by which a module was imported; NULL: not yet */
 } run;
 
 /* ---- What the engine calls ---------------------------------------------------------------- */
@@ -72,16 +73,20 @@ static const case_module *find_module(const test_case *c, const char *folder, si
     return NULL;
 }
 
-/* Relative to the importing module first, then as given. */
+/* Relative to the importing module first, then as given. Where a module is, is what the import
+ * that loaded it said, as with Rhai's own resolver of files. */
 static rhai_status resolve(void *data, rhai_call *call, const char *path, const char *importer,
                            rhai_value *ret_text, rhai_value *ret_name) {
-    const run *r = data;
-    const case_module *m = NULL;
-    const char *slash = importer ? strrchr(importer, '/') : NULL;
-    if (slash) m = find_module(r->test, importer, (size_t)(slash - importer) + 1, path);
+    run *r = data;
+    const case_module *m = NULL, *from = importer ? find_module(r->test, "", 0, importer) : NULL;
+    const char *folder = from ? r->first_path[from - r->test->modules] : NULL;
+    const char *slash = folder ? strrchr(folder, '/') : NULL;
+    if (slash) m = find_module(r->test, folder, (size_t)(slash - folder) + 1, path);
     if (!m) m = find_module(r->test, "", 0, path);
     if (!m) return RHAI_ERROR;
 
+    char **first = &r->first_path[m - r->test->modules];
+    if (!*first && !(*first = strdup(path))) return rhai_throw_out_of_memory(call);
     rhai_value text, name;
     span id = without_ending(m->path);
     if (rhai_from_text(r->engine, m->text.text, m->text.len, &text) != RHAI_OK)
@@ -204,6 +209,8 @@ bool case_run(const test_case *c, case_result *ret) {
     if (r.memory_bytes) fprintf(to, "(%zu bytes of memory were not given back)\n", r.memory_bytes);
     if (r.output_bytes > OUTPUT_MAX_BYTES) fprintf(to, "(too much output)\n");
     fclose(to);
+    for (size_t i = 0; i < CASE_MODULES_MAX; i++)
+        free(r.first_path[i]);
     free(out);
     free(err);
     free(last);
