@@ -184,6 +184,16 @@ static bool is_range(const expr *e) {
     return e->kind == EXPR_OP && e->op.right && (e->op.op == OP_RANGE || e->op.op == OP_RANGE_INCLUSIVE);
 }
 
+/* The bounds of a range that the optimiser has made a constant. */
+static bool const_range(const expr *e) {
+    return e->kind == EXPR_CONST && (e->value.type == RHAI_RANGE || e->value.type == RHAI_RANGE_INCLUSIVE);
+}
+
+static void load_bound(fn_state *fs, int64_t bound, uint16_t reg) {
+    rhai_value v = VALUE_INT(bound);
+    emit_d(fs, OPC_CONST, 0, reg, (int32_t)add_const(fs, &v));
+}
+
 static void for_stmt(fn_state *fs, const stmt *s, int dst) {
     loop_scope l;
     loop_open(fs, &l, dst);
@@ -196,8 +206,14 @@ static void for_stmt(fn_state *fs, const stmt *s, int dst) {
         emit_d(fs, OPC_COUNT_VARIABLES, 0, 0, (int32_t)(fs->locals_len + has_counter));
         emit_pos(fs, s->loop_for.var.pos);
     }
-    bool range = is_range(iterable);
-    if (range) {
+    bool constant = const_range(iterable), range = constant || is_range(iterable);
+    bool inclusive = constant ? iterable->value.type == RHAI_RANGE_INCLUSIVE
+                              : range && iterable->op.op == OP_RANGE_INCLUSIVE;
+    if (constant) {
+        emit_count(fs, iterable->pos);
+        load_bound(fs, as_range(&iterable->value)->from, base);
+        load_bound(fs, as_range(&iterable->value)->to, (uint16_t)(base + 1));
+    } else if (range) {
         emit_count(fs, iterable->pos);
         expr_to(fs, iterable->op.left, base);
         expr_to(fs, iterable->op.right, (uint16_t)(base + 1));
@@ -216,7 +232,7 @@ static void for_stmt(fn_state *fs, const stmt *s, int dst) {
     /* A cell of an earlier run of this loop is not this run's. */
     emit(fs, OPC_CLEAR, 0, var, fs->free_reg, 0);
     uint32_t enter = emit_jump(fs, range ? OPC_FOR_RANGE : OPC_FOR,
-                               flags | (range && iterable->op.op == OP_RANGE_INCLUSIVE ? F_NEGATED : 0), base);
+                               flags | (inclusive ? F_NEGATED : 0), base);
     emit_pos(fs, range ? iterable->pos : expr_start(iterable));
     uint32_t top = emit_here(fs);
     if (!s->loop_for.body || !s->loop_for.body->len)
