@@ -170,7 +170,6 @@ static size_t SORT_NAME(partition)(rhai_value *v, size_t len, size_t pivot, bool
                                    rhai_value *scratch, void *context) {
     (void)context;
     size_t front = 0;
-    rhai_value *back = scratch + len;
     for (size_t i = 0; i < len; i++) {
         bool goes_front;
         if (i == pivot)
@@ -179,10 +178,12 @@ static size_t SORT_NAME(partition)(rhai_value *v, size_t len, size_t pivot, bool
             goes_front = !SORT_IS_LESS(&v[pivot], &v[i]);
         else
             goes_front = SORT_IS_LESS(&v[i], &v[pivot]);
-        if (goes_front)
-            scratch[front++] = v[i];
-        else
-            *--back = v[i];
+        /* Which way an element goes cannot be predicted, so its place is computed without a
+         * branch. */
+        size_t back = len - 1 - (i - front);
+        size_t to = back ^ ((back ^ front) & -(size_t)goes_front);
+        scratch[to] = v[i];
+        front += goes_front;
     }
     memcpy(v, scratch, front * sizeof *v);
     for (size_t i = front; i < len; i++)
