@@ -1,8 +1,6 @@
-/* Order: character classes, words, comments, strings, numbers, symbols, the token loop. */
-#include "syntax/lex.h"
+/* Words, comments, symbols, and the loop that tells tokens apart. */
+#include "syntax/lex_scan.h"
 
-#include <locale.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { PADDING = 16 };
@@ -13,11 +11,7 @@ const token_info token_table[TOK_COUNT] = {
 #undef X
 };
 
-/* ---- Characters ---- */
-
-enum { LETTER = 1, DIGIT = 2, UNDERSCORE = 4, BLANK = 8, HEX = 16 };
-
-static const uint8_t classes[256] = {
+const uint8_t lex_classes[256] = {
     ['0' ... '9'] = DIGIT | HEX,
     ['A' ... 'F'] = LETTER | HEX,
     ['G' ... 'Z'] = LETTER,
@@ -30,77 +24,8 @@ static const uint8_t classes[256] = {
     ['\f'] = BLANK,
 };
 
-static inline bool is(char c, int class) {
-    return (classes[(unsigned char)c] & class) != 0;
-}
-
-/* Bytes of the character at s; the script was found to be valid UTF-8. */
-static inline size_t char_len(const char *s) {
-    unsigned char c = (unsigned char)*s;
-    return c < 0x80 ? 1 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : 4;
-}
-
-static bool is_unicode_space(const char *s, size_t len) {
-    uint32_t c = 0;
-    if (!utf8_decode(s, len, &c)) return false;
-    return (c >= 9 && c <= 13) || c == ' ' || c == 0x85 || c == 0xA0 || c == 0x1680 ||
-           (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F ||
-           c == 0x205F || c == 0x3000;
-}
-
-static int hex_digit(char c) {
-    return is(c, DIGIT) ? c - '0' : is(c, HEX) ? (c | 32) - 'a' + 10 : -1;
-}
-
-/* ---- Positions ---- */
-
-static inline rhai_pos pos_at(const lexer *lx, const char *p) {
-    return (rhai_pos){lx->line, (uint32_t)(p - lx->line_base)};
-}
-
-/* Position of the character read last. */
-static inline rhai_pos pos_last(const lexer *lx) {
-    return pos_at(lx, lx->p - 1);
-}
-
-/* lx->p is just past the line's end. */
-static inline void new_line(lexer *lx) {
-    lx->line++;
-    lx->line_base = lx->p - 1;
-}
-
-/* Steps over one character inside text, keeping columns. */
-static inline void skip_char(lexer *lx) {
-    size_t n = char_len(lx->p);
-    lx->p += n;
-    lx->line_base += n - 1;
-}
-
-/* ---- Token makers ---- */
-
-static inline void set(lexer *lx, token_kind kind) {
-    lx->tok.kind = (uint8_t)kind;
-}
-
-static void set_text(lexer *lx, token_kind kind, const char *s, size_t len) {
-    lx->tok.kind = (uint8_t)kind;
-    lx->tok.text = s;
-    lx->tok.len = len;
-}
-
-static void set_fault(lexer *lx, lex_fault fault, rhai_pos pos, const char *s, size_t len) {
-    set_text(lx, TOK_ERROR, s, len);
-    lx->tok.fault = (uint8_t)fault;
-    lx->tok.pos = pos;
-}
-
 static void set_symbol_fault(lexer *lx, const char *message) {
     set_fault(lx, FAULT_SYMBOL, lx->tok.pos, message, strlen(message));
-}
-
-static void set_no_memory(lexer *lx) {
-    lx->failed = true;
-    set_fault(lx, FAULT_MEMORY, lx->tok.pos, "", 0);
 }
 
 /* ---- Words ---- */
@@ -260,420 +185,6 @@ static void scan_block_comment(lexer *lx) {
         keep_doc(lx, start, len, true);
 }
 
-/* ---- Strings ---- */
-
-/* A string is a slice of the script as long as it can be; the first character that differs from
- * the script moves it to the buffer. */
-typedef struct string_scan {
-    const char *slice;
-    size_t len;
-    bool is_copy;
-} string_scan;
-
-static void add_bytes(lexer *lx, string_scan *s, const char *bytes, size_t len) {
-    if (!s->is_copy) {
-        if (s->len == 0) s->slice = bytes;
-        if (s->slice + s->len == bytes && bytes >= lx->copy && bytes < lx->end) {
-            s->len += len;
-            return;
-        }
-        text_add(&lx->buffer, s->slice, s->len);
-        s->is_copy = true;
-    }
-    text_add(&lx->buffer, bytes, len);
-    s->len += len;
-}
-
-static bool finish_string(lexer *lx, const string_scan *s, token_kind kind) {
-    if (lx->buffer.failed) {
-        set_no_memory(lx);
-        return false;
-    }
-    set_text(lx, kind, s->is_copy ? lx->buffer.data : s->slice, s->len);
-    return true;
-}
-
-static bool is_too_long(lexer *lx, const string_scan *s, rhai_pos start) {
-    if (!lx->max_string_size || s->len <= lx->max_string_size) return false;
-    set_fault(lx, FAULT_TOO_LONG, start, "", 0);
-    return true;
-}
-
-/* The escape sequence so far is a slice of the script that ends at lx->p. */
-static void set_escape_fault(lexer *lx, const char *escape) {
-    set_fault(lx, FAULT_ESCAPE, pos_last(lx), escape, (size_t)(lx->p - escape));
-}
-
-/* lx->p is past \x, \u or \U at `escape`. */
-static bool scan_numeric_escape(lexer *lx, string_scan *s, const char *escape) {
-    char letter = lx->p[-1], bytes[4];
-    int digits = letter == 'x' ? 2 : letter == 'u' ? 4 : 8;
-    uint32_t c = 0;
-    while (digits-- > 0) {
-        if (lx->p >= lx->end) {
-            set_escape_fault(lx, escape);
-            return false;
-        }
-        int digit = hex_digit(*lx->p);
-        skip_char(lx);
-        if (digit < 0) {
-            set_escape_fault(lx, escape);
-            return false;
-        }
-        c = c * 16 + (uint32_t)digit;
-    }
-    if (c > 0x10FFFF || (c >= 0xD800 && c <= 0xDFFF)) {
-        set_escape_fault(lx, escape);
-        return false;
-    }
-    add_bytes(lx, s, bytes, utf8_encode(c, bytes));
-    return true;
-}
-
-/* lx->p is past the backslash. False: the token is an error. */
-static bool scan_escape(lexer *lx, string_scan *s, char quote, rhai_pos start,
-                        uint32_t *ret_skip_until) {
-    const char *escape = lx->p - 1;
-    while (lx->p[0] == '\r' && lx->p[1] == '\n')
-        lx->p++;
-    if (lx->p >= lx->end) {
-        set_fault(lx, FAULT_UNTERMINATED, start, "", 0);
-        return false;
-    }
-    char c = *lx->p;
-    skip_char(lx);
-    switch (c) {
-    case 'r': add_bytes(lx, s, "\r", 1); return true;
-    case 'n': add_bytes(lx, s, "\n", 1); return true;
-    case 't': add_bytes(lx, s, "\t", 1); return true;
-    case '\\': add_bytes(lx, s, "\\", 1); return true;
-    case 'x':
-    case 'u':
-    case 'U': return scan_numeric_escape(lx, s, escape);
-    case '\n':
-        if (quote != '"') break;
-        new_line(lx);
-        *ret_skip_until = start.column + 1;
-        return true;
-    default:
-        if (c == quote) {
-            add_bytes(lx, s, lx->p - 1, 1);
-            return true;
-        }
-        set_escape_fault(lx, escape);
-        return false;
-    }
-    set_fault(lx, FAULT_UNTERMINATED, start, "", 0);
-    return false;
-}
-
-/* "..." and '...'; lx->p is past the opening quote, whose position is tok.pos. */
-static bool scan_quoted(lexer *lx, char quote, token_kind kind) {
-    rhai_pos start = lx->tok.pos;
-    string_scan s = {.slice = lx->p};
-    uint32_t skip_until = 0; /* after a line continuation: blanks before this column */
-    for (;;) {
-        if (lx->p >= lx->end) {
-            set_fault(lx, FAULT_UNTERMINATED, start, "", 0);
-            return false;
-        }
-        if (is_too_long(lx, &s, start)) return false;
-        char c = *lx->p;
-        if (c == quote) {
-            lx->p++;
-            if (*lx->p != quote) break;
-            lx->p++;
-            add_bytes(lx, &s, lx->p - 1, 1);
-            skip_until = 0;
-        } else if (c == '\\') {
-            lx->p++;
-            if (!scan_escape(lx, &s, quote, start, &skip_until)) return false;
-        } else if (c == '\n') {
-            set_fault(lx, FAULT_UNTERMINATED, start, "", 0);
-            return false;
-        } else if (c == '\r' && lx->p[1] == '\n') {
-            lx->p++;
-        } else {
-            const char *from = lx->p;
-            skip_char(lx);
-            size_t n = (size_t)(lx->p - from);
-            if (skip_until && pos_last(lx).column < skip_until && is_unicode_space(from, n))
-                continue;
-            skip_until = 0;
-            add_bytes(lx, &s, from, n);
-        }
-    }
-    if (is_too_long(lx, &s, start)) return false;
-    return finish_string(lx, &s, kind);
-}
-
-/* `...` up to its end or ${. Text has no escapes but \${. `start` is where the part begins;
- * *ret_first is the position of its first character, none if it is empty. */
-static void scan_text(lexer *lx, rhai_pos start, rhai_pos *ret_first) {
-    string_scan s = {.slice = lx->p};
-    token_kind kind = TOK_STRING;
-    bool is_open = true;
-    *ret_first = POS_NONE;
-    while (lx->p < lx->end) {
-        const char *from = lx->p;
-        char c = *from;
-        skip_char(lx);
-        size_t n = (size_t)(lx->p - from);
-        if (c == '$' && *lx->p == '{') {
-            kind = TOK_INTERP;
-            is_open = false;
-            break;
-        }
-        if (c == '\\' && lx->p[0] == '$' && lx->p[1] == '{') {
-            /* \$ counts as one column */
-            from = lx->p++;
-            lx->line_base++;
-        }
-        if (is_too_long(lx, &s, start)) return;
-        if (c == '`') {
-            if (*lx->p != '`') {
-                is_open = false;
-                break;
-            }
-            lx->p++;
-        }
-        if (pos_is_none(*ret_first)) *ret_first = pos_last(lx);
-        if (c == '\r' && *lx->p == '\n') continue;
-        add_bytes(lx, &s, from, n);
-        if (c == '\n') new_line(lx);
-    }
-    if (is_too_long(lx, &s, start)) return;
-    if (is_open)
-        set_fault(lx, FAULT_UNTERMINATED, POS_NONE, "", 0);
-    else
-        finish_string(lx, &s, kind);
-}
-
-/* lx->p is past the opening back-tick. A line end right after it does not count. */
-static void scan_backtick(lexer *lx) {
-    rhai_pos opening = lx->tok.pos, first;
-    if (*lx->p == '\r' || *lx->p == '\n') {
-        if (lx->p[0] == '\r' && lx->p[1] == '\n') lx->p++;
-        lx->p++;
-        new_line(lx);
-    }
-    scan_text(lx, pos_last(lx), &first);
-    if (lx->tok.kind != TOK_ERROR || lx->tok.fault == FAULT_UNTERMINATED) lx->tok.pos = opening;
-}
-
-void lex_next_text(lexer *lx) {
-    rhai_pos first;
-    lx->buffer.len = 0;
-    lx->docs_len = 0;
-    scan_text(lx, pos_last(lx), &first);
-    if (lx->tok.kind != TOK_ERROR || lx->tok.fault == FAULT_UNTERMINATED) lx->tok.pos = first;
-    lx->sign_is_binary = !(token_table[lx->tok.kind].flags & UNARY_NEXT);
-}
-
-/* #"..."#; lx->p is past the first #. */
-static void scan_raw(lexer *lx) {
-    rhai_pos start = lx->tok.pos;
-    size_t hashes = 1;
-    while (*lx->p == '#') {
-        lx->p++;
-        hashes++;
-    }
-    if (lx->p >= lx->end) {
-        set_fault(lx, FAULT_UNTERMINATED, start, "", 0);
-        return;
-    }
-    if (*lx->p != '"') {
-        const char *c = lx->p;
-        skip_char(lx);
-        set_fault(lx, FAULT_UNEXPECTED, start, c, (size_t)(lx->p - c));
-        return;
-    }
-    const char *body = ++lx->p, *quote = NULL; /* quote: one that may end it */
-    size_t seen = 0;
-    while (lx->p < lx->end) {
-        char c = *lx->p;
-        skip_char(lx);
-        if (c == '"') {
-            quote = lx->p - 1;
-            seen = 0;
-        } else if (quote && c == '#') {
-            if (++seen == hashes) {
-                set_text(lx, TOK_STRING, body, (size_t)(quote - body));
-                return;
-            }
-        } else {
-            /* Rhai does not count a line that ends right after a quote. */
-            if (c == '\n' && !quote) new_line(lx);
-            quote = NULL;
-        }
-        size_t len = (size_t)((quote ? quote : lx->p) - body);
-        if (lx->max_string_size && len > lx->max_string_size) {
-            set_fault(lx, FAULT_TOO_LONG, start, "", 0);
-            return;
-        }
-    }
-    set_fault(lx, FAULT_UNTERMINATED, start, "", 0);
-}
-
-static void scan_char(lexer *lx) {
-    if (*lx->p == '\'') {
-        set_fault(lx, FAULT_CHAR, lx->tok.pos, "", 0);
-        return;
-    }
-    if (!scan_quoted(lx, '\'', TOK_CHAR)) return;
-    uint32_t c;
-    size_t n = utf8_decode(lx->tok.text, lx->tok.len, &c);
-    if (n && n == lx->tok.len)
-        lx->tok.c = c;
-    else
-        set_fault(lx, FAULT_CHAR, lx->tok.pos, lx->tok.text, lx->tok.len);
-}
-
-/* ---- Numbers ---- */
-
-static void set_float(lexer *lx) {
-    char *end;
-    locale_t c = newlocale(LC_ALL_MASK, "C", NULL); /* glibc's static one: cannot fail */
-    double f = strtod_l(lx->buffer.data, &end, c);
-    freelocale(c);
-    if (end == lx->buffer.data + lx->buffer.len) {
-        set(lx, TOK_FLOAT);
-        lx->tok.f = f;
-    } else {
-        set_fault(lx, FAULT_NUMBER, lx->tok.pos, lx->buffer.data, lx->buffer.len);
-    }
-}
-
-/* Decimal digits with an optional sign. False: too large for an integer. */
-static bool parse_decimal(const char *s, size_t len, int64_t *ret) {
-    bool is_negative = *s == '-';
-    uint64_t n = 0;
-    for (size_t i = is_negative; i < len; i++) {
-        if (__builtin_mul_overflow(n, 10, &n) || __builtin_add_overflow(n, s[i] - '0', &n))
-            return false;
-    }
-    if (n > (uint64_t)INT64_MAX + is_negative) return false;
-    *ret = (int64_t)(is_negative ? 0 - n : n);
-    return true;
-}
-
-/* 0x, 0o, 0b: any 64 bits. After a sign Rhai takes the letter for a digit, which fails. */
-static void set_radix(lexer *lx, int radix, bool is_negative) {
-    const char *digits = lx->buffer.data + 2;
-    size_t len = lx->buffer.len - 2;
-    uint64_t n = 0;
-    bool ok = len > 0 && !is_negative;
-    for (size_t i = 0; ok && i < len; i++)
-        ok = !__builtin_mul_overflow(n, (uint64_t)radix, &n) &&
-             !__builtin_add_overflow(n, (uint64_t)hex_digit(digits[i]), &n);
-    if (ok) {
-        set(lx, TOK_INT);
-        lx->tok.i = (int64_t)n;
-    } else {
-        set_fault(lx, FAULT_NUMBER, lx->tok.pos, digits, len);
-    }
-}
-
-static inline void add_digit(lexer *lx, const char *s, size_t len) {
-    text_add(&lx->buffer, s, len);
-}
-
-/* Reads a period that belongs to the number: before a digit, or before what cannot be a name, a
- * second period or an underscore. */
-static bool scan_period(lexer *lx) {
-    char after = lx->p[1];
-    if (is(after, DIGIT)) {
-        add_digit(lx, ".", 1);
-    } else if (lx->p + 1 < lx->end && after != '_' && after != '.' && !is(after, LETTER)) {
-        add_digit(lx, ".0", 2);
-    } else {
-        return false;
-    }
-    lx->p++;
-    return true;
-}
-
-static bool scan_exponent(lexer *lx) {
-    char after = lx->p[1];
-    if (is(after, DIGIT)) {
-        add_digit(lx, "e", 1);
-        lx->p++;
-    } else if (after == '+' || after == '-') {
-        add_digit(lx, "e", 1);
-        add_digit(lx, &after, 1);
-        lx->p += 2;
-    } else {
-        return false;
-    }
-    return true;
-}
-
-static int radix_of(char c) {
-    switch (c | 32) {
-    case 'x': return 16;
-    case 'o': return 8;
-    case 'b': return 2;
-    default: return 0;
-    }
-}
-
-static bool is_radix_digit(char c, int radix) {
-    int digit = hex_digit(c);
-    return digit >= 0 && digit < radix;
-}
-
-/* Everything but a few plain digits. lx->p is past the first digit. */
-static void scan_long_number(lexer *lx, const char *start, bool is_negative) {
-    int radix = 10;
-    bool has_period = false, has_exponent = false;
-    if (is_negative) add_digit(lx, "-", 1);
-    add_digit(lx, start, 1);
-    size_t first = lx->buffer.len;
-    for (;;) {
-        char c = *lx->p;
-        if (c == '_') {
-            lx->p++;
-        } else if (is_radix_digit(c, radix)) {
-            add_digit(lx, lx->p++, 1);
-        } else if (c == '.' && !has_period && radix == 10) {
-            if (!scan_period(lx)) break;
-            has_period = true;
-        } else if ((c == 'e' || c == 'E') && !has_exponent && radix == 10) {
-            if (!scan_exponent(lx)) break;
-            has_exponent = has_period = true;
-        } else if (radix == 10 && *start == '0' && lx->buffer.len == first && radix_of(c)) {
-            radix = radix_of(c);
-            add_digit(lx, lx->p++, 1);
-        } else {
-            break;
-        }
-    }
-    if (lx->buffer.failed) {
-        set_no_memory(lx);
-    } else if (radix != 10) {
-        set_radix(lx, radix, is_negative);
-    } else if (!has_period && parse_decimal(lx->buffer.data, lx->buffer.len, &lx->tok.i)) {
-        set(lx, TOK_INT);
-    } else {
-        set_float(lx);
-    }
-}
-
-static void scan_number(lexer *lx, const char *start, bool is_negative) {
-    const char *p = start;
-    int64_t n = 0;
-    while (is(*p, DIGIT) && p - start < 18)
-        n = n * 10 + (*p++ - '0');
-    if (!is(*p, DIGIT | LETTER | UNDERSCORE) && *p != '.') {
-        lx->p = p;
-        set(lx, TOK_INT);
-        lx->tok.i = is_negative ? -n : n;
-    } else {
-        lx->p = start + 1;
-        scan_long_number(lx, start, is_negative);
-    }
-}
-
 /* ---- Symbols ---- */
 
 static void set_reserved(lexer *lx, const char *start, size_t len) {
@@ -690,7 +201,7 @@ static void take(lexer *lx, const char *start, size_t len, token_kind kind) {
 static void scan_hash(lexer *lx, const char *start) {
     switch (start[1]) {
     case '"':
-    case '#': scan_raw(lx); break;
+    case '#': lex_scan_raw(lx); break;
     case '{': take(lx, start, 2, TOK_MAP); break;
     case '!':
         set_reserved(lx, start, 2);
@@ -715,7 +226,7 @@ static void scan_minus(lexer *lx, const char *start) {
         if (lx->sign_is_binary)
             set(lx, TOK_MINUS);
         else
-            scan_number(lx, start + 1, true);
+            lex_scan_number(lx, start + 1, true);
     } else if (start[1] == '=') {
         take(lx, start, 2, TOK_SUB_ASSIGN);
     } else if (start[1] == '>') {
@@ -823,10 +334,10 @@ static bool scan_token(lexer *lx, const char *start) {
     case 'A' ... 'Z':
     case 'a' ... 'z':
     case '_': scan_word(lx, start); break;
-    case '0' ... '9': scan_number(lx, start, false); break;
-    case '"': scan_quoted(lx, '"', TOK_STRING); break;
-    case '`': scan_backtick(lx); break;
-    case '\'': scan_char(lx); break;
+    case '0' ... '9': lex_scan_number(lx, start, false); break;
+    case '"': lex_scan_quoted(lx, '"', TOK_STRING); break;
+    case '`': lex_scan_backtick(lx); break;
+    case '\'': lex_scan_char(lx); break;
     case '#': scan_hash(lx, start); break;
     case '{': set(lx, TOK_LBRACE); break;
     case '}': set(lx, TOK_RBRACE); break;

@@ -56,7 +56,7 @@ expr *known_constant(optimizer *o, rhai_str *name) {
 
 /* ---- Purity ---- */
 
-static bool exprs_are_pure(expr *const *items, uint32_t len) {
+bool exprs_are_pure(expr *const *items, uint32_t len) {
     for (uint32_t i = 0; i < len; i++) {
         if (!expr_is_pure(items[i])) return false;
     }

@@ -4,17 +4,7 @@
 
 #include <string.h>
 
-static bool name_is(const rhai_str *name, const char *s) {
-    return strcmp(name->data, s) == 0;
-}
-
 /* ---- Constants ---- */
-
-static void replace(optimizer *o, expr **slot, expr *with) {
-    if (!with) return;
-    o->is_dirty = true;
-    *slot = with;
-}
 
 /* Rhai writes a function pointer that it folded as a call again, Fn("name"); what it points to is
  * looked up then, and a closure is not found. */
@@ -89,7 +79,7 @@ static bool fold_literal(optimizer *o, expr **slot, rhai_pos pos) {
         note_no_memory(o);
         return false;
     }
-    replace(o, slot, e);
+    replace_expr(o, slot, e);
     return true;
 }
 
@@ -104,7 +94,7 @@ static void optimize_arg(optimizer *o, expr **slot) {
         fold_literal(o, slot, expr_start(*slot));
 }
 
-static void optimize_args(optimizer *o, expr_list *args) {
+void optimize_args(optimizer *o, expr_list *args) {
     for (uint32_t i = 0; i < args->len; i++)
         optimize_arg(o, &args->items[i]);
 }
@@ -118,7 +108,7 @@ static bool is_plain_value(const stmt *s) {
 static void optimize_block_expr(optimizer *o, expr **slot) {
     block *b = (*slot)->block;
     if (!b->len) {
-        replace(o, slot, constant_of_value(o, VALUE_UNIT, b->pos));
+        replace_expr(o, slot, constant_of_value(o, VALUE_UNIT, b->pos));
         return;
     }
     if (b->len == 1 && is_plain_value(b->stmts[0])) {
@@ -129,7 +119,7 @@ static void optimize_block_expr(optimizer *o, expr **slot) {
         return;
     }
     optimize_block(o, b, true, true, false);
-    if (b->len == 1 && is_plain_value(b->stmts[0])) replace(o, slot, b->stmts[0]->expr);
+    if (b->len == 1 && is_plain_value(b->stmts[0])) replace_expr(o, slot, b->stmts[0]->expr);
 }
 
 /* Captured constants are not shared: the closure gets their values. */
@@ -153,175 +143,6 @@ static void optimize_closure(optimizer *o, expr *e) {
         constants[i] = constant_again(o, value, e->closure.captures[i].pos);
         o->is_dirty = true;
     }
-}
-
-/* ---- Chains ---- */
-
-static bool all_pure(expr *const *items, uint32_t len) {
-    for (uint32_t i = 0; i < len; i++) {
-        if (!expr_is_pure(items[i])) return false;
-    }
-    return true;
-}
-
-static expr *at_position(expr *e, rhai_pos pos) {
-    e->pos = pos;
-    if (e->kind == EXPR_BLOCK) e->block->pos = pos;
-    return e;
-}
-
-/* Everything in the chain after the root. After an index that is the literal (), ?. and ?[ end
- * the chain. */
-static void optimize_steps(optimizer *o, expr *e) {
-    for (uint32_t i = 0; i < e->chain.len && !o->failed; i++) {
-        chain_step *step = &e->chain.steps[i];
-        if (i > 0 && step->is_optional && step[-1].kind == STEP_INDEX &&
-            expr_is_unit(step[-1].index)) {
-            e->chain.len = i;
-            o->is_dirty = true;
-            return;
-        }
-        if (step->kind == STEP_INDEX)
-            optimize_expr(o, &step->index, i + 1 == e->chain.len);
-        else if (step->kind == STEP_METHOD)
-            optimize_args(o, &step->args);
-    }
-}
-
-void optimize_target(optimizer *o, expr *target) {
-    if (target->kind == EXPR_CHAIN) optimize_steps(o, target);
-}
-
-/* The value of a key in a map of constants; () if there is none. */
-static expr *constant_property(optimizer *o, const expr *map_expr, rhai_str *key, rhai_pos pos) {
-    if (map_expr->kind == EXPR_MAP) {
-        for (uint32_t i = 0; i < map_expr->map.len; i++) {
-            if (map_expr->map.keys[i].name == key || str_equal(map_expr->map.keys[i].name, key))
-                return constant_again(o, map_expr->map.values[i], pos);
-        }
-        return constant_of_value(o, VALUE_UNIT, pos);
-    }
-    const rhai_value *v = map_find(as_map(&map_expr->value), key);
-    return constant_of_value(o, v ? value_copy(v) : VALUE_UNIT, pos);
-}
-
-static bool is_constant_map(const expr *e) {
-    return e && (e->kind == EXPR_MAP || expr_is_const(e, RHAI_MAP));
-}
-
-/* #{...}.name and #{...}["name"] where all values are pure. */
-static expr *literal_property(optimizer *o, const expr *root, const rhai_str *key) {
-    for (uint32_t i = 0; i < root->map.len; i++) {
-        if (str_equal(root->map.keys[i].name, key))
-            return at_position(root->map.values[i], root->pos);
-    }
-    return constant_of_value(o, VALUE_UNIT, root->pos);
-}
-
-/* [...][i] where all items are pure; negative i from the end. */
-static expr *literal_item(const expr *root, int64_t i) {
-    uint32_t len = root->list.len;
-    if (i < 0 && i >= -(int64_t)len) i += len;
-    if (i < 0 || i >= (int64_t)len || !all_pure(root->list.items, len)) return NULL;
-    return at_position(root->list.items[i], root->pos);
-}
-
-static expr *literal_bit(optimizer *o, const expr *root, int64_t i) {
-    if (i < 0 && i >= -64) i += 64;
-    if (i < 0 || i >= 64) return NULL;
-    return constant_of_value(o, VALUE_BOOL((uint64_t)root->value.i >> i & 1), root->pos);
-}
-
-static expr *literal_char(optimizer *o, const expr *root, int64_t i) {
-    rhai_str *s = as_str(&root->value);
-    int64_t len = (int64_t)str_chars(s);
-    if (i < 0 && i >= -len) i += len;
-    if (i < 0 || i >= len) return NULL;
-    uint32_t c = 0;
-    size_t at = str_offset(s, (size_t)i);
-    utf8_decode(s->data + at, s->len - at, &c);
-    return constant_of_value(o, VALUE_CHAR(c), root->pos);
-}
-
-/* A single [index] on a literal or a constant; NULL: no rule applies. */
-static expr *fold_index(optimizer *o, expr *root, const expr *index) {
-    if (expr_is_const(index, RHAI_INT)) {
-        if (root->kind == EXPR_ARRAY) return literal_item(root, index->value.i);
-        if (expr_is_const(root, RHAI_INT)) return literal_bit(o, root, index->value.i);
-        if (expr_is_const(root, RHAI_STRING)) return literal_char(o, root, index->value.i);
-    } else if (expr_is_const(index, RHAI_STRING)) {
-        rhai_str *key = as_str(&index->value);
-        if (root->kind == EXPR_MAP && all_pure(root->map.values, root->map.len))
-            return literal_property(o, root, key);
-        if (expr_is_const(root, RHAI_MAP)) return constant_property(o, root, key, root->pos);
-        if (root->kind == EXPR_VAR) {
-            const expr *value = known_constant(o, root->var.name);
-            if (is_constant_map(value)) return constant_property(o, value, key, root->pos);
-        }
-    }
-    return NULL;
-}
-
-static expr *fold_property(optimizer *o, expr *root, rhai_str *name) {
-    if (root->kind == EXPR_MAP && all_pure(root->map.values, root->map.len))
-        return literal_property(o, root, name);
-    if (root->kind == EXPR_VAR) {
-        const expr *value = known_constant(o, root->var.name);
-        if (is_constant_map(value)) return constant_property(o, value, name, root->pos);
-    }
-    return NULL;
-}
-
-static const char *constant_type(const expr *e) {
-    switch (e->kind) {
-    case EXPR_CONST: return value_type_name(&e->value);
-    case EXPR_CLOSURE: return "Fn";
-    case EXPR_MAP: return "map";
-    case EXPR_INTERP: return "string";
-    default: return "array";
-    }
-}
-
-static expr *type_of_constant(optimizer *o, const expr *e, rhai_pos pos) {
-    const char *type = constant_type(e);
-    rhai_str *name = str_intern(o->h, type, strlen(type));
-    return name ? constant_of_value(o, VALUE_OBJ(RHAI_STRING, name), pos) : note_no_memory(o);
-}
-
-/* CONST.type_of() and CONST.is_shared() */
-static expr *fold_method(optimizer *o, const expr *root, const chain_step *step) {
-    if (!expr_is_constant(root) || step->args.len) return NULL;
-    if (name_is(step->name, "type_of")) return type_of_constant(o, root, step->pos);
-    if (name_is(step->name, "is_shared")) return constant_of_value(o, VALUE_BOOL(false), step->pos);
-    return NULL;
-}
-
-static expr *fold_chain(optimizer *o, const expr *e) {
-    const chain_step *step = &e->chain.steps[0];
-    switch (step->kind) {
-    case STEP_INDEX: return fold_index(o, e->chain.root, step->index);
-    case STEP_PROPERTY: return fold_property(o, e->chain.root, step->name);
-    case STEP_METHOD: return fold_method(o, e->chain.root, step);
-    }
-    return NULL;
-}
-
-static void optimize_chain(optimizer *o, expr **slot, bool in_chain) {
-    expr *e = *slot, *root = e->chain.root;
-    if (e->chain.steps[0].is_optional && expr_is_unit(root)) { /* ()?.x */
-        replace(o, slot, root);
-        return;
-    }
-    if (!in_chain && e->chain.len == 1) {
-        expr *folded = fold_chain(o, e);
-        if (folded) {
-            replace(o, slot, folded);
-            return;
-        }
-    }
-    if (in_chain || (root->kind != EXPR_VAR && root->kind != EXPR_THIS))
-        optimize_expr(o, &e->chain.root, false);
-    optimize_steps(o, e);
 }
 
 /* ---- Text, arrays, maps ---- */
@@ -400,7 +221,7 @@ static void optimize_logic(optimizer *o, expr **slot, bool deciding) {
             o->is_dirty = true;
             remove_item(list, n);
         } else if (expr_is_bool(item, deciding)) {
-            is_decided = all_pure(list->items, n);
+            is_decided = exprs_are_pure(list->items, n);
             pos = is_decided ? item->pos : pos;
             o->is_dirty |= is_decided || list->len > n + 1;
             list->len = n + 1;
@@ -410,9 +231,10 @@ static void optimize_logic(optimizer *o, expr **slot, bool deciding) {
         }
     }
     if (is_decided || !list->len)
-        replace(o, slot, constant_of_value(o, VALUE_BOOL(is_decided ? deciding : !deciding), pos));
+        replace_expr(o, slot,
+                     constant_of_value(o, VALUE_BOOL(is_decided ? deciding : !deciding), pos));
     else if (list->len == 1)
-        replace(o, slot, list->items[0]);
+        replace_expr(o, slot, list->items[0]);
 }
 
 static void optimize_coalesce(optimizer *o, expr **slot) {
@@ -432,9 +254,9 @@ static void optimize_coalesce(optimizer *o, expr **slot) {
         }
     }
     if (!list->len)
-        replace(o, slot, constant_of_value(o, VALUE_BOOL(false), e->pos));
+        replace_expr(o, slot, constant_of_value(o, VALUE_BOOL(false), e->pos));
     else if (list->len == 1)
-        replace(o, slot, list->items[0]);
+        replace_expr(o, slot, list->items[0]);
 }
 
 /* ---- Operators ---- */
@@ -459,7 +281,7 @@ static bool fold_native(optimizer *o, expr **slot, rhai_str *name, const rhai_va
         return false;
     expr *e = constant_of_value(o, result, (*slot)->pos);
     if (!e) return false;
-    replace(o, slot, e);
+    replace_expr(o, slot, e);
     return true;
 }
 
@@ -497,7 +319,7 @@ static bool fold_operands(optimizer *o, expr **slot, const rhai_value *args) {
         switch (op_binary(o->h, e->op.op, &args[0], &args[1], &result, &error)) {
         case OP_DONE: {
             expr *folded = constant_of_value(o, result, e->pos);
-            replace(o, slot, folded);
+            replace_expr(o, slot, folded);
             return folded != NULL;
         }
         case OP_FAILED: rhai_error_free(error); return false;
@@ -526,7 +348,8 @@ static bool fold_operator(optimizer *o, expr **slot) {
 static void optimize_operator(optimizer *o, expr **slot) {
     expr *e = *slot;
     if (e->op.op == OP_NOT && expr_is_const(e->op.left, RHAI_BOOL)) {
-        replace(o, slot, constant_of_value(o, VALUE_BOOL(!e->op.left->value.b), e->op.left->pos));
+        replace_expr(o, slot,
+                     constant_of_value(o, VALUE_BOOL(!e->op.left->value.b), e->op.left->pos));
         return;
     }
     if (fold_operator(o, slot) || o->failed) return;
@@ -598,7 +421,7 @@ static bool fold_curry(optimizer *o, expr **slot) {
     drop_values(o, curry, done);
     heap_free(o->h, curry, len * sizeof *curry);
     if (!curried) return note_no_memory(o);
-    replace(o, slot, constant_of_value(o, VALUE_OBJ(RHAI_FN, curried), e->pos));
+    replace_expr(o, slot, constant_of_value(o, VALUE_OBJ(RHAI_FN, curried), e->pos));
     return true;
 }
 
@@ -607,9 +430,9 @@ static bool fold_syntactic(optimizer *o, expr **slot) {
     const expr *e = *slot;
     if (e->call.args.len != 1) return false;
     if (name_is(e->call.name, "type_of"))
-        replace(o, slot, type_of_constant(o, e->call.args.items[0], e->pos));
+        replace_expr(o, slot, type_of_constant(o, e->call.args.items[0], e->pos));
     else if (name_is(e->call.name, "is_shared"))
-        replace(o, slot, constant_of_value(o, VALUE_BOOL(false), e->pos));
+        replace_expr(o, slot, constant_of_value(o, VALUE_BOOL(false), e->pos));
     else
         return false;
     return true;
@@ -643,7 +466,7 @@ static void optimize_variable(optimizer *o, expr **slot) {
     const expr *e = *slot;
     if (e->var.path.len) return;
     const expr *value = known_constant(o, e->var.name);
-    if (value) replace(o, slot, constant_again(o, value, e->pos));
+    if (value) replace_expr(o, slot, constant_again(o, value, e->pos));
 }
 
 void optimize_expr(optimizer *o, expr **slot, bool in_chain) {

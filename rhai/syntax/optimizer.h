@@ -11,6 +11,8 @@
 #ifndef RHAI_SYNTAX_OPTIMIZER_H
 #define RHAI_SYNTAX_OPTIMIZER_H
 
+#include <string.h>
+
 #include "syntax/optimize.h"
 
 /* A variable in force; value NULL: not known. */
@@ -47,6 +49,7 @@ expr *known_constant(optimizer *o, rhai_str *name);
 /* ---- Purity ---- */
 
 bool expr_is_pure(const expr *e);
+bool exprs_are_pure(expr *const *items, uint32_t len);
 bool stmt_is_pure(const stmt *s);
 /* Pure but for what ends with its block. */
 bool stmt_is_internally_pure(const stmt *s);
@@ -59,6 +62,8 @@ bool stmt_breaks_flow(const stmt *s);
 
 /* `in_chain`: the last [index] of a chain, where rules for whole chains do not apply. */
 void optimize_expr(optimizer *o, expr **slot, bool in_chain);
+void optimize_args(optimizer *o, expr_list *args);
+void optimize_chain(optimizer *o, expr **slot, bool in_chain);
 /* Rules for the target of an assignment: steps only, it stays a variable. */
 void optimize_target(optimizer *o, expr *target);
 void optimize_stmt(optimizer *o, stmt **slot, bool keeps_result);
@@ -69,6 +74,8 @@ void optimize_block(optimizer *o, block *b, bool keeps_result, bool is_internal,
  * of memory, noted. */
 expr *constant_again(optimizer *o, const expr *value, rhai_pos pos);
 expr *constant_of_value(optimizer *o, rhai_value v, rhai_pos pos); /* takes v over */
+/* The name of a constant expression's type, as type_of gives it. */
+expr *type_of_constant(optimizer *o, const expr *e, rhai_pos pos);
 /* The block as Rhai's StmtBlock::from(Stmt) makes it; NULL: out of memory, noted. */
 block *block_from_stmt(optimizer *o, stmt *s);
 stmt *stmt_from_block(optimizer *o, block *b);
@@ -83,6 +90,15 @@ static inline bool expr_is_unit(const expr *e) {
 /* Rhai's Expr::FnCall. */
 static inline bool expr_is_call(const expr *e) {
     return e->kind == EXPR_CALL || e->kind == EXPR_OP;
+}
+static inline bool name_is(const rhai_str *name, const char *s) {
+    return strcmp(name->data, s) == 0;
+}
+/* `with` NULL: out of memory, noted already. */
+static inline void replace_expr(optimizer *o, expr **slot, expr *with) {
+    if (!with) return;
+    o->is_dirty = true;
+    *slot = with;
 }
 static inline void *note_no_memory(optimizer *o) {
     o->failed = true;

@@ -191,6 +191,7 @@ stmt *parse_switch(parser *p, context c);
 block *parse_block(parser *p, context c, bool is_interpolation);
 block *parse_global(parser *p);
 block *parse_json_text(parser *p); /* parse_options.as_json */
+stmt *new_stmt(parser *p, stmt_kind kind, rhai_pos pos);
 /* As a block of its own; Rhai's StmtBlock::from(Stmt). */
 block *block_of_stmt(parser *p, stmt *s);
 expr *expr_of_block(parser *p, block *b);
