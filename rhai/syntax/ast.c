@@ -269,7 +269,7 @@ static literal_result literal_text(heap *h, const expr *e, rhai_value *ret) {
         rhai_value part;
         result = expr_literal(h, e->list.items[i], &part);
         if (result == LITERAL_DONE) {
-            text_add_display(&t, &part);
+            text_add_plain_display(&t, &part);
             value_drop(h, &part);
         }
     }

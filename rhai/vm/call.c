@@ -521,6 +521,13 @@ fnptr *vm_fnptr(vm *m, rhai_str *name, proto *p, env *e, const rhai_value *curry
     return f;
 }
 
+/* Natives, and functions found by name, get the values of shared variables. */
+static void flatten(vm *m, rhai_value *args, uint32_t n) {
+    for (uint32_t i = 0; i < n; i++)
+        if (args[i].type == RHAI_SHARED)
+            value_store(m->h, &args[i], value_copy(&as_cell(&args[i])->value));
+}
+
 outcome vm_call_fn(vm *m, const rhai_value *value, const target *self, rhai_value *args, uint32_t nargs,
                    rhai_pos pos, rhai_value *ret) {
     fnptr *fn = as_fn(value);
@@ -557,8 +564,10 @@ outcome vm_call_fn(vm *m, const rhai_value *value, const target *self, rhai_valu
                         .pos = pos};
         o = enter_or_skip(m, &c);
     } else if (self) {
+        flatten(m, args, total);
         o = vm_call_place(m, fn->name, NULL, self, own, total + 1, pos, ret, NULL);
     } else {
+        flatten(m, args, total);
         o = vm_call_by_name(m, fn->name, NULL, args, total, pos, ret);
     }
 done:

@@ -162,8 +162,8 @@ static bool resolve_index(size_t len, int64_t index, size_t *ret) {
     return (uint64_t)index < len;
 }
 
-/* Rhai shows the host language's name of a range in this one error. */
-static const char *index_type_name(const rhai_value *v) {
+/* Errors of indexing show the host language's name of a range. */
+static const char *raw_type_name(const rhai_value *v) {
     if (v->type == RHAI_RANGE)
         return "core::ops::range::Range<i64>";
     return v->type == RHAI_RANGE_INCLUSIVE ? "core::ops::range::RangeInclusive<i64>" : value_type_name(v);
@@ -272,7 +272,7 @@ static rhai_status find_index(vm *m, rhai_value *object, const rhai_value *index
         bool is_array = object->type == RHAI_ARRAY;
         size_t len = is_array ? as_arr(object)->len : as_blob(object)->len;
         if (index->type != RHAI_INT)
-            return vm_fail(m, error_mismatch(m->h, "i64", index_type_name(index), idx_pos));
+            return vm_fail(m, error_mismatch(m->h, "i64", raw_type_name(index), idx_pos));
         if (!resolve_index(len, index->i, &at))
             return vm_fail(m, error_bounds(m->h, ERR_ARRAY_BOUNDS, len, index->i, idx_pos));
         if (owns && !(is_array ? (void *)arr_own(m->h, object) : (void *)blob_own(m->h, object)))
@@ -289,7 +289,7 @@ static rhai_status find_index(vm *m, rhai_value *object, const rhai_value *index
     }
     case RHAI_MAP: {
         if (index->type != RHAI_STRING)
-            return vm_fail(m, error_mismatch(m->h, "string", index_type_name(index), idx_pos));
+            return vm_fail(m, error_mismatch(m->h, "string", raw_type_name(index), idx_pos));
         if (owns && !map_own(m->h, object))
             return vm_no_memory(m);
         rhai_value *v = map_find(as_map(object), as_str(index));
@@ -346,7 +346,7 @@ static rhai_status write_back(vm *m, spot *s, rhai_pos pos) {
     case SPOT_PLAIN: return RHAI_OK;
     case SPOT_BIT:
         if (v->type != RHAI_BOOL)
-            return vm_fail(m, error_mismatch(m->h, "bool", value_type_name(v), pos));
+            return vm_fail(m, error_mismatch(m->h, "bool", raw_type_name(v), pos));
         if (v->b)
             s->source->i |= (int64_t)(UINT64_C(1) << s->shift);
         else
@@ -354,18 +354,18 @@ static rhai_status write_back(vm *m, spot *s, rhai_pos pos) {
         return RHAI_OK;
     case SPOT_BITS:
         if (v->type != RHAI_INT)
-            return vm_fail(m, error_mismatch(m->h, "integer", value_type_name(v), pos));
+            return vm_fail(m, error_mismatch(m->h, "integer", raw_type_name(v), pos));
         s->source->i = (s->source->i & ~s->mask) | ((int64_t)((uint64_t)v->i << s->shift) & s->mask);
         return RHAI_OK;
     case SPOT_BYTE:
         if (v->type != RHAI_INT)
-            return vm_fail(m, error_mismatch(m->h, "INT", value_type_name(v), pos));
+            return vm_fail(m, error_mismatch(m->h, "INT", raw_type_name(v), pos));
         as_blob(s->source)->data[s->start] = (uint8_t)(v->i & 0xff);
         return RHAI_OK;
     case SPOT_CHAR: {
         char c[4];
         if (v->type != RHAI_CHAR)
-            return vm_fail(m, error_mismatch(m->h, "char", value_type_name(v), pos));
+            return vm_fail(m, error_mismatch(m->h, "char", raw_type_name(v), pos));
         return replace_chars(m, s, c, utf8_encode(v->c, c));
     }
     case SPOT_SLICE: {
