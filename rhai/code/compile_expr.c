@@ -136,7 +136,10 @@ static void op_to(fn_state *fs, const expr *e, uint16_t dst) {
         return;
     }
     operand l, r;
-    operands_in_order(fs, e->op.left, e->op.right, &l, &r);
+    if (e->op.op == OP_IN || e->op.op == OP_NOT_IN)
+        operands_in_order(fs, e->op.right, e->op.left, &r, &l); /* contains(right, left) */
+    else
+        operands_in_order(fs, e->op.left, e->op.right, &l, &r);
     if (known) {
         emit(fs, known->code, temp_flags(l, r), dst, l.reg, r.reg);
         emit_pos(fs, e->pos);
