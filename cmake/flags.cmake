@@ -16,6 +16,12 @@ if(HERO_WARNINGS_FATAL)
   target_compile_options(hero_flags INTERFACE -Werror)
 endif()
 
+# Programs are optimised across files at link time, tests are not: there are many, and each would
+# take as long as a program. Objects serve both.
+if(CMAKE_INTERPROCEDURAL_OPTIMIZATION)
+  target_compile_options(hero_flags INTERFACE -ffat-lto-objects)
+endif()
+
 if(HERO_FUZZ)
   # libFuzzer steers by the coverage of everything it runs, the libraries above all.
   target_compile_options(hero_flags INTERFACE -fsanitize=fuzzer-no-link)

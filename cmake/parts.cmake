@@ -20,6 +20,14 @@ function(hero_program name)
   install(TARGETS ${name} RUNTIME DESTINATION bin)
 endfunction()
 
+# Links a program of the tests without link-time optimisation (see flags.cmake).
+function(hero_link_without_lto name)
+  set_target_properties(${name} PROPERTIES INTERPROCEDURAL_OPTIMIZATION OFF)
+  if(CMAKE_INTERPROCEDURAL_OPTIMIZATION)
+    target_link_options(${name} PRIVATE -fno-lto)
+  endif()
+endfunction()
+
 # hero_test(NAME SOURCES... LIBS... [TIMEOUT seconds]): a cmocka program run by ctest.
 function(hero_test name)
   if(NOT HERO_TESTS)
@@ -30,6 +38,7 @@ function(hero_test name)
   target_include_directories(${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
   pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET GLOBAL cmocka)
   target_link_libraries(${name} PRIVATE hero_flags ${ARG_LIBS} PkgConfig::CMOCKA)
+  hero_link_without_lto(${name})
   add_test(NAME ${name} COMMAND ${name})
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 60)
