@@ -5,31 +5,73 @@
 #include <stdlib.h>
 #include <string.h>
 
-static rhai_status put(rhai_engine *engine, rhai_value *map, const char *name, rhai_value value) {
-    return rhai_map_set(engine, map, name, strlen(name), &value);
+/* ---- A growing text ----------------------------------------------------------------------- */
+
+/* After a failed allocation the text is empty and stays so. */
+struct builder {
+    struct json_text text;
+    size_t cap;
+    bool has_failed;
+};
+
+static void add(struct builder *out, const char *bytes, size_t len) {
+    if (out->has_failed) return;
+    if (out->text.len + len > out->cap) {
+        size_t cap = out->cap ? out->cap * 2 : 256;
+        while (cap < out->text.len + len)
+            cap *= 2;
+        char *grown = realloc(out->text.bytes, cap);
+        if (!grown) {
+            free(out->text.bytes);
+            *out = (struct builder){.has_failed = true};
+            return;
+        }
+        out->text.bytes = grown;
+        out->cap = cap;
+    }
+    memcpy(out->text.bytes + out->text.len, bytes, len);
+    out->text.len += len;
 }
 
-static rhai_status put_text(rhai_engine *engine, rhai_value *map, const char *name,
-                            const char *text, size_t len) {
-    rhai_value value;
-    if (rhai_from_text(engine, text, len, &value) != RHAI_OK) return RHAI_ERROR;
-    return put(engine, map, name, value);
+static void add_literal(struct builder *out, const char *text) {
+    add(out, text, strlen(text));
 }
 
-/* The map as JSON text with `room` further bytes allocated behind it; the map is ended. */
-static struct json_text finish(rhai_engine *engine, rhai_value *map, size_t room) {
-    struct json_text text = {0};
+/* Decimal digits, without the pages that printf would touch in every session process. */
+static void add_uint(struct builder *out, uint64_t value) {
+    char digits[20];
+    size_t at = sizeof digits;
+    do {
+        digits[--at] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value > 0);
+    add(out, digits + at, sizeof digits - at);
+}
+
+static void add_value(struct builder *out, rhai_engine *engine, const rhai_value *value) {
     rhai_value json;
     bool is_truncated;
-    if (rhai_to_json(engine, map, 0, &json, &is_truncated) == RHAI_OK) {
-        const char *bytes = rhai_as_text(&json, &text.len);
-        text.bytes = malloc(text.len + room + 1);
-        if (text.bytes) memcpy(text.bytes, bytes, text.len);
-        rhai_value_done(engine, &json);
+    size_t len;
+    if (rhai_to_json(engine, value, 0, &json, &is_truncated) != RHAI_OK) {
+        add_literal(out, "null");
+        return;
     }
-    rhai_value_done(engine, map);
-    return text;
+    const char *text = rhai_as_text(&json, &len);
+    add(out, text, len);
+    rhai_value_done(engine, &json);
 }
+
+static void add_string(struct builder *out, rhai_engine *engine, const char *text, size_t len) {
+    rhai_value value;
+    if (rhai_from_text(engine, text, len, &value) != RHAI_OK) {
+        add_literal(out, "\"out of memory\"");
+        return;
+    }
+    add_value(out, engine, &value);
+    rhai_value_done(engine, &value);
+}
+
+/* ---- The payloads ------------------------------------------------------------------------- */
 
 /* The longest beginning of at most `max` bytes that ends between two characters. */
 static size_t cut_utf8(const char *text, size_t len, size_t max) {
@@ -41,34 +83,33 @@ static size_t cut_utf8(const char *text, size_t len, size_t max) {
 
 struct json_text json_progress(rhai_engine *engine, double done, double total, const char *text,
                                size_t len) {
-    rhai_value map;
-    if (rhai_new_map(engine, &map) != RHAI_OK) return (struct json_text){0};
-    put(engine, &map, "done", rhai_from_float(done));
-    put(engine, &map, "total", rhai_from_float(total));
-    put_text(engine, &map, "text", text, cut_utf8(text, len, JSON_PROGRESS_TEXT_MAX_BYTES));
-    return finish(engine, &map, 0);
+    struct builder out = {0};
+    rhai_value number = rhai_from_float(done);
+    add_literal(&out, "{\"done\":");
+    add_value(&out, engine, &number);
+    number = rhai_from_float(total);
+    add_literal(&out, ",\"total\":");
+    add_value(&out, engine, &number);
+    add_literal(&out, ",\"text\":");
+    add_string(&out, engine, text, cut_utf8(text, len, JSON_PROGRESS_TEXT_MAX_BYTES));
+    add_literal(&out, "}");
+    return out.text;
 }
 
-static void put_error(rhai_engine *engine, rhai_value *map, const struct json_result *result) {
-    rhai_value error;
-    if (rhai_new_map(engine, &error) != RHAI_OK) return;
+static void add_error(struct builder *out, rhai_engine *engine, const struct json_result *result) {
     const char *message = result->message ? result->message : rhai_error_text(result->error);
-    if (put_text(engine, &error, "message", message, strlen(message)) != RHAI_OK)
-        put_text(engine, &error, "message", "out of memory", 13);
+    add_literal(out, ",\"error\":{\"message\":");
+    add_string(out, engine, message, strlen(message));
     rhai_pos pos = result->error ? rhai_error_pos(result->error) : (rhai_pos){0, 0};
-    if (pos.line > 0) put(engine, &error, "line", rhai_from_int(pos.line));
-    if (pos.column > 0) put(engine, &error, "position", rhai_from_int(pos.column));
-    put(engine, map, "error", error);
-}
-
-/* Puts `,"value":<json>` in front of the closing brace. `text` has room for it. */
-static void append_value(struct json_text *text, const char *json, size_t len) {
-    static const char member[] = ",\"value\":";
-    char *at = text->bytes + text->len - 1;
-    at = mempcpy(at, member, sizeof member - 1);
-    at = mempcpy(at, json, len);
-    *at++ = '}';
-    text->len = (size_t)(at - text->bytes);
+    if (pos.line > 0) {
+        add_literal(out, ",\"line\":");
+        add_uint(out, pos.line);
+    }
+    if (pos.column > 0) {
+        add_literal(out, ",\"position\":");
+        add_uint(out, pos.column);
+    }
+    add_literal(out, "}");
 }
 
 /* Readers of JSON have a bound on nesting, so a value that goes deeper counts as too large. */
@@ -93,35 +134,41 @@ static bool is_too_deep(const char *json, size_t len) {
     return false;
 }
 
-struct json_text json_result(rhai_engine *engine, const struct json_result *result) {
-    rhai_value map;
-    if (rhai_new_map(engine, &map) != RHAI_OK) return (struct json_text){0};
-    put_text(engine, &map, "outcome", result->outcome, strlen(result->outcome));
-    put(engine, &map, "operations", rhai_from_int((int64_t)rhai_engine_operations(engine)));
-    put(engine, &map, "peak_memory", rhai_from_int((int64_t)rhai_engine_peak_memory(engine)));
-    if (result->error || result->message) put_error(engine, &map, result);
-    if (result->is_limit) put(engine, &map, "limit", rhai_from_bool(true));
-
-    rhai_value json = rhai_unit();
-    bool is_truncated = false, has_value = false;
-    const char *bytes = NULL;
-    size_t len = 0;
-    if (result->value) {
-        const char *type = rhai_type_name(engine, result->value);
-        put_text(engine, &map, "value_type", type, strlen(type));
-        /* A value that cannot be shown for lack of memory counts as too large. */
-        if (rhai_to_json(engine, result->value, FRAME_VALUE_MAX_BYTES, &json, &is_truncated) ==
-                RHAI_OK &&
-            !is_truncated) {
-            bytes = rhai_as_text(&json, &len);
-            has_value = !is_too_deep(bytes, len);
-        }
-        if (!has_value) put(engine, &map, "value_truncated", rhai_from_bool(true));
+/* A value that cannot be shown for lack of memory counts as too large. */
+static void add_result_value(struct builder *out, rhai_engine *engine, const rhai_value *value) {
+    const char *type = rhai_type_name(engine, value);
+    add_literal(out, ",\"value_type\":");
+    add_string(out, engine, type, strlen(type));
+    rhai_value json;
+    bool is_truncated;
+    if (rhai_to_json(engine, value, FRAME_VALUE_MAX_BYTES, &json, &is_truncated) != RHAI_OK) {
+        add_literal(out, ",\"value_truncated\":true");
+        return;
     }
-    struct json_text text = finish(engine, &map, len + 16);
-    if (text.bytes && has_value) append_value(&text, bytes, len);
+    size_t len;
+    const char *text = rhai_as_text(&json, &len);
+    if (is_truncated || is_too_deep(text, len)) {
+        add_literal(out, ",\"value_truncated\":true");
+    } else {
+        add_literal(out, ",\"value\":");
+        add(out, text, len);
+    }
     rhai_value_done(engine, &json);
-    return text;
+}
+
+struct json_text json_result(rhai_engine *engine, const struct json_result *result) {
+    struct builder out = {0};
+    add_literal(&out, "{\"outcome\":\"");
+    add_literal(&out, result->outcome);
+    add_literal(&out, "\",\"operations\":");
+    add_uint(&out, rhai_engine_operations(engine));
+    add_literal(&out, ",\"peak_memory\":");
+    add_uint(&out, rhai_engine_peak_memory(engine));
+    if (result->error || result->message) add_error(&out, engine, result);
+    if (result->is_limit) add_literal(&out, ",\"limit\":true");
+    if (result->value) add_result_value(&out, engine, result->value);
+    add_literal(&out, "}");
+    return out.text;
 }
 
 const char *json_member_text(const rhai_value *map, const char *name, size_t *ret_len) {

@@ -66,7 +66,6 @@ int output_init(struct output *output, int fd, rhai_engine *engine) {
     output->engine = engine;
     struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM};
     if (timer_create(CLOCK_MONOTONIC, &event, &output->timer) < 0) return -errno;
-    memset(output->buffer, 0, 4096);
     output_begin(output);
     return 0;
 }

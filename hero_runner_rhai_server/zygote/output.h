@@ -38,7 +38,7 @@ struct output {
     uint8_t buffer[OUTPUT_BUFFER_BYTES];
 };
 
-/* Creates the timer (SIGALRM) and touches the memory that every session needs. 0 or -errno. */
+/* Creates the timer (SIGALRM). 0 or -errno. */
 int output_init(struct output *output, int fd, rhai_engine *engine);
 /* Takes the clocks: to be called when the request has come. */
 void output_begin(struct output *output);

@@ -15,8 +15,6 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define STACK_WARM_BYTES (32 * 1024)
-
 /* One per process, static: signal handlers use them, and their pages are warm at fork. */
 static rhai_engine *engine;
 static struct output output;
@@ -86,12 +84,6 @@ static void set_signals(void) {
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static void __attribute__((noinline)) warm_stack(void) {
-    volatile char bytes[STACK_WARM_BYTES];
-    for (size_t i = 0; i < sizeof bytes; i += 4096)
-        bytes[i] = 0;
-}
-
 bool session_process_warm(rhai_engine *warm_engine) {
     static const char script[] = "let a = [20, \"x\"]; let f = |n| n + 2; a[0] + f.call(20)";
     rhai_value value = rhai_unit();
@@ -120,7 +112,6 @@ static void park(const struct session_process *process, int socket_fd, int stdou
     rhai_engine_on_poll(engine, on_poll, &output);
     process->session->output = output_for_herolib(&output);
     process->session->stop_fd = SESSION_STOP_FD;
-    warm_stack();
     session_process_warm(engine);
 }
 
