@@ -79,10 +79,12 @@ static void var_stmt(fn_state *fs, const stmt *s) {
         emit_pos(fs, s->pos);
     }
     uint16_t reg = reg_new(fs);
-    if (s->var.value)
+    if (s->var.value) {
         expr_to(fs, s->var.value, reg);
-    else
+    } else {
+        emit_count(fs, POS_NONE);
         emit(fs, OPC_UNIT, 0, reg, 0, 0);
+    }
     if (by_name) {
         emit(fs, OPC_DEFINE_NAME, 0, s->var.is_const, reg, add_site(fs, s->var.name.name, s->var.name.pos));
         reg_free_to(fs, reg);
@@ -155,8 +157,9 @@ static void while_stmt(fn_state *fs, const stmt *s, int dst) {
     loop_open(fs, &l, dst);
     uint32_t top = emit_here(fs);
     jump_list out = {0};
-    if (s->flow.condition)
-        expr_branch(fs, s->flow.condition, true, &out);
+    const expr *condition = s->flow.condition;
+    if (condition && (!expr_is_const(condition, RHAI_BOOL) || !condition->value.b))
+        expr_branch(fs, condition, true, &out);
     else if (!s->flow.body || !s->flow.body->len)
         emit_count(fs, s->flow.body ? s->flow.body->pos : s->pos);
     loop_body(fs, &l, s->flow.body);
@@ -291,13 +294,16 @@ static void assign_op(fn_state *fs, const stmt *s, uint16_t target, bool checked
         if (value->kind == EXPR_CONST && value->value.type == RHAI_INT && value->value.i >= INT16_MIN &&
             value->value.i <= INT16_MAX) {
             emit_count(fs, value->pos);
+            emit_count(fs, s->assign.target->pos);
             emit(fs, OPC_ASSIGN_ADD_INT, 0, target, (uint16_t)(int16_t)value->value.i, 0);
         } else {
             operand v = expr_any(fs, value);
+            emit_count(fs, s->assign.target->pos);
             emit(fs, OPC_ASSIGN_ADD, v.is_temp ? F_B_TEMP : 0, target, v.reg, 0);
         }
     } else {
         operand v = expr_any(fs, value);
+        emit_count(fs, s->assign.target->pos);
         if (checked)
             check_const(fs, target, s->assign.target);
         emit(fs, OPC_ASSIGN_OP, (v.is_temp ? F_B_TEMP : 0) | (checked ? F_CHECKED : 0), target, v.reg,
@@ -319,6 +325,7 @@ static void assign_name(fn_state *fs, const stmt *s, const resolved *r) {
         found->checked = r->is_checked;
     }
     uint16_t value = expr_push(fs, s->assign.value);
+    emit_count(fs, target->pos);
     if (s->assign.has_op) {
         uint16_t old = reg_new(fs);
         emit(fs, OPC_GET_NAME, 0, old, 0, index);
@@ -339,6 +346,7 @@ static void assign_stmt(fn_state *fs, const stmt *s) {
     } else if (target->kind == EXPR_THIS) {
         operand v = expr_any(fs, s->assign.value);
         unsigned flags = F_THIS | (v.is_temp ? F_B_TEMP : 0);
+        emit_count(fs, target->pos);
         emit(fs, OPC_CHECK_THIS, 0, 0, 0, 0);
         emit_pos(fs, target->pos);
         if (s->assign.has_op) {
@@ -358,9 +366,14 @@ static void assign_stmt(fn_state *fs, const stmt *s) {
             assign_op(fs, s, r.reg, r.is_checked);
         } else if (r.is_checked) {
             operand v = expr_any(fs, s->assign.value);
+            emit_count(fs, target->pos);
             check_const(fs, r.reg, target);
             emit(fs, OPC_SET_CELL, v.is_temp ? F_B_TEMP : 0, r.reg, v.reg, 0);
             emit_pos(fs, target->pos);
+        } else if (fs->options->count_operations) {
+            uint16_t value = expr_push(fs, s->assign.value);
+            emit_count(fs, target->pos);
+            emit(fs, OPC_TAKE, 0, r.reg, value, 0);
         } else {
             expr_to_safely(fs, s->assign.value, r.reg);
         }
@@ -441,6 +454,7 @@ static int32_t switch_target(fn_state *fs, const stmt *s, const switch_label *la
     const switch_arm *arm = &s->sw.arms[label->arm];
     int32_t target = (int32_t)emit_here(fs);
     if (arm->condition) {
+        fs->skips_count = expr_is_const(arm->condition, RHAI_BOOL);
         jump_list failed = {0};
         expr_branch(fs, arm->condition, true, &failed);
         jump_add(fs, &bodies[label->arm], emit_jump(fs, OPC_JUMP, 0, 0));
@@ -551,6 +565,7 @@ void stmt_to(fn_state *fs, const stmt *s, int dst) {
     switch ((stmt_kind)s->kind) {
     case STMT_NOOP: break;
     case STMT_EXPR:
+        fs->skips_count = s->is_call;
         if (dst >= 0)
             expr_to_safely(fs, s->expr, (uint16_t)dst);
         else
@@ -591,6 +606,7 @@ static void expr_tail(fn_state *fs, const expr *e) {
 static void stmt_tail(fn_state *fs, const stmt *s) {
     if (s->kind == STMT_EXPR && s->expr->kind != EXPR_BLOCK) {
         emit_count(fs, s->pos);
+        fs->skips_count = s->is_call;
         expr_tail(fs, s->expr);
     } else if (s->kind == STMT_IF && !fs->needs_marks) {
         emit_count(fs, s->pos);
@@ -801,6 +817,9 @@ static void unit_destroy(heap *h, opaque *o) {
     heap_free(h, u->functions, u->functions_cap * sizeof *u->functions);
     if (u->function_index)
         heap_free(h, u->function_index, (u->function_mask + 1) * sizeof *u->function_index);
+    for (uint32_t i = 0; i < u->earlier_len; i++)
+        obj_unref(h, u->earlier[i]);
+    heap_free(h, u->earlier, u->earlier_len * sizeof *u->earlier);
     obj_unref(h, u->constants);
     obj_unref(h, u->env);
     obj_unref(h, u->source);

@@ -39,12 +39,14 @@ static void push_args(fn_state *fs, const expr_list *args, bool by_reference) {
         return;
     uint16_t first = reg_new(fs);
     bool late = by_reference || args->items[0]->kind == EXPR_VAR || args->items[0]->kind == EXPR_THIS;
-    if (!late)
-        expr_to(fs, args->items[0], first);
+    if (late)
+        emit_count(fs, args->items[0]->pos);
+    else
+        arg_to(fs, args->items[0], first);
     for (uint32_t i = 1; i < args->len && !fs->failed; i++)
-        expr_push(fs, args->items[i]);
+        arg_push(fs, args->items[i]);
     if (late && !by_reference)
-        expr_to(fs, args->items[0], first);
+        expr_to_uncounted(fs, args->items[0], first);
 }
 
 /* A variable keeps its cell: closures made by hand with curry() share it. */
@@ -53,11 +55,12 @@ static void push_raw(fn_state *fs, const expr *e) {
         resolved r = resolve(fs, e->var.name);
         if (r.kind == NAME_LOCAL && r.is_checked) {
             uint16_t reg = reg_new(fs);
+            emit_count(fs, e->pos);
             emit(fs, OPC_GET_RAW, 0, reg, r.reg, 0);
             return;
         }
     }
-    expr_push(fs, e);
+    arg_push(fs, e);
 }
 
 /* Registers for a call begin at the destination itself when that is the topmost one. */
@@ -98,7 +101,7 @@ uint32_t add_scope_table(fn_state *fs) {
 
 static void fn_to(fn_state *fs, const expr *e, uint16_t base) {
     (void)base;
-    uint16_t reg = expr_push(fs, e->call.args.items[0]);
+    uint16_t reg = arg_push(fs, e->call.args.items[0]);
     emit(fs, OPC_NEW_FN, 0, reg, reg, 0);
     emit_pos(fs, expr_start(e->call.args.items[0]));
 }
@@ -128,19 +131,19 @@ static void is_shared_to(fn_state *fs, const expr *e, uint16_t base) {
 }
 
 static void type_of_to(fn_state *fs, const expr *e, uint16_t base) {
-    expr_push(fs, e->call.args.items[0]);
+    arg_push(fs, e->call.args.items[0]);
     emit(fs, OPC_TYPE_OF, F_B_TEMP, base, base, 0);
     emit_pos(fs, e->pos);
 }
 
 static void is_def_var_to(fn_state *fs, const expr *e, uint16_t base) {
-    expr_push(fs, e->call.args.items[0]);
+    arg_push(fs, e->call.args.items[0]);
     emit(fs, OPC_IS_DEF_VAR, F_B_TEMP, base, base, add_scope_table(fs));
     emit_pos(fs, expr_start(e->call.args.items[0]));
 }
 
 static void eval_to(fn_state *fs, const expr *e, uint16_t base) {
-    expr_push(fs, e->call.args.items[0]);
+    arg_push(fs, e->call.args.items[0]);
     emit(fs, OPC_EVAL, F_B_TEMP, base, base, add_scope_table(fs));
     emit_pos(fs, expr_start(e->call.args.items[0]));
     fs->is_dynamic = true;
@@ -189,7 +192,7 @@ static int find_function(const unit *u, const rhai_str *name, uint32_t nargs) {
 static void scoped_call_to(fn_state *fs, const expr *e, uint16_t base, unsigned discard) {
     bool by_pointer = e->call.args.len && name_is(e->call.name, "call");
     for (uint32_t i = 0; i < e->call.args.len && !fs->failed; i++)
-        expr_push(fs, e->call.args.items[i]);
+        arg_push(fs, e->call.args.items[i]);
     uint32_t index = add_site(fs, e->call.name, e->pos);
     if (!fs->failed)
         fs->p->sites[index].nargs = e->call.args.len;
@@ -241,6 +244,16 @@ void call_to(fn_state *fs, const expr *e, int dst) {
     call_done(fs, base, dst, mark);
 }
 
+/* To Rhai it is a block that shares the variables and curries the function with them. */
+static void count_capturing(fn_state *fs, const expr *e) {
+    emit_count(fs, e->closure.captures[0].pos);
+    emit_count(fs, e->pos);
+    emit_count(fs, e->pos);
+    emit_count(fs, e->pos);
+    for (uint32_t i = 0; i < e->closure.captures_len; i++)
+        emit_count(fs, e->closure.captures[i].pos);
+}
+
 void closure_to(fn_state *fs, const expr *e, uint16_t dst) {
     proto *p = fs->p;
     uint32_t len = e->closure.captures_len;
@@ -250,11 +263,14 @@ void closure_to(fn_state *fs, const expr *e, uint16_t dst) {
         return;
     }
     uint32_t mark = fs->free_reg;
+    if (len)
+        count_capturing(fs, e);
     for (uint32_t i = 0; i < len; i++) {
         const ident *c = &e->closure.captures[i];
         const expr *constant = e->closure.constants ? e->closure.constants[i] : NULL;
         if (constant) {
-            info.captures[i] = (capture){.is_value = true, .reg = expr_push(fs, constant)};
+            info.captures[i] = (capture){.is_value = true, .reg = reg_new(fs)};
+            expr_to_uncounted(fs, constant, info.captures[i].reg);
             continue;
         }
         resolved r = resolve(fs, c->name);
@@ -287,6 +303,24 @@ static bool has_method(const expr *e) {
         if (e->chain.steps[i].kind == STEP_METHOD)
             return true;
     return false;
+}
+
+/* The operation that looking at the arguments of step i counts as. */
+static void count_step(fn_state *fs, const expr *e, uint32_t i) {
+    const chain_step *step = &e->chain.steps[i];
+    if (e->chain.len == 1 && (step->kind == STEP_PROPERTY || (step->kind == STEP_METHOD && !step->args.len)))
+        return;
+    if (i + 1 < e->chain.len)
+        emit_count(fs, e->chain.steps[i + 1].op_pos);
+    else
+        emit_count(fs, step->kind == STEP_INDEX ? step->index->pos : step->pos);
+}
+
+/* A single index that is a literal is no operation at all. */
+static bool is_free_index(const expr *e) {
+    const expr *index = e->chain.steps[0].index;
+    return e->chain.len == 1 && e->chain.steps[0].kind == STEP_INDEX &&
+           (index->kind == EXPR_CONST || is_composite_literal(index));
 }
 
 static uint32_t step_site(fn_state *fs, const chain_step *step) {
@@ -366,13 +400,18 @@ static void general_chain(fn_state *fs, const expr *e, path shape, int dst, int 
     for (uint32_t i = 0; i < e->chain.len && !fs->failed; i++) {
         const chain_step *step = &e->chain.steps[i];
         uint16_t arg = 0;
+        bool is_free = is_free_index(e);
+        if (!is_free)
+            count_step(fs, e, i);
+        fs->uncounted += is_free;
         if (step->kind == STEP_INDEX) {
             arg = expr_push(fs, step->index);
         } else if (step->kind == STEP_METHOD) {
             arg = reg_new(fs); /* room for the object, before its arguments */
             for (uint32_t k = 0; k < step->args.len; k++)
-                expr_push(fs, step->args.items[k]);
+                arg_push(fs, step->args.items[k]);
         }
+        fs->uncounted -= is_free;
         if (!fs->failed)
             fs->p->paths[index].steps[i].arg = (uint16_t)(arg - base);
     }
@@ -381,6 +420,8 @@ static void general_chain(fn_state *fs, const expr *e, path shape, int dst, int 
         root_to(fs, e->chain.root, root);
         if (!fs->failed)
             fs->p->paths[index].slot = (uint16_t)(root - base);
+    } else {
+        emit_count(fs, e->chain.root->pos);
     }
     reg_reserve(fs, 1);
     if (!fs->failed)
@@ -405,9 +446,12 @@ static bool method_call(fn_state *fs, const expr *e, int dst) {
     uint32_t mark = fs->free_reg;
     uint16_t base = call_base(fs, dst);
     uint16_t object = reg_new(fs);
+    count_step(fs, e, 0);
     for (uint32_t i = 0; i < step->args.len && !fs->failed; i++)
-        expr_push(fs, step->args.items[i]);
-    if (!by_reference)
+        arg_push(fs, step->args.items[i]);
+    if (by_reference)
+        emit_count(fs, e->chain.root->pos);
+    else
         root_to(fs, e->chain.root, object);
     proto *p = fs->p;
     TABLE_PUSH(fs, p->sites, p->sites_len, fs->sites_cap, s);
@@ -433,15 +477,22 @@ static void read_chain(fn_state *fs, const expr *e, int dst) {
             later_writes |= expr_may_write(e->chain.steps[i].index);
     for (uint32_t i = 0; i < e->chain.len && !fs->failed; i++) {
         const chain_step *step = &e->chain.steps[i];
+        bool is_free = is_free_index(e);
+        if (!is_free)
+            count_step(fs, e, i);
+        fs->uncounted += is_free;
         if (step->kind == STEP_INDEX)
             indices[i] = later_writes ? (operand){expr_push(fs, step->index), true} : expr_any(fs, step->index);
+        fs->uncounted -= is_free;
     }
     operand object = {0};
     unsigned object_flags = 0;
-    if (root->kind == EXPR_THIS)
+    if (root->kind == EXPR_THIS) {
+        emit_count(fs, root->pos);
         object_flags = F_THIS;
-    else
+    } else {
         object = expr_any(fs, root);
+    }
     rhai_pos object_pos = root->pos;
     jump_list unit = {0};
     for (uint32_t i = 0; i < e->chain.len && !fs->failed; i++) {
@@ -463,6 +514,8 @@ static void read_chain(fn_state *fs, const expr *e, int dst) {
         single.chain.len = 1;
         uint32_t index = add_path(fs, &one, &single);
         unsigned flags = object_flags | (object.is_temp ? F_B_TEMP : 0);
+        if (fs->options->count_operations)
+            emit(fs, OPC_TRACK, object_flags | (step->kind == STEP_PROPERTY ? F_CHECKED : 0), 0, object.reg, 0);
         if (step->kind == STEP_INDEX) {
             emit(fs, OPC_INDEX, flags | (indices[i].is_temp ? F_C_TEMP : 0), to, object.reg, indices[i].reg);
             emit_pos(fs, step->op_pos);
@@ -491,6 +544,17 @@ void chain_to(fn_state *fs, const expr *e, int dst) {
         general_chain(fs, e, root_path(fs, e->chain.root), dst, REG_NONE);
 }
 
+static void store_operands(fn_state *fs, const stmt *s, operand *value, operand *index) {
+    const expr *target = s->assign.target, *from = s->assign.value, *at = target->chain.steps[0].index;
+    *value = expr_may_write(at) ? (operand){expr_push(fs, from), true} : expr_any(fs, from);
+    bool is_free = is_free_index(target);
+    if (!is_free)
+        count_step(fs, target, 0);
+    fs->uncounted += is_free;
+    *index = expr_any(fs, at);
+    fs->uncounted -= is_free;
+}
+
 /* a[i] = v and a.x = v on a variable of the function itself, or on this. */
 static bool simple_store(fn_state *fs, const stmt *s) {
     const expr *target = s->assign.target;
@@ -508,7 +572,8 @@ static bool simple_store(fn_state *fs, const stmt *s) {
     unsigned flags = shape.root == ROOT_THIS ? F_THIS : 0;
     if (step->kind == STEP_INDEX) {
         operand value, index;
-        operands_in_order(fs, s->assign.value, step->index, &value, &index);
+        store_operands(fs, s, &value, &index);
+        emit_count(fs, root->pos);
         emit(fs, OPC_SET_INDEX,
              flags | (index.is_temp ? F_B_TEMP : 0) | (value.is_temp ? F_C_TEMP : 0), shape.slot,
              index.reg, value.reg);
@@ -516,6 +581,7 @@ static bool simple_store(fn_state *fs, const stmt *s) {
         emit_d(fs, OPC_EXTRA, 0, 0, (int32_t)add_path(fs, &shape, target));
     } else {
         operand value = expr_any(fs, s->assign.value);
+        emit_count(fs, root->pos);
         emit(fs, OPC_SET_PROPERTY, flags | (value.is_temp ? F_B_TEMP : 0), shape.slot, value.reg,
              add_path(fs, &shape, target));
         emit_pos(fs, target->pos);

@@ -100,10 +100,10 @@ static const struct binary_code *find_binary(op o) {
 
 void operands_in_order(fn_state *fs, const expr *left, const expr *right, operand *l, operand *r) {
     if (expr_may_write(right))
-        *l = (operand){expr_push(fs, left), true};
+        *l = (operand){arg_push(fs, left), true};
     else
-        *l = expr_any(fs, left);
-    *r = expr_any(fs, right);
+        *l = arg_any(fs, left);
+    *r = arg_any(fs, right);
 }
 
 static unsigned temp_flags(operand b, operand c) {
@@ -178,6 +178,60 @@ static void coalesce_to(fn_state *fs, const expr *e, uint16_t dst) {
     reg_free_to(fs, mark);
 }
 
+static bool is_range_of_literals(const expr *e) {
+    const expr *from = e->op.left, *to = e->op.right;
+    if (!to || (e->op.op != OP_RANGE && e->op.op != OP_RANGE_INCLUSIVE))
+        return false;
+    bool has_from = expr_is_const(from, RHAI_INT), has_to = expr_is_const(to, RHAI_INT);
+    return (has_from && (has_to || expr_is_const(to, RHAI_UNIT))) || (has_to && expr_is_const(from, RHAI_UNIT));
+}
+
+bool is_composite_literal(const expr *e) {
+    switch ((expr_kind)e->kind) {
+    case EXPR_ARRAY:
+    case EXPR_MAP:
+    case EXPR_INTERP: return expr_is_constant(e);
+    case EXPR_OP: return is_range_of_literals(e);
+    case EXPR_CALL:
+        return !e->call.path.len && e->call.args.len == 1 && strcmp(e->call.name->data, "Fn") == 0 &&
+               expr_is_const(e->call.args.items[0], RHAI_STRING);
+    default: return false;
+    }
+}
+
+static bool begin_literal(fn_state *fs, const expr *e) {
+    if (!fs->options->count_operations || !is_composite_literal(e))
+        return false;
+    emit_count(fs, expr_start(e));
+    fs->uncounted++;
+    return true;
+}
+
+operand arg_any(fn_state *fs, const expr *e) {
+    bool is_literal = begin_literal(fs, e);
+    operand o = expr_any(fs, e);
+    fs->uncounted -= is_literal;
+    return o;
+}
+
+void arg_to(fn_state *fs, const expr *e, uint16_t dst) {
+    bool is_literal = begin_literal(fs, e);
+    expr_to(fs, e, dst);
+    fs->uncounted -= is_literal;
+}
+
+uint16_t arg_push(fn_state *fs, const expr *e) {
+    uint16_t reg = reg_new(fs);
+    arg_to(fs, e, reg);
+    return reg;
+}
+
+void expr_to_uncounted(fn_state *fs, const expr *e, uint16_t dst) {
+    fs->uncounted++;
+    expr_to(fs, e, dst);
+    fs->uncounted--;
+}
+
 /* Values in consecutive registers from the first free one on. */
 static uint16_t push_list(fn_state *fs, const expr_list *list) {
     uint16_t first = (uint16_t)fs->free_reg;
@@ -243,7 +297,7 @@ static void map_to(fn_state *fs, const expr *e, uint16_t dst) {
 void expr_to(fn_state *fs, const expr *e, uint16_t dst) {
     if (fs->failed)
         return;
-    if (e->kind != EXPR_CALL && e->kind != EXPR_BLOCK)
+    if (e->kind != EXPR_CALL)
         emit_count(fs, e->pos);
     switch ((expr_kind)e->kind) {
     case EXPR_CONST: load_const(fs, &e->value, dst); break;
@@ -276,8 +330,11 @@ void expr_discard(fn_state *fs, const expr *e) {
         emit_count(fs, e->pos);
         chain_to(fs, e, REG_NONE);
         break;
-    case EXPR_BLOCK: block_to(fs, e->block, REG_NONE); break;
-    case EXPR_CONST: break;
+    case EXPR_BLOCK:
+        emit_count(fs, e->pos);
+        block_to(fs, e->block, REG_NONE);
+        break;
+    case EXPR_CONST: emit_count(fs, e->pos); break;
     default: expr_push(fs, e);
     }
     reg_free_to(fs, mark);

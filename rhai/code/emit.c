@@ -19,7 +19,7 @@ bool table_grow(fn_state *fs, void **table, uint32_t len, uint32_t *cap, size_t 
 }
 
 static uint16_t operand16(fn_state *fs, unsigned v) {
-    if (v > UINT16_MAX)
+    if (v > UINT16_MAX && !fs->failed) /* after a failure numbers of tables mean nothing */
         fs->failed = fs->too_large = true;
     return (uint16_t)v;
 }
@@ -82,7 +82,9 @@ void emit_loop(fn_state *fs, uint32_t target, rhai_pos pos) {
 }
 
 void emit_count(fn_state *fs, rhai_pos pos) {
-    if (fs->options->count_operations) {
+    bool skips = fs->skips_count;
+    fs->skips_count = false;
+    if (fs->options->count_operations && !skips && !fs->uncounted) {
         emit_d(fs, OPC_TRACK, 0, 0, 1);
         emit_pos(fs, pos);
     }
@@ -119,6 +121,8 @@ uint32_t add_site(fn_state *fs, rhai_str *name, rhai_pos pos) {
 
 void reg_reserve(fn_state *fs, uint32_t n) {
     uint32_t top = fs->free_reg + n;
+    if (fs->failed)
+        return;
     if (top > UINT16_MAX - 8)
         fs->failed = fs->too_large = true;
     else if (top > fs->p->nregs)

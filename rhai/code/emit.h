@@ -50,6 +50,8 @@ typedef struct fn_state {
     bool needs_marks;         /* eval, f!() or import somewhere */
     rhai_str **captured;      /* names that closures in this function capture */
     uint32_t captured_len, captured_cap;
+    uint32_t uncounted;       /* > 0: what is compiled was counted as a whole */
+    bool skips_count;         /* the next expression was counted as a statement */
     bool failed, too_large;
 } fn_state;
 
@@ -66,7 +68,8 @@ uint32_t emit_here(const fn_state *fs);
 uint32_t emit_jump(fn_state *fs, opcode op, unsigned flags, unsigned a);
 void patch_here(fn_state *fs, uint32_t jump);
 void emit_loop(fn_state *fs, uint32_t target, rhai_pos pos);
-void emit_count(fn_state *fs, rhai_pos pos); /* an operation, when they are counted */
+/* Counts an operation, when they are counted; pos: of the error when it is one too many. */
+void emit_count(fn_state *fs, rhai_pos pos);
 
 uint32_t add_const(fn_state *fs, const rhai_value *v); /* copies */
 uint32_t add_name_const(fn_state *fs, rhai_str *name);
@@ -111,6 +114,14 @@ void operands_in_order(fn_state *fs, const expr *left, const expr *right, operan
 /* Into a fresh register at the top, whatever it is. */
 uint16_t expr_push(fn_state *fs, const expr *e);
 void expr_discard(fn_state *fs, const expr *e);
+/* An argument or operand: a literal counts as one operation, whatever it is made of. */
+operand arg_any(fn_state *fs, const expr *e);
+uint16_t arg_push(fn_state *fs, const expr *e);
+void arg_to(fn_state *fs, const expr *e, uint16_t dst);
+/* Whether Rhai takes e for a literal although it has parts. */
+bool is_composite_literal(const expr *e);
+/* Without counting any operation. */
+void expr_to_uncounted(fn_state *fs, const expr *e, uint16_t dst);
 /* As expr_to, for a dst that the expression itself may read. */
 void expr_to_safely(fn_state *fs, const expr *e, uint16_t dst);
 /* Jumps (to be patched) when e is not `wanted`; falls through when it is. */

@@ -130,7 +130,7 @@ enum {
     X(TRIM, "drop names and imports above mark R[A]")                                              \
     X(IMPORT, "import module R[B], site C names the alias")                                        \
     X(EXPORT, "export R[B] (or the variable by name), site C names it")                            \
-    X(TRACK, "count an operation (only under max_operations)")                                     \
+    X(TRACK, "count an operation (only under max_operations); F_CHECKED: if R[B] (F_THIS) is a map") \
     X(COUNT_VARIABLES, "error when D variables are over max_variables")                            \
     X(EXTRA, "more operands of the instruction before")
 

@@ -195,7 +195,10 @@ struct unit {
     uint32_t protos_len, protos_cap;
     map *constants; /* for global::, NULL until there is one */
     opaque *env;    /* a module's imports, for its functions (vm/); NULL: none */
-    bool is_inner;  /* eval text: runs inside the frame of its caller */
+    bool is_inner;  /* eval text, or an earlier piece of a session: its functions see the caller's
+                     * libraries, not its own */
+    unit **earlier; /* pieces of the session before this one, oldest first; references held */
+    uint32_t earlier_len;
 };
 
 /* The hash of a switch label or value; containers of one type share theirs. */

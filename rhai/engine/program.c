@@ -4,10 +4,6 @@
 #include <string.h>
 #include <sys/resource.h>
 
-struct rhai_program {
-    unit *unit;
-};
-
 /* ---- Scopes ---- */
 
 bool scope_add(heap *h, rhai_scope *s, rhai_str *name_str, rhai_value v, bool constant) {
@@ -268,7 +264,9 @@ static run_state begin_run(vm *m) {
     if (r.is_outermost) {
         m->stack_limit = stack_limit();
         m->engine->operations = 0;
-        m->plain_level = m->engine->limits[RHAI_MAX_VARIABLES] == UINT64_MAX ? m->engine->limits[RHAI_MAX_CALL_LEVELS] : 0;
+        m->counts = m->engine->limits[RHAI_MAX_OPERATIONS] != 0;
+        bool is_plain = m->engine->limits[RHAI_MAX_VARIABLES] == UINT64_MAX && !m->counts;
+        m->plain_level = is_plain ? m->engine->limits[RHAI_MAX_CALL_LEVELS] : 0;
         m->h->limit_hit = false;
         if (atomic_load(&m->engine->terminated))
             atomic_store(&m->engine->poll_flag, true);
@@ -344,7 +342,7 @@ rhai_status rhai_call_fn(rhai_engine *e, rhai_program *p, rhai_scope *scope, con
         regs = vm_scratch(m, (uint32_t)nargs + 1);
     if (!wanted)
         status = vm_no_memory(m);
-    if (status == RHAI_OK && (!regs || !(vm_top(m)->libs = vm_libs_push(m, NULL, p->unit))))
+    if (status == RHAI_OK && (!regs || !(vm_top(m)->libs = vm_unit_libs(m, p->unit))))
         status = RHAI_ERROR;
     for (size_t i = 0; i < nargs; i++) {
         rhai_value v = value_take(&args[i]);

@@ -33,6 +33,14 @@ rhai_pos frame_call_pos(const vm *m, const frame *f) {
     return f > m->frames ? frame_pos(f - 1) : POS_NONE;
 }
 
+bool vm_count(vm *m, rhai_pos pos) {
+    rhai_engine *e = m->engine;
+    if (++e->operations <= e->limits[RHAI_MAX_OPERATIONS])
+        return true;
+    vm_fail(m, error_new(m->h, ERR_TOO_MANY_OPERATIONS, pos));
+    return false;
+}
+
 /* ---- Libraries ---- */
 
 libs *vm_libs_push(vm *m, libs *below, unit *u) {
@@ -51,6 +59,14 @@ libs *vm_libs_push(vm *m, libs *below, unit *u) {
     *l = (libs){.number = ++m->libs_count, .unit = u, .parent = below, .sibling = *list};
     *list = l;
     return l;
+}
+
+libs *vm_unit_libs(vm *m, unit *u) {
+    libs *l = NULL;
+    for (uint32_t i = 0; i < u->earlier_len; i++)
+        if (!(l = vm_libs_push(m, l, u->earlier[i])))
+            return NULL;
+    return vm_libs_push(m, l, u);
 }
 
 proto *vm_find_function(const libs *l, const rhai_str *name, uint32_t nparams, const rhai_value *self) {
@@ -139,6 +155,8 @@ static bool push_env(vm *m, env *e) {
 static bool check_limits(vm *m, const invocation *c) {
     const uint64_t *limits = m->engine->limits;
     error_kind kind;
+    if (m->counts && !vm_count(m, c->pos.line == UINT32_MAX ? frame_pos(vm_top(m)) : c->pos))
+        return false;
     if (m->level >= limits[RHAI_MAX_CALL_LEVELS])
         kind = ERR_STACK_OVERFLOW;
     else if (c->p->nparams > limits[RHAI_MAX_VARIABLES])
@@ -151,7 +169,9 @@ static bool check_limits(vm *m, const invocation *c) {
 
 /* The chain of libraries that the callee sees. */
 static libs *callee_libs(vm *m, const invocation *c) {
-    libs *l = c->how == ENTER_MAIN ? NULL : vm_top(m)->libs;
+    libs *l = vm_top(m)->libs;
+    if (c->how == ENTER_MAIN)
+        return vm_unit_libs(m, c->p->unit);
     if (c->how == ENTER_INNER)
         return l;
     if (c->env && !(l = vm_libs_push(m, l, c->env->unit)))
@@ -312,6 +332,8 @@ rhai_status vm_call_native(vm *m, const native_entry *n, rhai_value *args, uint3
                       .nargs = nargs,
                       .pos = pos};
     rhai_value result = VALUE_UNIT;
+    if (!vm_track(m, pos))
+        return RHAI_ERROR;
     m->level++;
     rhai_status status = n->native->fn(&call, args, &result);
     m->level--;

@@ -29,7 +29,10 @@ static rhai_status invoke(vm *m, const rhai_value *fn, const target *self, rhai_
     for (uint32_t i = 0; i < n; i++)
         regs[i] = value_take(&args[i]);
     rhai_value result = VALUE_UNIT;
+    /* As in Rhai, what a call-back does is counted from where its caller stands, and forgotten. */
+    uint64_t operations = m->engine->operations;
     rhai_status status = vm_finish(m, vm_call_fn(m, fn, self, regs, n, pos, &result));
+    m->engine->operations = operations;
     vm_scratch_end(m, n + 1);
     if (status == RHAI_OK)
         value_store(m->h, ret, result);

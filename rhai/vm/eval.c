@@ -186,6 +186,8 @@ static bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 rhai_status vm_eval(vm *m, const rhai_value *script, const scope_table *scope, rhai_pos pos, rhai_value *ret) {
     if (script->type != RHAI_STRING)
         return vm_fail(m, error_mismatch(m->h, "string", value_type_name(script), pos));
+    if (!vm_track(m, pos))
+        return RHAI_ERROR;
     const char *from = as_str(script)->data, *end = from + as_str(script)->len;
     while (from < end && is_space(*from))
         from++;
@@ -225,6 +227,8 @@ outcome vm_call_scoped(vm *m, site *s, rhai_str *wanted, const scope_table *scop
             value_clear(m->h, ret);
         return CALL_DONE;
     }
+    if (!vm_track(m, pos))
+        return CALL_FAILED;
     if (!s->scoped || s->scoped->def != p->def) {
         rhai_error *error = NULL;
         compile_options how = compile_options_of(m->engine);

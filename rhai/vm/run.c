@@ -1341,12 +1341,11 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         NEXT;
     }
     CASE(TRACK) : {
-        engine->operations++;
-        if (UNLIKELY(engine->operations > engine->limits[RHAI_MAX_OPERATIONS])) {
-            SAVE();
-            vm_fail(m, error_new(h, ERR_TOO_MANY_OPERATIONS, POS()));
-            goto failed;
-        }
+        const rhai_value *object = i->flags & F_THIS ? f->this_ref : RB;
+        if ((i->flags & F_CHECKED) && (!object || object->type != RHAI_MAP))
+            NEXT;
+        SAVE();
+        FAIL_IF(!vm_track(m, POS()));
         NEXT;
     }
     CASE(COUNT_VARIABLES) : {

@@ -39,6 +39,10 @@ typedef struct name {
 
 typedef struct module module;
 
+struct rhai_program {
+    unit *unit;
+};
+
 typedef struct export_entry {
     rhai_str *alias;
     rhai_value *slot; /* lives as long as the statements run */
@@ -94,6 +98,7 @@ typedef struct vm {
     chunk *chunk;
     libs *root_libs; /* chains of units, as a tree */
     uint32_t libs_count;
+    bool counts; /* max_operations is set */
     name *names;
     name *main_floor; /* names from here down are not the starting script's */
     import *imports;
@@ -128,6 +133,9 @@ rhai_status vm_fail(vm *m, rhai_error *e);
 rhai_status vm_no_memory(vm *m);
 
 static inline frame *vm_top(vm *m) { return &m->frames[m->frames_len - 1]; }
+/* Counts an operation, as Rhai does for each call; false: it was one too many (error set). */
+bool vm_count(vm *m, rhai_pos pos);
+static inline bool vm_track(vm *m, rhai_pos pos) { return !m->counts || vm_count(m, pos); }
 rhai_pos frame_pos(const frame *f); /* of the instruction being executed */
 rhai_pos frame_call_pos(const vm *m, const frame *f); /* of the call that made the frame */
 
@@ -206,6 +214,8 @@ proto *vm_find_function(const libs *l, const rhai_str *name, uint32_t nparams, c
 rhai_error *vm_function_not_found(vm *m, const rhai_str *name, const rhai_value *args, uint32_t nargs,
                                   rhai_pos pos);
 libs *vm_libs_push(vm *m, libs *below, unit *u); /* NULL: out of memory (error set) */
+/* What the statements of a main script see: u and the pieces of the session before it. */
+libs *vm_unit_libs(vm *m, unit *u);
 /* The environment that a function made here takes along; *ret NULL: none needed. Borrowed. */
 rhai_status vm_current_env(vm *m, env **ret);
 /* The imports in force, and u (may be NULL). NULL: out of memory, no error set. */

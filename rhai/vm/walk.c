@@ -448,6 +448,8 @@ static rhai_status index_step(walk *w, uint32_t i, spot *t, rhai_value *ret) {
     rhai_value *index = &w->regs[step->arg];
     bool last = i + 1 == w->p->len, stores = w->p->mode != PATH_GET;
     spot item = {0};
+    if (!vm_track(m, POS_NONE))
+        return RHAI_ERROR;
     bool is_new = t->is_const && t->place->type == RHAI_MAP && index->type == RHAI_STRING &&
                   !map_find(as_map(t->place), as_str(index));
     rhai_status status =
@@ -493,6 +495,8 @@ static rhai_status entry_step(walk *w, uint32_t i, spot *t, rhai_value *ret) {
     rhai_value key = VALUE_OBJ(RHAI_STRING, w->sites[step->site].name);
     bool last = i + 1 == w->p->len, stores = last && w->p->mode != PATH_GET;
     spot item = {0};
+    if (!vm_track(m, POS_NONE))
+        return RHAI_ERROR;
     bool is_new = t->is_const && !map_find(as_map(t->place), w->sites[step->site].name);
     rhai_status status = find_index(m, t->place, &key, step->pos, step->op_pos, stores, w->owns, false, &item);
     if (status != RHAI_OK)
