@@ -250,6 +250,35 @@ rhai_status rhai_call_fn(rhai_engine *engine, rhai_program *program, rhai_scope 
                          const char *name, rhai_value *args, size_t nargs, rhai_value *ret,
                          rhai_error **ret_error);
 
+/* For sessions that are typed piece by piece: makes the functions of `before`, and of what it
+ * continues itself, callable in `program`. Where several pieces define a function, the newest
+ * holds, also for calls made by older pieces. `before` may be freed at once; it is not to be run
+ * or continued again. RHAI_ERROR: out of memory. */
+rhai_status rhai_program_continue(rhai_engine *engine, rhai_program *program, rhai_program *before);
+
+/* Whether the text is no script yet but could become one with more lines: it fails because it
+ * ended, or it ends inside a comment or a string that may have several lines. Give it with its
+ * last line end. */
+bool rhai_is_incomplete(rhai_engine *engine, const char *text, size_t len);
+
+/* A function that a script defines. The texts live as long as the program. */
+typedef struct rhai_script_function {
+    const char *name;
+    const char *this_type; /* fn Type.name(): the type's name; NULL: any */
+    const char *const *params;
+    size_t param_count;
+    const char *const *comments; /* doc-comments, with their markers */
+    size_t comment_count;
+    bool is_private;
+    rhai_pos pos; /* of `fn` */
+} rhai_script_function;
+
+/* Calls visit for every function of the program, and of what it continues, in the order of their
+ * definition; closures excluded. RHAI_ERROR: out of memory. */
+typedef void (*rhai_script_function_visitor)(void *data, const rhai_script_function *function);
+rhai_status rhai_each_script_function(rhai_engine *engine, const rhai_program *program,
+                                      rhai_script_function_visitor visit, void *data);
+
 rhai_scope *rhai_scope_new(rhai_engine *engine);
 void rhai_scope_free(rhai_engine *engine, rhai_scope *scope);
 /* Takes *v over. A later variable of the same name shadows an earlier one. */
