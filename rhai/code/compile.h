@@ -6,6 +6,7 @@
 
 typedef struct compile_options {
     bool count_operations;  /* emit COUNT: max_operations is set */
+    bool is_optimized;      /* which changes the number of operations */
     bool count_variables;   /* max_variables is set */
 } compile_options;
 

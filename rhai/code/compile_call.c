@@ -32,6 +32,13 @@ static bool object_by_reference(fn_state *fs, const expr *e, site *s, bool const
     return true;
 }
 
+/* A first argument, an object, or the root of a chain, as a value; variables of modules are constants. */
+static void root_to(fn_state *fs, const expr *root, uint16_t dst) {
+    expr_to(fs, root, dst);
+    if (root->kind == EXPR_VAR && root->var.path.len)
+        emit(fs, OPC_FREEZE, 0, dst, 0, 0);
+}
+
 /* Arguments from register `base` on; the first one last when it is a variable. `by_reference`:
  * the first one is not evaluated at all. */
 static void push_args(fn_state *fs, const expr_list *args, bool by_reference) {
@@ -45,8 +52,11 @@ static void push_args(fn_state *fs, const expr_list *args, bool by_reference) {
         arg_to(fs, args->items[0], first);
     for (uint32_t i = 1; i < args->len && !fs->failed; i++)
         arg_push(fs, args->items[i]);
-    if (late && !by_reference)
-        expr_to_uncounted(fs, args->items[0], first);
+    if (late && !by_reference) {
+        fs->uncounted++;
+        root_to(fs, args->items[0], first);
+        fs->uncounted--;
+    }
 }
 
 /* A variable keeps its cell: closures made by hand with curry() share it. */
@@ -249,7 +259,8 @@ static void count_capturing(fn_state *fs, const expr *e) {
     emit_count(fs, e->closure.captures[0].pos);
     emit_count(fs, e->pos);
     emit_count(fs, e->pos);
-    emit_count(fs, e->pos);
+    if (!fs->options->is_optimized)
+        emit_count(fs, e->pos);
     for (uint32_t i = 0; i < e->closure.captures_len; i++)
         emit_count(fs, e->closure.captures[i].pos);
 }
@@ -380,13 +391,6 @@ static path root_path(fn_state *fs, const expr *root) {
         }
     }
     return result;
-}
-
-/* The root of a chain, or the object of a method, as a value; variables of modules are constants. */
-static void root_to(fn_state *fs, const expr *root, uint16_t dst) {
-    expr_to(fs, root, dst);
-    if (root->kind == EXPR_VAR && root->var.path.len)
-        emit(fs, OPC_FREEZE, 0, dst, 0, 0);
 }
 
 /* The general form: everything evaluated into registers, then one instruction walks. `value`:

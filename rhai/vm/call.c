@@ -402,9 +402,9 @@ outcome vm_call_place(vm *m, rhai_str *name, site *s, const target *t, rhai_valu
     args[0] = *t->place; /* without a reference of its own until it is known how it is passed */
     const native_entry *n = find_native(m, name, s, args, nargs);
     if (!n) {
-        rhai_error *e = vm_function_not_found(m, name, args, nargs, pos);
+        if (vm_track(m, pos))
+            vm_fail(m, vm_function_not_found(m, name, args, nargs, pos));
         args[0] = VALUE_UNIT;
-        vm_fail(m, e);
         return CALL_FAILED;
     }
     bool mutates = n->native->flags & RHAI_FN_MUTATES;
@@ -467,15 +467,23 @@ outcome vm_call_by_name(vm *m, rhai_str *name, site *s, rhai_value *args, uint32
                         rhai_value *ret) {
     proto *p = find_script(m, name, s, nargs);
     if (p) {
+        if (nargs)
+            args[0].flags = 0;
         invocation c = {.p = p, .args = args, .nargs = nargs, .ret = ret, .pos = pos};
         return enter_or_skip(m, &c);
     }
     const native_entry *n = find_native(m, name, s, args, nargs);
     if (!n) {
-        vm_fail(m, vm_function_not_found(m, name, args, nargs, pos));
+        if (vm_track(m, pos))
+            vm_fail(m, vm_function_not_found(m, name, args, nargs, pos));
         return CALL_FAILED;
     }
     rhai_value result = VALUE_UNIT;
+    if (nargs && args[0].flags & VALUE_CONST && n->native->flags & RHAI_FN_MUTATES) {
+        if (vm_track(m, pos))
+            vm_fail(m, error_newf(m->h, ERR_NON_PURE_ON_CONSTANT, pos, "%s", name->data));
+        return CALL_FAILED;
+    }
     if (vm_call_native(m, n, args, nargs, false, pos, &result) != RHAI_OK)
         return CALL_FAILED;
     if (ret)

@@ -105,6 +105,7 @@ unit *vm_compile(rhai_engine *e, const char *text_data, size_t len, rhai_str *so
         return NULL;
     }
     compile_options how = compile_options_of(e);
+    how.is_optimized = e->optimize != RHAI_OPTIMIZE_NONE;
     return compile_unit(&e->heap, tree, source, &how, ret_error);
 }
 
@@ -186,8 +187,11 @@ static bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 rhai_status vm_eval(vm *m, const rhai_value *script, const scope_table *scope, rhai_pos pos, rhai_value *ret) {
     if (script->type != RHAI_STRING)
         return vm_fail(m, error_mismatch(m->h, "string", value_type_name(script), pos));
-    if (!vm_track(m, pos))
-        return RHAI_ERROR;
+    if (!vm_track(m, pos)) {
+        rhai_error *error = m->error;
+        m->error = NULL;
+        return in_eval(m, error, pos);
+    }
     const char *from = as_str(script)->data, *end = from + as_str(script)->len;
     while (from < end && is_space(*from))
         from++;

@@ -18,6 +18,8 @@ static rhai_status call_operator(vm *m, const char *name, const rhai_value *a, c
     rhai_status status;
     if (e) {
         status = vm_call_native(m, e, args, n, place != NULL, pos, ret);
+    } else if (!vm_track(m, pos)) {
+        status = RHAI_ERROR;
     } else {
         rhai_str *s = str_intern(m->h, name, strlen(name));
         status = s ? vm_fail(m, vm_function_not_found(m, s, args, n, pos)) : vm_no_memory(m);
@@ -40,6 +42,21 @@ static rhai_status check_result(vm *m, rhai_value *v, rhai_pos pos) {
     return RHAI_ERROR;
 }
 
+/* Whether Rhai calls a function where op_binary knows the answer: that counts as an operation. */
+static bool is_call(op o, const rhai_value *a, const rhai_value *b) {
+    bool is_variant = a->type == RHAI_RANGE || a->type == RHAI_RANGE_INCLUSIVE || a->type == RHAI_BYTE ||
+                      b->type == RHAI_RANGE || b->type == RHAI_RANGE_INCLUSIVE || b->type == RHAI_BYTE;
+    if (is_variant)
+        return true;
+    if (o >= OP_EQ && o <= OP_GE)
+        return a->type == b->type && (a->type >= RHAI_ARRAY || a->type == RHAI_TIMESTAMP);
+    if (a->type < RHAI_STRING && b->type < RHAI_STRING)
+        return a->type == RHAI_TIMESTAMP;
+    bool joins = a->type == RHAI_STRING || a->type == RHAI_CHAR || a->type == RHAI_UNIT;
+    bool is_joined = b->type == RHAI_STRING || b->type == RHAI_CHAR || b->type == RHAI_UNIT;
+    return !(joins && is_joined) && !(a->type == RHAI_BLOB && b->type == RHAI_CHAR);
+}
+
 rhai_status vm_binary(vm *m, op o, const rhai_value *a, const rhai_value *b, rhai_pos pos, rhai_value *ret) {
     rhai_error *error = NULL;
     if (o == OP_IN || o == OP_NOT_IN) {
@@ -53,6 +70,8 @@ rhai_status vm_binary(vm *m, op o, const rhai_value *a, const rhai_value *b, rha
     }
     rhai_value result = VALUE_UNIT;
     if (a->type != RHAI_CUSTOM && b->type != RHAI_CUSTOM) {
+        if (m->counts && is_call(o, a, b) && !vm_count(m, pos))
+            return RHAI_ERROR;
         switch (op_binary(m->h, o, a, b, &result, &error)) {
         case OP_DONE:
             if (m->h->track_sizes && check_result(m, &result, pos) != RHAI_OK)
@@ -62,6 +81,8 @@ rhai_status vm_binary(vm *m, op o, const rhai_value *a, const rhai_value *b, rha
         case OP_FAILED: return vm_fail(m, error);
         case OP_NOT_BUILTIN: break;
         }
+        if (m->counts && is_call(o, a, b))
+            m->engine->operations--;
         return call_operator(m, op_text(o), a, b, NULL, pos, ret);
     }
     if (call_operator(m, op_text(o), a, b, NULL, pos, ret) == RHAI_OK)

@@ -118,10 +118,14 @@ static rhai_status get_property(vm *m, rhai_value *object, const rhai_str *name,
         status = call_accessor(m, accessor, object, NULL, NULL, pos, ret, &found);
     if (found)
         return status;
+    if (!vm_track(m, pos))
+        return RHAI_ERROR;
     rhai_value key = VALUE_OBJ(RHAI_STRING, (void *)(uintptr_t)name);
     status = call_accessor(m, "index$get$", object, &key, NULL, op_pos, ret, &found);
     if (found)
         return status;
+    if (!vm_track(m, op_pos))
+        return RHAI_ERROR;
     return vm_fail(m, error_newf(m->h, ERR_DOT_EXPR, pos,
                                  "Unknown property '%s' - a getter is not registered for type '%s'",
                                  name->data, value_type_name(object)));
