@@ -248,7 +248,7 @@ static bool has_one_connection(void *ctx) {
 static void a_client_that_goes_away_is_noticed_and_its_session_goes_on(void **state) {
     struct test_server *server = *state;
     static const char run[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"session_run\",\"params\":"
-                              "[\"print(1); sleep(0.5); 7\"]}";
+                              "[\"print(1); sleep(3.0); 7\"]}";
     int fd = http_connect(server->socket);
     http_send_rpc(fd, run, sizeof run - 1);
     struct runner_session_list list = {0};
@@ -263,7 +263,7 @@ static void a_client_that_goes_away_is_noticed_and_its_session_goes_on(void **st
     await_lines(server, list.sessions[0].id, 1);
     close(fd);
     close(stream);
-    assert_true(wait_until(has_one_connection, server, 400)); /* before the session ends */
+    assert_true(wait_until(has_one_connection, server, 2500)); /* before the session ends */
     assert_int_equal(stat_of(server, "streams"), 0);
     struct runner_session session;
     await_end(server, list.sessions[0].id, &session);
