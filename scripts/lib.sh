@@ -14,6 +14,7 @@ log=$state/server.log
 build_packages=(
     gcc libc6-dev cmake ninja-build pkg-config
     libmicrohttpd-dev libevent-dev libjansson-dev libcurl4-openssl-dev uuid-dev libunistring-dev
+    libedit-dev
 )
 # libFuzzer comes with clang's runtime; node checks the OpenRPC document against its meta-schema.
 test_packages=(libcmocka-dev clang libclang-rt-14-dev git curl jq nodejs npm)

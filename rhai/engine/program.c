@@ -237,6 +237,7 @@ static void return_scope(vm *m, rhai_scope *s, uint32_t lent) {
         depth++;
     for (name *n = m->names; n != m->main_floor; n = n->below) {
         depth--;
+        uint8_t flags = n->value.flags & VALUE_CONST;
         rhai_value v = value_take(&n->value);
         if (v.type == RHAI_SHARED) {
             rhai_value inner = value_copy(&as_cell(&v)->value);
@@ -244,7 +245,7 @@ static void return_scope(vm *m, rhai_scope *s, uint32_t lent) {
             v = inner;
         }
         if (depth < lent) {
-            v.flags = s->entries[depth].value.flags;
+            v.flags = flags;
             s->entries[depth].value = v;
         } else {
             value_drop(m->h, &v);

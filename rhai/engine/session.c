@@ -51,10 +51,11 @@ static bool ends_in_comment(const char *p, const char *end) {
     return depth > 0;
 }
 
-/* How the tokens end: in the middle of one (true), or at *ret_end. */
+/* How the tokens end: in the middle of one or in a doc-comment of what comes next (true), or at
+ * *ret_end. */
 static bool ends_inside_token(lexer *lx, rhai_pos *ret_end) {
     enum { MAX_NESTING = 64 };
-    uint32_t braces[MAX_NESTING], depth = 0; /* open braces in each interpolation */
+    uint32_t braces[MAX_NESTING], depth = 0; /* open braces of each interpolation, its own too */
     const char *from = lx->p;
     lex_next(lx);
     while (lx->tok.kind != TOK_EOF) {
@@ -66,7 +67,7 @@ static bool ends_inside_token(lexer *lx, rhai_pos *ret_end) {
             braces[depth++] = 0;
         } else if (depth && (lx->tok.kind == TOK_LBRACE || lx->tok.kind == TOK_MAP)) {
             braces[depth - 1]++;
-        } else if (depth && lx->tok.kind == TOK_RBRACE && braces[depth - 1]-- == 0) {
+        } else if (depth && lx->tok.kind == TOK_RBRACE && --braces[depth - 1] == 0) {
             depth--;
             lex_next_text(lx);
             continue;
@@ -75,7 +76,7 @@ static bool ends_inside_token(lexer *lx, rhai_pos *ret_end) {
         lex_next(lx);
     }
     *ret_end = lx->tok.pos;
-    return depth > 0 || ends_in_comment(from, lx->end);
+    return depth > 0 || lx->docs_len > 0 || ends_in_comment(from, lx->end);
 }
 
 bool rhai_is_incomplete(rhai_engine *e, const char *script, size_t len) {

@@ -247,13 +247,13 @@ static int show_value(rhai_engine *engine, const rhai_value *value) {
     return 0;
 }
 
-static void show_error(const rhai_error *error, const run_options *o, const file_text *script,
-                       const module_files *modules) {
+static void show_error(const rhai_error *error, const known_names *known, const run_options *o,
+                       const file_text *script, const module_files *modules) {
     fflush(stdout);
     fprintf(stderr, "%s\n", rhai_error_text(error));
     if (isatty(STDERR_FILENO))
-        report_place(stderr, error, strcmp(o->file, "-") ? o->file : "standard input", script,
-                     modules);
+        report_error(stderr, error, strcmp(o->file, "-") ? o->file : "standard input", script,
+                     modules, known);
 }
 
 static int run_script(rhai_engine *engine, const run_options *o, const file_text *script,
@@ -268,7 +268,7 @@ static int run_script(rhai_engine *engine, const run_options *o, const file_text
     rhai_value value;
     rhai_error *error = NULL;
     if (rhai_eval(engine, script->text, script->len, scope, &value, &error) == RHAI_ERROR) {
-        show_error(error, o, script, modules);
+        show_error(error, &(known_names){.engine = engine, .scope = scope}, o, script, modules);
         rhai_error_free(error);
         code = EXIT_SCRIPT;
     } else {

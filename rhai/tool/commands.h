@@ -15,5 +15,9 @@ extern const char cmd_run_help[];
 int cmd_run(int argc, char **argv);
 extern const char cmd_check_help[];
 int cmd_check(int argc, char **argv);
+extern const char cmd_repl_help[];
+int cmd_repl(int argc, char **argv);
+extern const char cmd_functions_help[];
+int cmd_functions(int argc, char **argv);
 
 #endif

@@ -11,6 +11,8 @@ static const struct {
 } commands[] = {
     {"run", cmd_run, cmd_run_help},
     {"check", cmd_check, cmd_check_help},
+    {"repl", cmd_repl, cmd_repl_help},
+    {"functions", cmd_functions, cmd_functions_help},
 };
 
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };

@@ -76,8 +76,8 @@ static void report_line(FILE *out, const char *line, size_t len, rhai_pos pos) {
     fprintf(out, "^\n");
 }
 
-void report_place(FILE *out, const rhai_error *error, const char *script_path,
-                  const file_text *script, const module_files *modules) {
+static void report_place(FILE *out, const rhai_error *error, const char *script_path,
+                         const file_text *script, const module_files *modules) {
     rhai_pos pos = rhai_error_pos(error);
     if (!pos.line) return;
 
@@ -94,4 +94,10 @@ void report_place(FILE *out, const rhai_error *error, const char *script_path,
     if (find_line(source ? &module : script, pos.line, &line, &len))
         report_line(out, line, len, pos);
     file_text_done(&module);
+}
+
+void report_error(FILE *out, const rhai_error *error, const char *script_path,
+                  const file_text *script, const module_files *modules, const known_names *known) {
+    report_place(out, error, script_path, script, modules);
+    suggest_names(out, error, known, script->text, script->len);
 }

@@ -257,8 +257,8 @@ rhai_status rhai_call_fn(rhai_engine *engine, rhai_program *program, rhai_scope 
 rhai_status rhai_program_continue(rhai_engine *engine, rhai_program *program, rhai_program *before);
 
 /* Whether the text is no script yet but could become one with more lines: it fails because it
- * ended, or it ends inside a comment or a string that may have several lines. Give it with its
- * last line end. */
+ * ended, or it ends inside a comment or a string that may have several lines, or after a
+ * doc-comment. Give it with its last line end. */
 bool rhai_is_incomplete(rhai_engine *engine, const char *text, size_t len);
 
 /* A function that a script defines. The texts live as long as the program. */

@@ -1,0 +1,193 @@
+#include "repl.h"
+
+#include <errno.h>
+#include <histedit.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <wchar.h>
+
+enum { HISTORY_LINES = 1000 };
+
+struct line_reader {
+    const repl *r;
+    EditLine *editor; /* NULL: standard input is no terminal */
+    History *history;
+    char *history_file; /* NULL: nowhere */
+    const char *prompt;
+    char *line; /* of getline */
+    size_t line_size;
+};
+
+/* ---- History ------------------------------------------------------------------------------ */
+
+static void make_folders(char *path) {
+    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        mkdir(path, 0700); /* exists, or the file cannot be written: no history then */
+        *slash = '/';
+    }
+}
+
+/* The XDG base directory specification: $XDG_STATE_HOME counts if it is an absolute path. */
+static char *history_path(void) {
+    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+    char *path = NULL;
+    int n = -1;
+    if (state && *state == '/')
+        n = asprintf(&path, "%s/rhai/history", state);
+    else if (home && *home)
+        n = asprintf(&path, "%s/.local/state/rhai/history", home);
+    if (n < 0) return NULL;
+    make_folders(path);
+    return path;
+}
+
+void line_reader_remember(line_reader *lr, const char *input) {
+    HistEvent event;
+    if (lr->history) history(lr->history, &event, H_ENTER, input);
+}
+
+/* ---- The editor --------------------------------------------------------------------------- */
+
+static char *show_prompt(EditLine *editor) {
+    line_reader *lr;
+    static char prompt[16];
+    el_get(editor, EL_CLIENTDATA, &lr);
+    snprintf(prompt, sizeof prompt, "%s", lr->prompt);
+    return prompt;
+}
+
+/* How many bytes from `typed` on all names have in common. */
+static size_t common_len(const completion *c) {
+    size_t len = strlen(c->names[0]);
+    for (size_t i = 1; i < c->len; i++) {
+        size_t same = 0;
+        while (same < len && c->names[i][same] == c->names[0][same])
+            same++;
+        len = same;
+    }
+    return len - c->typed;
+}
+
+static void show_names(const completion *c) {
+    enum { WIDTH = 78 };
+    size_t widest = 0, at = 0;
+    for (size_t i = 0; i < c->len; i++)
+        if (strlen(c->names[i]) > widest) widest = strlen(c->names[i]);
+    putchar('\n');
+    for (size_t i = 0; i < c->len; i++) {
+        if (at && at + widest > WIDTH) {
+            putchar('\n');
+            at = 0;
+        }
+        printf("%-*s", (int)widest + 2, c->names[i]);
+        at += widest + 2;
+    }
+    putchar('\n');
+    fflush(stdout);
+}
+
+static unsigned char on_tab(EditLine *editor, wint_t key) {
+    (void)key;
+    line_reader *lr;
+    el_get(editor, EL_CLIENTDATA, &lr);
+    const LineInfo *line = el_line(editor);
+    completion c;
+    complete(lr->r, line->buffer, (size_t)(line->cursor - line->buffer), &c);
+    unsigned char result = CC_ERROR;
+    if (c.len) {
+        size_t more = common_len(&c);
+        char *rest = strndup(c.names[0] + c.typed, more);
+        if (more && rest && el_insertstr(editor, rest) == 0) {
+            result = CC_REFRESH;
+        } else if (c.len > 1) {
+            show_names(&c);
+            result = CC_REDISPLAY;
+        }
+        free(rest);
+    }
+    completion_done(&c);
+    return result;
+}
+
+static bool open_editor(line_reader *lr) {
+    HistEvent event;
+    lr->editor = el_init("rhai", stdin, stdout, stderr);
+    lr->history = history_init();
+    if (!lr->editor || !lr->history) return false;
+    history(lr->history, &event, H_SETSIZE, HISTORY_LINES);
+    history(lr->history, &event, H_SETUNIQUE, 1);
+    lr->history_file = history_path();
+    if (lr->history_file) history(lr->history, &event, H_LOAD, lr->history_file);
+
+    el_set(lr->editor, EL_CLIENTDATA, lr);
+    el_set(lr->editor, EL_PROMPT, show_prompt);
+    el_set(lr->editor, EL_EDITOR, "emacs");
+    el_set(lr->editor, EL_HIST, history, lr->history);
+    /* The wide form keeps the two texts; the narrow one copies them and frees the copies never. */
+    el_wset(lr->editor, EL_ADDFN, L"rhai-complete", L"Complete the word before the cursor", on_tab);
+    el_set(lr->editor, EL_BIND, "\t", "rhai-complete", NULL);
+    el_set(lr->editor, EL_BIND, "^R", "em-inc-search-prev", NULL);
+    el_source(lr->editor, NULL); /* ~/.editrc */
+    return true;
+}
+
+/* ---- Lines -------------------------------------------------------------------------------- */
+
+line_reader *line_reader_open(const repl *r) {
+    line_reader *lr = calloc(1, sizeof *lr);
+    if (!lr) return NULL;
+    lr->r = r;
+    if (r->is_terminal && !open_editor(lr)) {
+        line_reader_close(lr);
+        return NULL;
+    }
+    return lr;
+}
+
+void line_reader_close(line_reader *lr) {
+    if (!lr) return;
+    HistEvent event;
+    if (lr->history && lr->history_file) history(lr->history, &event, H_SAVE, lr->history_file);
+    if (lr->editor) el_end(lr->editor);
+    if (lr->history) history_end(lr->history);
+    free(lr->history_file);
+    free(lr->line);
+    free(lr);
+}
+
+static line_result read_edited(line_reader *lr, const char **ret_line, size_t *ret_len) {
+    int len = 0;
+    errno = 0;
+    *ret_line = el_gets(lr->editor, &len);
+    if (*ret_line && len > 0) {
+        *ret_len = (size_t)len;
+        return LINE_READ;
+    }
+    if (len < 0 && errno == EINTR) {
+        el_reset(lr->editor);
+        fputs("^C\n", stdout);
+        return LINE_CANCELLED;
+    }
+    putchar('\n');
+    return LINE_END;
+}
+
+line_result line_reader_read(line_reader *lr, const char *prompt, const char **ret_line,
+                             size_t *ret_len) {
+    lr->prompt = prompt;
+    if (lr->editor) return read_edited(lr, ret_line, ret_len);
+
+    errno = 0;
+    ssize_t len = getline(&lr->line, &lr->line_size, stdin);
+    if (len < 0) {
+        if (errno != EINTR) return LINE_END;
+        clearerr(stdin);
+        return LINE_CANCELLED;
+    }
+    *ret_line = lr->line;
+    *ret_len = (size_t)len;
+    return LINE_READ;
+}

@@ -1,0 +1,22 @@
+/* suggest.h - the nearest known names for one that is not known. */
+#ifndef RHAI_TOOL_SUGGEST_H
+#define RHAI_TOOL_SUGGEST_H
+
+#include <rhai/rhai.h>
+
+#include <stdio.h>
+
+/* What the script could have meant; scope and program may be NULL. */
+typedef struct known_names {
+    rhai_engine *engine;
+    const rhai_scope *scope;
+    const rhai_program *program; /* for its functions */
+} known_names;
+
+/* For errors about an unknown variable, function or property: writes a line with the nearest
+ * names of the engine, the scope and the program, and those that `script` itself defines.
+ * Nothing when none is near. */
+void suggest_names(FILE *out, const rhai_error *error, const known_names *known, const char *script,
+                   size_t len);
+
+#endif
