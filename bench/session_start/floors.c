@@ -49,7 +49,7 @@ void floor_fork(struct samples *samples, size_t count) {
     close(ends[1]);
 }
 
-void floor_parked(struct samples *samples, size_t count) {
+void floor_parked(struct samples *samples, size_t count, unsigned pause_us) {
     for (size_t i = 0; i < count; i++) {
         int ends[2];
         if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) < 0) err(2, "socketpair");
@@ -61,6 +61,7 @@ void floor_parked(struct samples *samples, size_t count) {
             _exit(0);
         }
         read_byte(ends[0]);
+        if (pause_us) usleep(pause_us);
         double begin = now_us();
         write_byte(ends[0]);
         read_byte(ends[0]);

@@ -10,8 +10,8 @@
 void floor_fork(struct samples *samples, size_t count);
 
 /* From the write of one byte to a child that is there already to the read of its answer, over a
- * socket pair. Each child is used once, as session processes are. */
-void floor_parked(struct samples *samples, size_t count);
+ * socket pair. Each child is used once, as session processes are, `pause_us` after it is there. */
+void floor_parked(struct samples *samples, size_t count, unsigned pause_us);
 
 /* Fork, write of a byte, exit, wait, one after the other: how often per second. */
 double floor_fork_rate(double seconds);

@@ -25,11 +25,22 @@
 #define WARM_UP_COUNT 200
 #define RATE_SECONDS 0.5
 
-enum latency_row { FORK, PARKED, CALL, START_TO_ID, START_TO_LINE, RUN, RUN_PAUSED, LATENCY_ROWS };
+enum latency_row {
+    FORK,
+    PARKED,
+    PARKED_PAUSED,
+    CALL,
+    START_TO_ID,
+    START_TO_LINE,
+    RUN,
+    RUN_PAUSED,
+    LATENCY_ROWS
+};
 
 static const char *const latency_names[LATENCY_ROWS] = {
     [FORK] = "control: bare fork + 1 byte",
     [PARKED] = "control: parked child + 1 byte",
+    [PARKED_PAUSED] = "  the same, 5 ms apart",
     [CALL] = "control: a call without a session (health)",
     [START_TO_ID] = "session_start: write to its answer, the id",
     [START_TO_LINE] = "session_start: write to first line at a subscriber *",
@@ -58,7 +69,8 @@ struct round {
 static void run_round(const char *socket_path, struct round *ret_round) {
     static struct samples samples[LATENCY_ROWS];
     floor_fork(&samples[FORK], LATENCY_COUNT);
-    floor_parked(&samples[PARKED], LATENCY_COUNT);
+    floor_parked(&samples[PARKED], LATENCY_COUNT, 0);
+    floor_parked(&samples[PARKED_PAUSED], PAUSED_COUNT, PAUSE_US);
     sessions_measure_call(socket_path, &samples[CALL], LATENCY_COUNT);
     sessions_measure_start(socket_path, &samples[START_TO_ID], &samples[START_TO_LINE],
                            LATENCY_COUNT);
