@@ -6,16 +6,26 @@
 /* ---- Scopes ---- */
 
 typedef struct scope_state {
-    uint32_t locals, regs, floor, imports;
+    uint32_t locals, block_locals, variables, regs, floor, imports;
     bool is_dynamic;
 } scope_state;
 
-static scope_state scope_open(const fn_state *fs) {
-    return (scope_state){fs->locals_len, fs->free_reg, fs->dynamic_floor, fs->imports_len, fs->is_dynamic};
+static scope_state scope_open(fn_state *fs) {
+    scope_state s = {.locals = fs->locals_len,
+                     .block_locals = fs->block_locals,
+                     .variables = fs->variables,
+                     .regs = fs->free_reg,
+                     .floor = fs->dynamic_floor,
+                     .imports = fs->imports_len,
+                     .is_dynamic = fs->is_dynamic};
+    fs->block_locals = fs->locals_len;
+    return s;
 }
 
 static void scope_close(fn_state *fs, scope_state s) {
     fs->locals_len = s.locals;
+    fs->block_locals = s.block_locals;
+    fs->variables = s.variables;
     fs->dynamic_floor = s.floor;
     fs->imports_len = s.imports;
     fs->is_dynamic = s.is_dynamic;
@@ -71,13 +81,28 @@ void block_to(fn_state *fs, const block *b, int dst) {
 
 /* ---- Statements ---- */
 
+/* D + the names that code found by name can see are too many; `more` will be added. */
+static void count_variables(fn_state *fs, uint32_t more, rhai_pos pos) {
+    if (!fs->options->count_variables)
+        return;
+    emit_d(fs, OPC_COUNT_VARIABLES, 0, 0, (int32_t)(fs->variables + more + (fs->outer ? fs->outer->count : 0)));
+    emit_pos(fs, pos);
+}
+
+/* The variable of the same block that a new one takes the place of; NULL: none. */
+static const local *replaced(const fn_state *fs, const rhai_str *name) {
+    for (uint32_t i = fs->locals_len; i-- > fs->block_locals;)
+        if (fs->locals[i].name == name)
+            return fs->locals[i].is_exported ? NULL : &fs->locals[i];
+    return NULL;
+}
+
 static void var_stmt(fn_state *fs, const stmt *s) {
     bool by_name = fs->is_inner_top && fs->block_depth == 0;
     bool is_global = fs->is_global && fs->block_depth == 0;
-    if (fs->options->count_variables) {
-        emit_d(fs, OPC_COUNT_VARIABLES, 0, 0, (int32_t)fs->locals_len);
-        emit_pos(fs, s->pos);
-    }
+    bool is_new = !replaced(fs, s->var.name.name);
+    if (is_new)
+        count_variables(fs, 0, s->pos);
     uint16_t reg = reg_new(fs);
     if (s->var.value) {
         expr_to(fs, s->var.value, reg);
@@ -94,7 +119,10 @@ static void var_stmt(fn_state *fs, const stmt *s) {
         emit_d(fs, OPC_SET_CONSTANT, 0, reg, (int32_t)add_name_const(fs, s->var.name.name));
     if (s->var.is_const)
         emit(fs, OPC_FREEZE, 0, reg, 0, 0);
-    local_add(fs, s->var.name.name, reg, s->var.is_const);
+    local *l = local_add(fs, s->var.name.name, reg, s->var.is_const);
+    if (l)
+        l->is_exported = s->var.is_exported;
+    fs->variables -= !is_new;
     if (is_global) {
         global_var g = {s->var.name.name, reg, s->var.is_const, emit_here(fs)};
         TABLE_PUSH(fs, fs->p->globals, fs->p->globals_len, fs->globals_cap, g);
@@ -205,10 +233,7 @@ static void for_stmt(fn_state *fs, const stmt *s, int dst) {
     uint16_t base = reg_new(fs);
     reg_new(fs);
     reg_new(fs);
-    if (fs->options->count_variables) {
-        emit_d(fs, OPC_COUNT_VARIABLES, 0, 0, (int32_t)(fs->locals_len + has_counter));
-        emit_pos(fs, s->loop_for.var.pos);
-    }
+    count_variables(fs, has_counter, s->loop_for.var.pos);
     bool constant = const_range(iterable), range = constant || is_range(iterable);
     bool inclusive = constant ? iterable->value.type == RHAI_RANGE_INCLUSIVE
                               : range && iterable->op.op == OP_RANGE_INCLUSIVE;
@@ -396,6 +421,8 @@ static void try_stmt(fn_state *fs, const stmt *s, int dst) {
     emit(fs, OPC_CATCH, 0, caught, has_var, 0);
     emit_pos(fs, s->try_catch.var.pos);
     if (has_var)
+        count_variables(fs, 0, s->try_catch.var.pos);
+    if (has_var)
         local_add(fs, s->try_catch.var.name, var, false);
     uint32_t catch_start = emit_here(fs);
     block_to(fs, s->try_catch.handler, REG_NONE);
@@ -549,6 +576,12 @@ static void import_stmt(fn_state *fs, const stmt *s) {
 
 static void export_stmt(fn_state *fs, const stmt *s) {
     resolved r = resolve(fs, s->export_.name.name);
+    for (uint32_t i = fs->locals_len; i-- > 0;) {
+        if (fs->locals[i].name == s->export_.name.name) {
+            fs->locals[i].is_exported = true;
+            break;
+        }
+    }
     rhai_str *alias = s->export_.alias.name ? s->export_.alias.name : s->export_.name.name;
     uint32_t index = add_site(fs, alias, s->export_.name.pos);
     if (!fs->failed)

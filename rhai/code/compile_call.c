@@ -91,6 +91,7 @@ uint32_t add_scope_table(fn_state *fs) {
     uint32_t outer = fs->outer ? fs->outer->len : 0, len = outer + fs->locals_len;
     scope_table table = {.len = len,
                          .first_free = (uint16_t)fs->free_reg,
+                         .count = (fs->outer ? fs->outer->count : 0) + fs->variables,
                          .has_dynamic = fs->is_dynamic || (fs->outer && fs->outer->has_dynamic)};
     if (len && !(table.vars = heap_alloc(fs->h, len * sizeof *table.vars))) {
         fs->failed = true;

@@ -114,6 +114,8 @@ static void unary_to(fn_state *fs, const expr *e, uint16_t dst) {
     uint32_t mark = fs->free_reg;
     operand b = expr_any(fs, e->op.left);
     opcode code = e->op.op == OP_NOT ? OPC_NOT : e->op.op == OP_NEG ? OPC_NEGATE : OPC_PLUS;
+    if (code == OPC_NEGATE) /* a call in Rhai, though not here when it is an integer's */
+        emit_count(fs, e->pos);
     emit(fs, code, b.is_temp ? F_B_TEMP : 0, dst, b.reg, 0);
     emit_pos(fs, e->pos);
     reg_free_to(fs, mark);

@@ -149,6 +149,7 @@ local *local_add(fn_state *fs, rhai_str *name, uint16_t reg, bool is_const) {
                .is_const = is_const,
                .is_checked = fs->all_checked || is_captured(fs, name)};
     TABLE_PUSH(fs, fs->locals, fs->locals_len, fs->locals_cap, l);
+    fs->variables++;
     return fs->failed ? NULL : &fs->locals[fs->locals_len - 1];
 }
 

@@ -16,6 +16,7 @@ typedef struct local {
     rhai_str *name;
     uint16_t reg;
     bool is_const;
+    bool is_exported;
     bool is_checked; /* a closure or eval may have made the register a shared cell */
 } local;
 
@@ -36,6 +37,9 @@ typedef struct fn_state {
         switches_cap, scopes_cap, closures_cap, shapes_cap, globals_cap;
     local *locals;
     uint32_t locals_len, locals_cap;
+    uint32_t block_locals; /* where those of the innermost block begin */
+    uint32_t variables;    /* locals as max_variables counts them: a new one of the same name in a
+                            * block takes the place of the old one */
     uint32_t free_reg; /* next free register */
     rhai_str **imports; /* aliases of this function's imports, oldest first; NULL: without one */
     uint32_t imports_len, imports_cap;

@@ -107,6 +107,7 @@ typedef struct scope_table {
     scope_var *vars; /* oldest first */
     uint32_t len;
     uint16_t first_free; /* registers from here on are the inner code's */
+    uint32_t count;      /* variables as max_variables counts them */
     bool has_dynamic;    /* names may also be on the stack of names */
 } scope_table;
 

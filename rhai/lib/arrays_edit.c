@@ -289,6 +289,7 @@ rhai_status array_retain_span(rhai_call *call, rhai_value *args, rhai_value *ret
     if (!a) return call_no_memory(call);
     size_t behind = a->len - s.from - s.count;
     rhai_status status = new_array(call, s.from + behind, ret);
+    if (s.from + behind == 0) return status;
     if (status != RHAI_OK) return status;
     arr *removed = as_arr(ret);
     copy_items(removed->items, a->items, s.from);

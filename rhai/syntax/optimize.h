@@ -20,6 +20,7 @@ typedef struct optimize_options {
      * with *ret when it gave a value; false leaves the call as it is. */
     bool (*call)(void *data, rhai_str *name, const rhai_value *args, size_t nargs, rhai_value *ret);
     void *data;
+    uint64_t max_string_size; /* longer results of operators are left to run time; 0: no limit */
 } optimize_options;
 
 /* Rewrites the tree in place. False: out of memory (the tree is still valid). */

@@ -318,6 +318,11 @@ static bool fold_operands(optimizer *o, expr **slot, const rhai_value *args) {
         rhai_error *error = NULL;
         switch (op_binary(o->h, e->op.op, &args[0], &args[1], &result, &error)) {
         case OP_DONE: {
+            if (result.type == RHAI_STRING && o->options->max_string_size &&
+                as_str(&result)->len > o->options->max_string_size) {
+                value_drop(o->h, &result);
+                return false;
+            }
             expr *folded = constant_of_value(o, result, e->pos);
             replace_expr(o, slot, folded);
             return folded != NULL;

@@ -95,7 +95,8 @@ unit *vm_compile(rhai_engine *e, const char *text_data, size_t len, rhai_str *so
                                 .constants = constants,
                                 .constants_len = count,
                                 .call = call_constant,
-                                .data = e};
+                                .data = e,
+                                .max_string_size = e->limits[RHAI_MAX_STRING_SIZE]};
     bool ok = optimize_ast(tree, &options);
     if (constants)
         heap_free(&e->heap, constants, cap * sizeof *constants);
@@ -212,6 +213,19 @@ rhai_status vm_eval(vm *m, const rhai_value *script, const scope_table *scope, r
     return status;
 }
 
+/* The limits of a call whose variables join those of the caller. */
+static bool has_room(vm *m, const proto *p, const scope_table *scope, rhai_pos pos) {
+    const uint64_t *limits = m->engine->limits;
+    uint64_t variables = (uint64_t)scope->count + vm_names_visible(m, vm_top(m)) + p->nparams;
+    if (m->level >= limits[RHAI_MAX_CALL_LEVELS])
+        vm_fail(m, error_new(m->h, ERR_STACK_OVERFLOW, pos));
+    else if (variables > limits[RHAI_MAX_VARIABLES])
+        vm_fail(m, error_new(m->h, ERR_TOO_MANY_VARIABLES, pos));
+    else
+        return true;
+    return false;
+}
+
 outcome vm_call_scoped(vm *m, site *s, rhai_str *wanted, const scope_table *scope, rhai_value *args,
                        uint32_t nargs, rhai_pos pos, rhai_value *ret) {
     proto *p = vm_find_function(vm_top(m)->libs, wanted, nargs, NULL);
@@ -231,7 +245,7 @@ outcome vm_call_scoped(vm *m, site *s, rhai_str *wanted, const scope_table *scop
             value_clear(m->h, ret);
         return CALL_DONE;
     }
-    if (!vm_track(m, pos))
+    if (!vm_track(m, pos) || !has_room(m, p, scope, pos))
         return CALL_FAILED;
     if (!s->scoped || s->scoped->def != p->def) {
         rhai_error *error = NULL;

@@ -98,6 +98,8 @@ rhai_status vm_binary(vm *m, op o, const rhai_value *a, const rhai_value *b, rha
 }
 
 rhai_status vm_unary(vm *m, op o, const rhai_value *a, rhai_pos pos, rhai_value *ret) {
+    if (m->counts && o == OP_NEG) /* counted already */
+        m->engine->operations--;
     return call_operator(m, op_text(o), a, NULL, NULL, pos, ret);
 }
 
