@@ -46,7 +46,7 @@ static void assert_works(struct test_server *server) {
     struct runner_session session;
     struct runner_result result;
     run_session(server, "print(\"works\"); 1", &session, &result);
-    assert_int_equal(session.status, RUNNER_SUCCEEDED);
+    if (session.status != RUNNER_SUCCEEDED) fail_msg("%s", session.message);
     assert_int_equal(json_array_size(result.stdout_lines), 1);
     runner_session_done(&session);
     runner_result_done(&result);

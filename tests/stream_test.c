@@ -263,7 +263,8 @@ static void a_client_that_goes_away_is_noticed_and_its_session_goes_on(void **st
     await_lines(server, list.sessions[0].id, 1);
     close(fd);
     close(stream);
-    assert_true(wait_until(has_one_connection, server, 2500)); /* before the session ends */
+    if (!wait_until(has_one_connection, server, 2500)) /* before the session ends */
+        fail_msg("connections are open: %lld", (long long)stat_of(server, "connections"));
     assert_int_equal(stat_of(server, "streams"), 0);
     struct runner_session session;
     await_end(server, list.sessions[0].id, &session);

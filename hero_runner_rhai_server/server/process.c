@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <hero_rpc/clock.h>
 #include <hero_rpc/fd.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -86,8 +85,7 @@ static void end_session(struct process *process) {
 static bool has_not_begun(const struct process *process) {
     const struct session *session = process->session;
     return session && process->is_unread && session->status == SESSION_PENDING &&
-           !session->is_stop_asked && !process->is_timed_out && !process->is_unkillable &&
-           session->attempts < PROCESS_MAX_ATTEMPTS;
+           !session->is_stop_asked && !process->is_timed_out && !process->is_unkillable;
 }
 
 static void put_pipe_line(void *ctx, const char *text, size_t len, bool is_partial);
@@ -259,7 +257,8 @@ static void send_request(struct process *process) {
     struct msghdr message = {.msg_iov = parts, .msg_iovlen = (size_t)count};
     ssize_t got = sendmsg(process->socket, &message, MSG_NOSIGNAL);
     if (got > 0) process->request_sent += (size_t)got;
-    process->is_unread |= got < 0 && errno == EPIPE;
+    /* EBADF: its end was seen, and the socket closed, while it was parked. */
+    process->is_unread |= got < 0 && (errno == EPIPE || errno == EBADF);
     if (process->request_sent < sizeof header + session->request_len &&
         (got > 0 || errno == EAGAIN || errno == EINTR)) {
         event_add(&process->writable, NULL);
@@ -357,14 +356,9 @@ void process_begin(struct process *process, struct session *session) {
     process->session = session_ref(session);
     process->phase = PROCESS_RUNNING;
     session->process = process;
-    session->attempts++;
     process->begun_us = rpc_clock_wall_us();
     if (session->timeout_ms > 0) set_timer(process, session->timeout_ms);
     send_request(process);
-}
-
-bool process_is_dead(const struct process *process) {
-    return poll(&(struct pollfd){.fd = process->pidfd, .events = POLLIN}, 1, 0) > 0;
 }
 
 void process_retire(struct process *process) {

@@ -20,9 +20,6 @@
 #define PROCESS_PIPE_PATIENCE_MS 1000
 /* After SIGKILL: a process in D state is given up. */
 #define PROCESS_UNKILLABLE_MS 10000
-/* How often a session is given to another process because one died before it began. */
-#define PROCESS_MAX_ATTEMPTS 3
-
 enum process_phase {
     PROCESS_PARKED,
     PROCESS_RUNNING,
@@ -77,8 +74,6 @@ void process_free(struct process *process);
 
 /* Gives a parked process its session; takes a reference. */
 void process_begin(struct process *process, struct session *session);
-/* It has died, whether or not the zygote has told so. */
-bool process_is_dead(const struct process *process);
 /* Lets a parked process exit. */
 void process_retire(struct process *process);
 /* SIGTERM now, SIGKILL after the grace time. Nothing when that is under way. */

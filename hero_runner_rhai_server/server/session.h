@@ -83,7 +83,6 @@ struct session {
 
     char *request; /* payload of the request frame, until the script has started */
     size_t request_len;
-    unsigned attempts;       /* how many processes it has been given to */
     struct process *process; /* while it has one */
 
     struct ring ring;

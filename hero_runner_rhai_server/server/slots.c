@@ -31,7 +31,7 @@ static size_t wanted(const struct slots *slots) {
 
 static void refill(struct slots *slots) {
     size_t there = slots->parked_count + slots->requested;
-    if (!slots->link || wanted(slots) <= there) return;
+    if (slots->is_refill_paused || !slots->link || wanted(slots) <= there) return;
     size_t count = wanted(slots) - there;
     if (zygote_link_park(slots->link, (int)count) == 0)
         slots->requested += count;
@@ -41,7 +41,17 @@ static void refill(struct slots *slots) {
 
 static void on_refill(evutil_socket_t fd, short what, void *ctx) {
     (void)fd, (void)what;
-    refill(ctx);
+    struct slots *slots = ctx;
+    slots->is_refill_paused = false;
+    refill(slots);
+}
+
+/* After a failed fork, or the death of a process that had not begun: so that whatever kills them
+ * does not make a loop of forks. */
+static void pause_refill(struct slots *slots) {
+    event_del(slots->refill);
+    refill_after(slots, RETRY_DELAY_MS);
+    slots->is_refill_paused = true;
 }
 
 static void unpark(struct slots *slots, struct process *process) {
@@ -140,15 +150,6 @@ static void add_usage(struct slots *slots, const struct control_usage *usage) {
         slots->usage.max_rss_kib = usage->max_rss_kib;
 }
 
-/* Where one parked process was found dead, others may be. */
-static void drop_dead_parked(struct slots *slots) {
-    struct process *process = TAILQ_FIRST(&slots->parked), *next;
-    for (; process; process = next) {
-        next = TAILQ_NEXT(process, link);
-        if (process_is_dead(process)) unpark(slots, process);
-    }
-}
-
 /* To the head of its queue, as if it had never left it. */
 static void put_back(struct slots *slots, struct session *session) {
     session->process = NULL;
@@ -168,7 +169,7 @@ static void on_over(void *ctx, struct process *process) {
         log_warn("a parked session process has died", "pid=%d status=%d", (int)process->pid,
                  process->exit.status);
         unpark(slots, process);
-        refill_after(slots, RETRY_DELAY_MS);
+        pause_refill(slots);
     }
     TAILQ_REMOVE(&slots->busy, process, link);
     TAILQ_INSERT_TAIL(&slots->dead, process, link);
@@ -177,7 +178,7 @@ static void on_over(void *ctx, struct process *process) {
     if (!session) return;
     if (!session->is_hidden) slots->running--;
     if (process->is_unread) {
-        drop_dead_parked(slots);
+        pause_refill(slots);
         put_back(slots, session);
     } else if (!session->is_hidden) {
         add_usage(slots, &process->exit.usage);
@@ -203,6 +204,7 @@ static void on_bury(evutil_socket_t fd, short what, void *ctx) {
 static void on_ready(void *ctx) {
     struct slots *slots = ctx;
     slots->requested = 0;
+    slots->is_refill_paused = false;
     refill(slots);
 }
 
@@ -221,7 +223,7 @@ static void on_park_failed(void *ctx, int error) {
     struct slots *slots = ctx;
     if (slots->requested > 0) slots->requested--;
     log_warn("no new session process", "error=\"%s\"", strerror(error));
-    refill_after(slots, RETRY_DELAY_MS);
+    pause_refill(slots);
 }
 
 static struct process *find_process(struct slots *slots, pid_t pid) {

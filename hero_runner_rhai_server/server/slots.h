@@ -33,6 +33,7 @@ struct slots {
     size_t running;   /* slots in use */
     size_t requested; /* asked of the zygote, not there yet */
     size_t unkillable;
+    bool is_refill_paused;
     bool is_draining;
     struct control_usage usage; /* of all sessions so far; the greatest of their max_rss */
     struct event *bury, *refill, *age;
