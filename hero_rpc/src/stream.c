@@ -46,7 +46,10 @@ static ssize_t on_room(void *ctx, uint64_t position, char *to, size_t max) {
     (void)position;
     struct rpc_stream *stream = ctx;
     ssize_t n = 0;
-    if (stream->is_aborted) return MHD_CONTENT_READER_END_WITH_ERROR;
+    /* The socket is shut down already. Ending with an error would leave the connection behind:
+     * libmicrohttpd 0.9.75 marks one that fails right after it was resumed as closed, and then
+     * waits for an event on it before it frees it. The last chunk fails to be sent instead. */
+    if (stream->is_aborted) return MHD_CONTENT_READER_END_OF_STREAM;
     if (stream->rest.len)
         n = send_rest(stream, to, max);
     else if (stream->is_ending)
