@@ -36,7 +36,7 @@ static rhai_status number_of(rhai_call *call, const rhai_value *v, double *ret) 
 
 static rhai_status mean_array(rhai_call *call, rhai_value *args, rhai_value *ret) {
     size_t len = rhai_array_len(&args[0]);
-    double sum = 0, number;
+    double sum = 0, number = 0;
     if (len == 0) return rhai_throw(call, "mean: the array is empty");
     for (size_t i = 0; i < len; i++) {
         if (number_of(call, rhai_array_at(&args[0], i), &number) != RHAI_OK) return RHAI_ERROR;

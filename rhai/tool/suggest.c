@@ -114,25 +114,29 @@ static void offer_defined(search *s, const char *script, size_t len) {
 
 /* ---- Entry -------------------------------------------------------------------------------- */
 
-/* The unknown name stands in the text behind one of these; the innermost error comes last. */
+/* The unknown name stands in the text behind one of these. */
 static bool read_wanted(search *s, const rhai_error *error) {
-    static const char *const before[] = {
-        [WANT_VARIABLE] = "Variable not found: ",
-        [WANT_FUNCTION] = "Function not found: ",
-        [WANT_PROPERTY] = "Property not found: ",
+    static const struct {
+        const char *before;
+        unsigned what;
+    } texts[] = {
+        {"Variable not found: ", WANT_VARIABLE},
+        {"Function not found: ", WANT_FUNCTION},
+        {"Unknown property '", WANT_PROPERTY},
+        {"No writable property '", WANT_PROPERTY},
     };
     const char *text = rhai_error_text(error);
-    for (int what = WANT_VARIABLE; what <= WANT_PROPERTY; what++) {
-        const char *found = strstr(text, before[what]);
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        const char *found = strstr(text, texts[i].before);
         if (!found) continue;
-        found += strlen(before[what]);
+        found += strlen(texts[i].before);
         size_t len = 0;
         while (is_name_char(found[len]))
             len++;
         if (!len || len > NAME_MAX_LEN) return false;
         memcpy(s->wanted, found, len);
         s->wanted[len] = '\0';
-        s->what = (unsigned)what;
+        s->what = texts[i].what;
         s->limit = len < 3 ? 1 : (len + 2) / 3;
         return true;
     }
@@ -154,7 +158,7 @@ void suggest_names(FILE *out, const rhai_error *error, const known_names *known,
             offer(&s, name, strlen(name));
         }
     if (s.what != WANT_PROPERTY) offer_defined(&s, script, len);
-    if (known->program)
+    if (s.what != WANT_PROPERTY && known->program)
         rhai_each_script_function(known->engine, known->program, offer_script_function, &s);
     rhai_each_function(known->engine, offer_native, &s);
     for (size_t i = 0; i < s.len; i++)

@@ -97,6 +97,43 @@ static void on_a_terminal_the_source_line_is_shown_with_a_caret(void **state) {
                                 "      | \t            ^\r\n");
 }
 
+/* What the terminal shows below the error of the script. */
+static void assert_hint(void **state, const char *script, const char *error, const char *hint) {
+    sandbox_write(*state, "a.rhai", script);
+    const ran *r = run_program_on_terminal(*state, (const char *[]){RHAI, "run", "a.rhai", NULL});
+    if (strncmp(r->err, error, strlen(error)) != 0)
+        fail_msg("not first: '%s' in\n%s", error, r->err);
+    if (hint)
+        assert_contains(r->err, hint);
+    else
+        assert_null(strstr(r->err, "did you mean"));
+}
+
+static void on_a_terminal_an_unknown_name_comes_with_the_nearest_ones(void **state) {
+    assert_hint(state, "let total = 1; print(totl);",
+                "Variable not found: totl (line 1, position 22)\r\n", "did you mean total");
+    assert_hint(state, "fn area(width) { widht * 2 }\narea(1)",
+                "Variable not found: widht (line 1, position 18)", "did you mean width");
+    assert_hint(state, "fn greet(who) { }\ngreat(1)", "Function not found: great (i64)",
+                "did you mean greet");
+    assert_hint(state, "pritn(1)", "Function not found: pritn (i64)", "did you mean print");
+    assert_hint(state, "let numbers = [1]; for number in numbers { print(nubmer) }",
+                "Variable not found: nubmer", "did you mean number");
+    assert_hint(state, "let x = 2; x.is_evne", "Unknown property 'is_evne'",
+                "did you mean is_even");
+}
+
+static void on_a_terminal_there_is_no_hint_when_nothing_is_near(void **state) {
+    assert_hint(state, "qqzzxx", "Variable not found: qqzzxx", NULL);
+    assert_hint(state, "let message = 1; throw \"Variable not found: mesage\"",
+                "Runtime error: Variable not found: mesage", NULL);
+}
+
+static void on_a_terminal_an_error_without_a_position_comes_with_its_place(void **state) {
+    assert_hint(state, "let a = 1;\nlet b = a / 0;", "Division by zero: 1 / 0\r\n", NULL);
+    assert_contains(((sandbox *)*state)->last.err, "--> a.rhai:2:");
+}
+
 static void on_a_terminal_an_error_in_a_module_shows_the_module(void **state) {
     sandbox_write(*state, "lib/m.rhai", "fn f(x) {\n    throw x;\n}\n");
     sandbox_write(*state, "a.rhai", "import \"lib/m\" as m;\nm::f(5);\n");
@@ -286,6 +323,9 @@ int main(void) {
         TEST(an_error_in_functions_comes_with_its_calls),
         TEST(on_a_terminal_the_source_line_is_shown_with_a_caret),
         TEST(on_a_terminal_an_error_in_a_module_shows_the_module),
+        TEST(on_a_terminal_an_unknown_name_comes_with_the_nearest_ones),
+        TEST(on_a_terminal_there_is_no_hint_when_nothing_is_near),
+        TEST(on_a_terminal_an_error_without_a_position_comes_with_its_place),
         TEST(a_very_long_source_line_is_shown_around_the_column),
         TEST(limits_are_set_by_name),
         TEST(sizes_in_bytes_take_a_suffix),
