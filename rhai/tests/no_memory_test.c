@@ -148,12 +148,47 @@ static void modules(void **state) {
         "[10, 7, 4, 4, 2]");
 }
 
+/* What a script does until max_memory ends it: it cannot catch that, and learns where. */
+static void max_memory_ends_scripts_where_they_grow(void **state) {
+    (void)state;
+    static const struct {
+        const char *script, *error;
+    } cases[] = {
+        {"let s = \"abc\";\ntry { loop { s += s; } } catch { }",
+         "Memory in use too large (line 2, position 16)"},
+        {"let a = [1];\nloop { a = [a, [a]]; a.push([1, 2, 3]); }",
+         "Memory in use too large (line 2, position "},
+        {"let m = #{};\nlet i = 0;\nloop {\n  m[`k${i}`] = i;\n  i += 1;\n}",
+         "Memory in use too large (line 4, position "},
+        {"let f = [];\nloop {\n  let x = f.len;\n  f.push(|| x);\n}",
+         "Memory in use too large (line 4, position "},
+        {"let b =\n  blob(1000000000);", "Memory in use too large (line 2, position 3)"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        rhai_engine *engine = rhai_engine_new(NULL);
+        assert_non_null(engine);
+        rhai_engine_set_limit(engine, RHAI_MAX_MEMORY, 4 << 20);
+        rhai_error *error = NULL;
+        rhai_value v;
+        assert_int_equal(rhai_eval(engine, cases[i].script, strlen(cases[i].script), NULL, &v, &error),
+                         RHAI_ERROR);
+        const char *text = rhai_error_text(error);
+        if (strncmp(text, cases[i].error, strlen(cases[i].error)) != 0)
+            fail_msg("%s\n%s", cases[i].script, text);
+        /* The report itself needs a little more. */
+        assert_true(rhai_engine_peak_memory(engine) <= (4 << 20) + 4096);
+        rhai_error_free(error);
+        rhai_engine_free(engine);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(closures_and_loops),
         cmocka_unit_test(chains_and_containers),
         cmocka_unit_test(errors_and_eval),
         cmocka_unit_test(modules),
+        cmocka_unit_test(max_memory_ends_scripts_where_they_grow),
     };
     return cmocka_run_group_tests_name("no memory", tests, NULL, NULL);
 }

@@ -18,7 +18,7 @@ rhai_status vm_no_memory(vm *m) {
         h->limit_hit = false;
         size_t limit = h->limit;
         h->limit = 0; /* the report itself needs a little */
-        rhai_error *e = error_newf(h, ERR_DATA_TOO_LARGE, POS_NONE, "Memory in use");
+        rhai_error *e = error_newf(h, ERR_DATA_TOO_LARGE, frame_pos(vm_top(m)), "Memory in use");
         h->limit = limit;
         return vm_fail(m, e);
     }
