@@ -35,12 +35,11 @@ static void ignore_print(void *data, const char *text, size_t len) {
     (void)data, (void)text, (void)len;
 }
 
-static const char module_text[] =
-    "export const X = [1, #{a: 2}];\n"
-    "fn add(a, b) { a + b }\n"
-    "fn adder(n) { |x| add(x, n) }\n"
-    "fn int.twice() { this * 2 }\n"
-    "fn boom() { throw \"boom\" }\n";
+static const char module_text[] = "export const X = [1, #{a: 2}];\n"
+                                  "fn add(a, b) { a + b }\n"
+                                  "fn adder(n) { |x| add(x, n) }\n"
+                                  "fn int.twice() { this * 2 }\n"
+                                  "fn boom() { throw \"boom\" }\n";
 
 static rhai_status resolve(void *data, rhai_call *call, const char *path, const char *importer,
                            rhai_value *ret_text, rhai_value *ret_name) {
@@ -96,15 +95,14 @@ static void check_every_allocation(const char *script, const char *expected) {
 
 static void closures_and_loops(void **state) {
     (void)state;
-    check_every_allocation(
-        "let fs = []; let n = 0;\n"
-        "for (i, k) in 0..3 { let j = i * k; fs.push(|| { n += j; n }); }\n"
-        "for f in fs { f.call(); }\n"
-        "let g = |a, b, c| a + b + c; let h = g.curry(n).curry(1);\n"
-        "fn named(x) { x + 1 }\n"
-        "let m = #{ v: 1, inc: |x| { this.v += x; this.v } };\n"
-        "m.inc(h.call(2)); [1, 2].map(named).reduce(|a, b| a + b, m.v)",
-        "14");
+    check_every_allocation("let fs = []; let n = 0;\n"
+                           "for (i, k) in 0..3 { let j = i * k; fs.push(|| { n += j; n }); }\n"
+                           "for f in fs { f.call(); }\n"
+                           "let g = |a, b, c| a + b + c; let h = g.curry(n).curry(1);\n"
+                           "fn named(x) { x + 1 }\n"
+                           "let m = #{ v: 1, inc: |x| { this.v += x; this.v } };\n"
+                           "m.inc(h.call(2)); [1, 2].map(named).reduce(|a, b| a + b, m.v)",
+                           "14");
 }
 
 static void chains_and_containers(void **state) {
@@ -138,14 +136,13 @@ static void errors_and_eval(void **state) {
 
 static void modules(void **state) {
     (void)state;
-    check_every_allocation(
-        "import \"m\" as m; import \"n\" as n;\n"
-        "const K = m::X[1].a; fn k() { global::K + m::add(1, 1) }\n"
-        "let g = m::adder(3); let caught = 0;\n"
-        "try { m::boom(); } catch { caught += 1; }\n"
-        "{ import \"o\" as o; caught += o::add(1, 2); }\n"
-        "[5.twice(), g.call(4), k(), caught, n::X.len]",
-        "[10, 7, 4, 4, 2]");
+    check_every_allocation("import \"m\" as m; import \"n\" as n;\n"
+                           "const K = m::X[1].a; fn k() { global::K + m::add(1, 1) }\n"
+                           "let g = m::adder(3); let caught = 0;\n"
+                           "try { m::boom(); } catch { caught += 1; }\n"
+                           "{ import \"o\" as o; caught += o::add(1, 2); }\n"
+                           "[5.twice(), g.call(4), k(), caught, n::X.len]",
+                           "[10, 7, 4, 4, 2]");
 }
 
 /* What a script does until max_memory ends it: it cannot catch that, and learns where. */
@@ -170,8 +167,9 @@ static void max_memory_ends_scripts_where_they_grow(void **state) {
         rhai_engine_set_limit(engine, RHAI_MAX_MEMORY, 4 << 20);
         rhai_error *error = NULL;
         rhai_value v;
-        assert_int_equal(rhai_eval(engine, cases[i].script, strlen(cases[i].script), NULL, &v, &error),
-                         RHAI_ERROR);
+        assert_int_equal(
+            rhai_eval(engine, cases[i].script, strlen(cases[i].script), NULL, &v, &error),
+            RHAI_ERROR);
         const char *text = rhai_error_text(error);
         if (strncmp(text, cases[i].error, strlen(cases[i].error)) != 0)
             fail_msg("%s\n%s", cases[i].script, text);

@@ -144,6 +144,8 @@ static rhai_status in_eval(vm *m, rhai_error *e, rhai_pos pos) {
 static bool outer_names(vm *m, frame *f, const scope_table *scope, outer_var **ret, uint32_t *ret_len) {
     uint32_t dynamic = vm_names_visible(m, f), len = scope->len + dynamic;
     *ret = NULL;
+    if (m->engine->strict_variables) /* to Rhai, the text stands for itself then */
+        len = 0;
     *ret_len = len;
     if (!len)
         return true;
