@@ -1,9 +1,9 @@
 #!/bin/sh
-# installed.sh BUILD CC SOURCES SANITIZERS: installs the library of the build directory in a
-# folder of its own and builds an example with what pkg-config says, against the shared and the
-# static library.
+# installed.sh BUILD CC SOURCES GUIDE SANITIZERS: installs the library of the build directory in a
+# folder of its own and builds with what pkg-config says: an example, against the shared and the
+# static library, and the program in the guide.
 set -eu
-build=$1 cc=$2 sources=$3 sanitize=${4:+-fsanitize=$4}
+build=$1 cc=$2 sources=$3 guide=$4 sanitize=${5:+-fsanitize=$5}
 prefix=$(mktemp -d)
 trap 'rm -rf "$prefix"' EXIT
 cmake --install "$build" --prefix "$prefix" --component rhai > "$prefix/log" || {
@@ -23,3 +23,8 @@ rm "$prefix"/lib/librhai.so*
 # shellcheck disable=SC2046,SC2086
 "$cc" $sanitize "$sources/rules.c" -o "$prefix/static" $(pkg-config --static --cflags --libs rhai)
 "$prefix/static" | diff "$sources/rules.out" -
+
+awk '/^```c$/ { inside = 1; next } /^```$/ { inside = 0 } inside' "$guide" > "$prefix/guide.c"
+# shellcheck disable=SC2046,SC2086
+"$cc" $sanitize "$prefix/guide.c" -o "$prefix/guide" $(pkg-config --static --cflags --libs rhai)
+[ "$("$prefix/guide")" = "hello world!" ]
