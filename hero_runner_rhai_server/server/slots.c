@@ -185,10 +185,10 @@ static void on_over(void *ctx, struct process *process) {
         sessions_note_end(slots->sessions, session);
     }
     dispatch(slots);
-    refill(slots);
     tell_if_idle(slots);
 }
 
+/* After the answers: they were made active before, and asking the zygote wakes another process. */
 static void on_bury(evutil_socket_t fd, short what, void *ctx) {
     (void)fd, (void)what;
     struct slots *slots = ctx;
@@ -197,6 +197,7 @@ static void on_bury(evutil_socket_t fd, short what, void *ctx) {
         TAILQ_REMOVE(&slots->dead, process, link);
         process_free(process);
     }
+    refill(slots);
 }
 
 /* ---- What the zygote says ---------------------------------------------------------------- */

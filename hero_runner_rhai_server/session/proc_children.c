@@ -2,10 +2,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define MAX_NUMBER_BYTES 12 /* with its space */
 
 int proc_children_open(void) {
     char path[64];
@@ -19,6 +22,8 @@ void proc_children_each(int fd, void (*visit)(void *ctx, pid_t pid), void *ctx) 
     for (off_t offset = 0;;) {
         ssize_t got = pread(fd, text, sizeof text - 1, offset);
         if (got <= 0) return;
+        /* With room for one more number the kernel would have written it. */
+        bool is_end = (size_t)got < sizeof text - 1 - MAX_NUMBER_BYTES;
         text[got] = '\0';
         /* Each number is followed by a space; one cut at the end comes again with the next piece.
          */
@@ -31,5 +36,6 @@ void proc_children_each(int fd, void (*visit)(void *ctx, pid_t pid), void *ctx) 
             while (*at == ' ')
                 at++;
         }
+        if (is_end) return;
     }
 }

@@ -85,7 +85,7 @@ static void note_deaths(struct children *children, bool *ret_has_died) {
     while (!is_any_kept && waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
            info.si_pid) {
         note_death(children, info.si_pid, &is_any_kept);
-        *ret_has_died |= is_any_kept;
+        *ret_has_died = true; /* an orphan's too: its children come to us then */
         if (is_any_kept) return;
         info.si_pid = 0;
     }
@@ -93,6 +93,14 @@ static void note_deaths(struct children *children, bool *ret_has_died) {
         struct child *child = &children->items[i];
         if (!child->is_dead && has_died(child->pid)) note_death(children, child->pid, ret_has_died);
     }
+}
+
+/* Whether there are orphans to look at, or dead sessions that wait for them. Orphans come to us only
+ * by a death, so without one there is nothing new. */
+static bool has_kept(const struct children *children) {
+    for (size_t i = 0; i < children->count; i++)
+        if (!children->items[i].is_session || children->items[i].is_dead) return true;
+    return false;
 }
 
 /* Looks at those that have been killed; the groups of dead sessions are killed again meanwhile.
@@ -141,9 +149,10 @@ static void reap_session(struct children *children, struct child *child, childre
 }
 
 void children_reap(struct children *children, children_exited *exited, void *ctx) {
-    for (bool again = true; again;) {
-        again = false;
-        note_deaths(children, &again);
+    for (;;) {
+        bool has_died = false;
+        note_deaths(children, &has_died);
+        if (!has_died && !has_kept(children)) return;
         proc_children_each(children->list_fd, kill_if_orphan, children);
         if (has_orphans(children)) return;
         for (size_t i = children->count; i-- > 0;)

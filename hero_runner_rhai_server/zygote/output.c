@@ -97,7 +97,7 @@ static void put_frame(struct output *output, enum frame_kind kind, const struct 
         append(output, parts[i].iov_base, parts[i].iov_len);
     if (now - output->last_write_us > WRITE_INTERVAL_US && !may_wait)
         output_flush(output);
-    else
+    else if (kind != FRAME_RESULT) /* after that the process flushes at once */
         arm_timer(output);
 }
 

@@ -1,7 +1,6 @@
 /* Functions and closures. */
 #include "syntax/parser.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* ---- Scopes ---- */
@@ -277,9 +276,11 @@ static bool parse_closure_params(parser *p) {
 }
 
 static rhai_str *closure_name(parser *p) {
-    char name[32];
-    int len = snprintf(name, sizeof name, "anon$%016x", p->ast->closures++);
-    rhai_str *s = ast_name(p->ast, name, (size_t)len);
+    char name[] = "anon$0000000000000000";
+    char *digit = name + sizeof name - 1;
+    for (uint32_t number = p->ast->closures++; number > 0; number /= 16)
+        *--digit = "0123456789abcdef"[number % 16];
+    rhai_str *s = ast_name(p->ast, name, sizeof name - 1);
     return s ? s : fail_no_memory(p);
 }
 
