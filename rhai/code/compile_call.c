@@ -360,7 +360,7 @@ static uint32_t add_path(fn_state *fs, const path *base, const expr *e) {
             site *s = &p->sites[result.steps[i].site];
             s->nargs = step->args.len;
             if (step->args.len)
-                s->arg_pos = expr_start(step->args.items[0]);
+                s->arg_pos = step->args.items[0]->pos;
         }
     }
     if (TABLE_PUSH(fs, p->paths, p->paths_len, fs->paths_cap, result))
@@ -444,7 +444,7 @@ static bool method_call(fn_state *fs, const expr *e, int dst) {
         return false;
     site s = {.name = step->name, .pos = step->pos, .nargs = step->args.len};
     if (step->args.len)
-        s.arg_pos = expr_start(step->args.items[0]);
+        s.arg_pos = step->args.items[0]->pos;
     bool by_reference = object_by_reference(fs, e->chain.root, &s, true);
     if (s.object == OBJECT_NAME)
         return false;

@@ -33,7 +33,7 @@ typedef struct site {
     /* Which import the path begins at: so many below the top; 0: the last one of that name. */
     uint32_t import_back;
     rhai_pos pos;     /* the name */
-    rhai_pos arg_pos; /* start of the first argument, or of the module path */
+    rhai_pos arg_pos; /* start of the first argument, or of the module path; methods: its position */
     uint32_t nargs;   /* written in the source, without the object of a method */
     /* First argument or object that is a plain variable, handed over by reference. */
     enum { OBJECT_TEMP, OBJECT_SLOT, OBJECT_THIS, OBJECT_NAME } object;

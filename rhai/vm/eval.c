@@ -189,7 +189,7 @@ static bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
 rhai_status vm_eval(vm *m, const rhai_value *script, const scope_table *scope, rhai_pos pos, rhai_value *ret) {
     if (script->type != RHAI_STRING)
-        return vm_fail(m, error_mismatch(m->h, "string", value_type_name(script), pos));
+        return vm_fail(m, error_mismatch(m->h, "string", vm_raw_type_name(script), pos));
     if (!vm_track(m, pos)) {
         rhai_error *error = m->error;
         m->error = NULL;

@@ -33,6 +33,12 @@ static rhai_status call_operator(vm *m, const char *name, const rhai_value *a, c
     return status;
 }
 
+const char *vm_raw_type_name(const rhai_value *v) {
+    if (v->type == RHAI_RANGE)
+        return "core::ops::range::Range<i64>";
+    return v->type == RHAI_RANGE_INCLUSIVE ? "core::ops::range::RangeInclusive<i64>" : value_type_name(v);
+}
+
 /* Strings are joined by a built-in operator, whose errors have no position; other containers by
  * registered functions. */
 static rhai_status check_result(vm *m, rhai_value *v, rhai_pos pos) {

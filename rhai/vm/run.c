@@ -144,7 +144,7 @@ static bool poll_events(vm *m, rhai_pos pos) {
 static const rhai_value *flat(const rhai_value *v) { return v->type == RHAI_SHARED ? &as_cell(v)->value : v; }
 
 static rhai_status not_bool(vm *m, const rhai_value *v, rhai_pos pos) {
-    return vm_fail(m, error_mismatch(m->h, "bool", value_type_name(v), pos));
+    return vm_fail(m, error_mismatch(m->h, "bool", vm_raw_type_name(v), pos));
 }
 
 /* Rhai compares floats by their relative difference. Where they are clearly apart, and finite,
@@ -284,7 +284,7 @@ static rhai_status curry_call(vm *m, rhai_value *args, uint32_t n, rhai_pos pos)
 
 static rhai_status new_fn(vm *m, const rhai_value *name, rhai_pos pos, rhai_value *ret) {
     if (name->type != RHAI_STRING)
-        return vm_fail(m, error_mismatch(m->h, "string", value_type_name(name), pos));
+        return vm_fail(m, error_mismatch(m->h, "string", vm_raw_type_name(name), pos));
     rhai_error *e = vm_check_function_name(m, as_str(name), pos);
     if (e)
         return vm_fail(m, e);
@@ -1244,7 +1244,7 @@ rhai_status vm_run(vm *m, uint32_t depth) {
     CASE(IS_DEF_VAR) : {
         SAVE();
         if (RB->type != RHAI_STRING) {
-            vm_fail(m, error_mismatch(h, "string", value_type_name(RB), POS()));
+            vm_fail(m, error_mismatch(h, "string", vm_raw_type_name(RB), POS()));
             goto failed;
         }
         bool defined = vm_is_defined(m, f, &f->p->scopes[i->c], as_str(RB));

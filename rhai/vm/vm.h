@@ -227,6 +227,9 @@ rhai_status vm_check_sizes(vm *m, const sizes *s, rhai_pos pos);
 
 /* ---- operate.c ---- */
 
+/* The type's name in errors about what an instruction wanted: ranges have the host language's. */
+const char *vm_raw_type_name(const rhai_value *v);
+
 /* a op b in full generality: built-in, then registered. */
 rhai_status vm_binary(vm *m, op o, const rhai_value *a, const rhai_value *b, rhai_pos pos, rhai_value *ret);
 rhai_status vm_unary(vm *m, op o, const rhai_value *a, rhai_pos pos, rhai_value *ret);

@@ -166,13 +166,6 @@ static bool resolve_index(size_t len, int64_t index, size_t *ret) {
     return (uint64_t)index < len;
 }
 
-/* Errors of indexing show the host language's name of a range. */
-static const char *raw_type_name(const rhai_value *v) {
-    if (v->type == RHAI_RANGE)
-        return "core::ops::range::Range<i64>";
-    return v->type == RHAI_RANGE_INCLUSIVE ? "core::ops::range::RangeInclusive<i64>" : value_type_name(v);
-}
-
 static bool is_range(const rhai_value *v) { return v->type == RHAI_RANGE || v->type == RHAI_RANGE_INCLUSIVE; }
 
 static rhai_status find_bits(vm *m, rhai_value *object, const rhai_value *index, rhai_pos pos, spot *ret) {
@@ -276,7 +269,7 @@ static rhai_status find_index(vm *m, rhai_value *object, const rhai_value *index
         bool is_array = object->type == RHAI_ARRAY;
         size_t len = is_array ? as_arr(object)->len : as_blob(object)->len;
         if (index->type != RHAI_INT)
-            return vm_fail(m, error_mismatch(m->h, "i64", raw_type_name(index), idx_pos));
+            return vm_fail(m, error_mismatch(m->h, "i64", vm_raw_type_name(index), idx_pos));
         if (!resolve_index(len, index->i, &at))
             return vm_fail(m, error_bounds(m->h, ERR_ARRAY_BOUNDS, len, index->i, idx_pos));
         if (owns && !(is_array ? (void *)arr_own(m->h, object) : (void *)blob_own(m->h, object)))
@@ -293,7 +286,7 @@ static rhai_status find_index(vm *m, rhai_value *object, const rhai_value *index
     }
     case RHAI_MAP: {
         if (index->type != RHAI_STRING)
-            return vm_fail(m, error_mismatch(m->h, "string", raw_type_name(index), idx_pos));
+            return vm_fail(m, error_mismatch(m->h, "string", vm_raw_type_name(index), idx_pos));
         if (owns && !map_own(m->h, object))
             return vm_no_memory(m);
         rhai_value *v = map_find(as_map(object), as_str(index));
@@ -350,7 +343,7 @@ static rhai_status write_back(vm *m, spot *s, rhai_pos pos) {
     case SPOT_PLAIN: return RHAI_OK;
     case SPOT_BIT:
         if (v->type != RHAI_BOOL)
-            return vm_fail(m, error_mismatch(m->h, "bool", raw_type_name(v), pos));
+            return vm_fail(m, error_mismatch(m->h, "bool", vm_raw_type_name(v), pos));
         if (v->b)
             s->source->i |= (int64_t)(UINT64_C(1) << s->shift);
         else
@@ -358,18 +351,18 @@ static rhai_status write_back(vm *m, spot *s, rhai_pos pos) {
         return RHAI_OK;
     case SPOT_BITS:
         if (v->type != RHAI_INT)
-            return vm_fail(m, error_mismatch(m->h, "integer", raw_type_name(v), pos));
+            return vm_fail(m, error_mismatch(m->h, "integer", vm_raw_type_name(v), pos));
         s->source->i = (s->source->i & ~s->mask) | ((int64_t)((uint64_t)v->i << s->shift) & s->mask);
         return RHAI_OK;
     case SPOT_BYTE:
         if (v->type != RHAI_INT)
-            return vm_fail(m, error_mismatch(m->h, "INT", raw_type_name(v), pos));
+            return vm_fail(m, error_mismatch(m->h, "INT", vm_raw_type_name(v), pos));
         as_blob(s->source)->data[s->start] = (uint8_t)(v->i & 0xff);
         return RHAI_OK;
     case SPOT_CHAR: {
         char c[4];
         if (v->type != RHAI_CHAR)
-            return vm_fail(m, error_mismatch(m->h, "char", raw_type_name(v), pos));
+            return vm_fail(m, error_mismatch(m->h, "char", vm_raw_type_name(v), pos));
         return replace_chars(m, s, c, utf8_encode(v->c, c));
     }
     case SPOT_SLICE: {
