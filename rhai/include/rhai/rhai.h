@@ -252,8 +252,9 @@ rhai_status rhai_call_fn(rhai_engine *engine, rhai_program *program, rhai_scope 
 
 /* For sessions that are typed piece by piece: makes the functions of `before`, and of what it
  * continues itself, callable in `program`. Where several pieces define a function, the newest
- * holds, also for calls made by older pieces. `before` may be freed at once; it is not to be run
- * or continued again. RHAI_ERROR: out of memory. */
+ * holds, also for calls made by older pieces; but a piece that has the function itself calls its
+ * own. `before` may be freed at once; it is not to be run or continued again. RHAI_ERROR: out of
+ * memory. */
 rhai_status rhai_program_continue(rhai_engine *engine, rhai_program *program, rhai_program *before);
 
 /* Whether the text is no script yet but could become one with more lines: it fails because it
