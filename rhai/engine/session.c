@@ -12,12 +12,10 @@ rhai_status rhai_program_continue(rhai_engine *e, rhai_program *program, rhai_pr
     uint32_t len = last->earlier_len;
     bool has_functions = last->functions_len > 0;
     last->is_inner = true;
-    if (!len && !has_functions)
-        return RHAI_OK;
+    if (!len && !has_functions) return RHAI_OK;
     unit **earlier = heap_resize(h, last->earlier, len * sizeof *earlier,
                                  (len + has_functions) * sizeof *earlier);
-    if (!earlier)
-        return RHAI_ERROR;
+    if (!earlier) return RHAI_ERROR;
     last->earlier = NULL;
     last->earlier_len = 0;
     if (has_functions) {
@@ -37,8 +35,7 @@ static bool ends_in_comment(const char *p, const char *end) {
     for (; p + 1 < end; p++) {
         if (!depth && p[0] == '/' && p[1] == '/') {
             const char *newline = memchr(p, '\n', (size_t)(end - p));
-            if (!newline)
-                return false;
+            if (!newline) return false;
             p = newline;
         } else if (p[0] == '/' && p[1] == '*') {
             depth++;
@@ -62,8 +59,7 @@ static bool ends_inside_token(lexer *lx, rhai_pos *ret_end) {
         if (lx->tok.kind == TOK_ERROR)
             return lx->tok.fault == FAULT_UNTERMINATED && lx->p >= lx->end;
         if (lx->tok.kind == TOK_INTERP) {
-            if (depth == MAX_NESTING)
-                return false;
+            if (depth == MAX_NESTING) return false;
             braces[depth++] = 0;
         } else if (depth && (lx->tok.kind == TOK_LBRACE || lx->tok.kind == TOK_MAP)) {
             braces[depth - 1]++;
@@ -84,8 +80,7 @@ bool rhai_is_incomplete(rhai_engine *e, const char *script, size_t len) {
     rhai_pos end = POS_NONE;
     bool inside = lex_init(&lx, &e->heap, script, len, 0) && ends_inside_token(&lx, &end);
     lex_done(&lx);
-    if (inside || pos_is_none(end))
-        return inside;
+    if (inside || pos_is_none(end)) return inside;
 
     rhai_error *error = NULL;
     parse_options options = vm_parse_options(e, NULL, 0);
@@ -106,7 +101,8 @@ static const char **texts_of(heap *h, const ident *names, rhai_str *const *lines
     return texts;
 }
 
-static bool visit_function(heap *h, const fn_def *fn, rhai_script_function_visitor visit, void *data) {
+static bool visit_function(heap *h, const fn_def *fn, rhai_script_function_visitor visit,
+                           void *data) {
     const char **params = texts_of(h, fn->params, NULL, fn->nparams);
     const char **comments = texts_of(h, NULL, fn->comments, fn->comments_len);
     bool ok = params && comments;
@@ -130,8 +126,7 @@ rhai_status rhai_each_script_function(rhai_engine *e, const rhai_program *progra
     for (uint32_t i = 0; i <= last->earlier_len; i++) {
         const unit *u = i < last->earlier_len ? last->earlier[i] : last;
         for (uint32_t f = 0; f < u->functions_len; f++)
-            if (!visit_function(&e->heap, u->functions[f].fn->def, visit, data))
-                return RHAI_ERROR;
+            if (!visit_function(&e->heap, u->functions[f].fn->def, visit, data)) return RHAI_ERROR;
     }
     return RHAI_OK;
 }

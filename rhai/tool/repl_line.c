@@ -160,6 +160,8 @@ void line_reader_close(line_reader *lr) {
 
 static line_result read_edited(line_reader *lr, const char **ret_line, size_t *ret_len) {
     int len = 0;
+    /* Otherwise el_gets shows the prompt first, and a Ctrl-D typed right then gets lost. */
+    el_set(lr->editor, EL_PREP_TERM, 1);
     errno = 0;
     *ret_line = el_gets(lr->editor, &len);
     if (*ret_line && len > 0) {
