@@ -34,21 +34,18 @@ static void scope_close(fn_state *fs, scope_state s) {
 
 /* The mark of a block that may import or define names; REG_NONE: the function never does. */
 static int take_mark(fn_state *fs) {
-    if (!fs->needs_marks)
-        return REG_NONE;
+    if (!fs->needs_marks) return REG_NONE;
     uint16_t reg = reg_new(fs);
     emit(fs, OPC_MARK, 0, reg, 0, 0);
     return reg;
 }
 
 static void trim_mark(fn_state *fs, int mark) {
-    if (mark >= 0)
-        emit(fs, OPC_TRIM, 0, (unsigned)mark, 0, 0);
+    if (mark >= 0) emit(fs, OPC_TRIM, 0, (unsigned)mark, 0, 0);
 }
 
 static void unit_to(fn_state *fs, int dst) {
-    if (dst >= 0)
-        emit(fs, OPC_UNIT, 0, (unsigned)dst, 0, 0);
+    if (dst >= 0) emit(fs, OPC_UNIT, 0, (unsigned)dst, 0, 0);
 }
 
 static void statements_to(fn_state *fs, const block *b, int dst) {
@@ -63,8 +60,7 @@ static void statements_to(fn_state *fs, const block *b, int dst) {
 /* Values in registers that a block leaves would keep what they hold alive, and so make copies
  * of containers necessary that nobody else sees. */
 static void clear_locals(fn_state *fs, scope_state s) {
-    if (fs->locals_len > s.locals)
-        emit(fs, OPC_CLEAR, 0, s.regs, fs->free_reg, 0);
+    if (fs->locals_len > s.locals) emit(fs, OPC_CLEAR, 0, s.regs, fs->free_reg, 0);
 }
 
 void block_to(fn_state *fs, const block *b, int dst) {
@@ -74,8 +70,7 @@ void block_to(fn_state *fs, const block *b, int dst) {
     statements_to(fs, b, dst);
     fs->block_depth--;
     trim_mark(fs, mark);
-    if (!fs->loop || fs->loop->body_depth != fs->block_depth)
-        clear_locals(fs, s);
+    if (!fs->loop || fs->loop->body_depth != fs->block_depth) clear_locals(fs, s);
     scope_close(fs, s);
 }
 
@@ -83,17 +78,16 @@ void block_to(fn_state *fs, const block *b, int dst) {
 
 /* D + the names that code found by name can see are too many; `more` will be added. */
 static void count_variables(fn_state *fs, uint32_t more, rhai_pos pos) {
-    if (!fs->options->count_variables)
-        return;
-    emit_d(fs, OPC_COUNT_VARIABLES, 0, 0, (int32_t)(fs->variables + more + (fs->outer ? fs->outer->count : 0)));
+    if (!fs->options->count_variables) return;
+    emit_d(fs, OPC_COUNT_VARIABLES, 0, 0,
+           (int32_t)(fs->variables + more + (fs->outer ? fs->outer->count : 0)));
     emit_pos(fs, pos);
 }
 
 /* The variable of the same block that a new one takes the place of; NULL: none. */
 static const local *replaced(const fn_state *fs, const rhai_str *name) {
     for (uint32_t i = fs->locals_len; i-- > fs->block_locals;)
-        if (fs->locals[i].name == name)
-            return fs->locals[i].is_exported ? NULL : &fs->locals[i];
+        if (fs->locals[i].name == name) return fs->locals[i].is_exported ? NULL : &fs->locals[i];
     return NULL;
 }
 
@@ -101,8 +95,7 @@ static void var_stmt(fn_state *fs, const stmt *s) {
     bool by_name = fs->is_inner_top && fs->block_depth == 0;
     bool is_global = fs->is_global && fs->block_depth == 0;
     bool is_new = !replaced(fs, s->var.name.name);
-    if (is_new)
-        count_variables(fs, 0, s->pos);
+    if (is_new) count_variables(fs, 0, s->pos);
     uint16_t reg = reg_new(fs);
     if (s->var.value) {
         expr_to(fs, s->var.value, reg);
@@ -111,17 +104,16 @@ static void var_stmt(fn_state *fs, const stmt *s) {
         emit(fs, OPC_UNIT, 0, reg, 0, 0);
     }
     if (by_name) {
-        emit(fs, OPC_DEFINE_NAME, 0, s->var.is_const, reg, add_site(fs, s->var.name.name, s->var.name.pos));
+        emit(fs, OPC_DEFINE_NAME, 0, s->var.is_const, reg,
+             add_site(fs, s->var.name.name, s->var.name.pos));
         reg_free_to(fs, reg);
         return;
     }
     if (is_global && s->var.is_const && fs->u->tree->functions_len)
         emit_d(fs, OPC_SET_CONSTANT, 0, reg, (int32_t)add_name_const(fs, s->var.name.name));
-    if (s->var.is_const)
-        emit(fs, OPC_FREEZE, 0, reg, 0, 0);
+    if (s->var.is_const) emit(fs, OPC_FREEZE, 0, reg, 0, 0);
     local *l = local_add(fs, s->var.name.name, reg, s->var.is_const);
-    if (l)
-        l->is_exported = s->var.is_exported;
+    if (l) l->is_exported = s->var.is_exported;
     fs->variables -= !is_new;
     if (is_global) {
         global_var g = {s->var.name.name, reg, s->var.is_const, emit_here(fs)};
@@ -155,7 +147,8 @@ typedef struct loop_scope {
 
 static void loop_open(fn_state *fs, loop_scope *l, int dst) {
     *l = (loop_scope){.scope = scope_open(fs)};
-    l->state = (loop_state){.outer = fs->loop, .dst = dst, .breaks = &l->breaks, .continues = &l->continues};
+    l->state = (loop_state){
+        .outer = fs->loop, .dst = dst, .breaks = &l->breaks, .continues = &l->continues};
     l->state.mark = take_mark(fs);
     l->state.body_depth = fs->block_depth;
     fs->loop = &l->state;
@@ -165,8 +158,7 @@ static void loop_close(fn_state *fs, loop_scope *l, int dst) {
     unit_to(fs, dst);
     jumps_here(fs, &l->breaks);
     fs->loop = l->state.outer;
-    if (l->body_regs > l->scope.regs)
-        emit(fs, OPC_CLEAR, 0, l->scope.regs, l->body_regs, 0);
+    if (l->body_regs > l->scope.regs) emit(fs, OPC_CLEAR, 0, l->scope.regs, l->body_regs, 0);
     scope_close(fs, l->scope);
 }
 
@@ -176,8 +168,7 @@ static void loop_body(fn_state *fs, loop_scope *l, const block *body) {
     fs->p->nregs = fs->free_reg;
     block_to(fs, body, REG_NONE);
     l->body_regs = fs->p->nregs;
-    if (fs->p->nregs < outer_max)
-        fs->p->nregs = outer_max;
+    if (fs->p->nregs < outer_max) fs->p->nregs = outer_max;
 }
 
 static void while_stmt(fn_state *fs, const stmt *s, int dst) {
@@ -212,12 +203,14 @@ static void do_stmt(fn_state *fs, const stmt *s, int dst) {
 }
 
 static bool is_range(const expr *e) {
-    return e->kind == EXPR_OP && e->op.right && (e->op.op == OP_RANGE || e->op.op == OP_RANGE_INCLUSIVE);
+    return e->kind == EXPR_OP && e->op.right &&
+           (e->op.op == OP_RANGE || e->op.op == OP_RANGE_INCLUSIVE);
 }
 
 /* The bounds of a range that the optimiser has made a constant. */
 static bool const_range(const expr *e) {
-    return e->kind == EXPR_CONST && (e->value.type == RHAI_RANGE || e->value.type == RHAI_RANGE_INCLUSIVE);
+    return e->kind == EXPR_CONST &&
+           (e->value.type == RHAI_RANGE || e->value.type == RHAI_RANGE_INCLUSIVE);
 }
 
 static void load_bound(fn_state *fs, int64_t bound, uint16_t reg) {
@@ -250,37 +243,32 @@ static void for_stmt(fn_state *fs, const stmt *s, int dst) {
     }
     uint16_t var = reg_new(fs);
     unsigned flags = has_counter ? F_C_TEMP : 0;
-    if (has_counter)
-        local_add(fs, s->loop_for.counter.name, reg_new(fs), false);
+    if (has_counter) local_add(fs, s->loop_for.counter.name, reg_new(fs), false);
     local *v = local_add(fs, s->loop_for.var.name, var, false);
-    if (fs->failed)
-        return;
+    if (fs->failed) return;
     if (v->is_checked || (has_counter && fs->locals[fs->locals_len - 2].is_checked))
         flags |= F_CHECKED;
     /* A cell of an earlier run of this loop is not this run's. */
     emit(fs, OPC_CLEAR, 0, var, fs->free_reg, 0);
-    uint32_t enter = emit_jump(fs, range ? OPC_FOR_RANGE : OPC_FOR,
-                               flags | (inclusive ? F_NEGATED : 0), base);
+    uint32_t enter =
+        emit_jump(fs, range ? OPC_FOR_RANGE : OPC_FOR, flags | (inclusive ? F_NEGATED : 0), base);
     emit_pos(fs, range ? iterable->pos : expr_start(iterable));
     uint32_t top = emit_here(fs);
     if (!s->loop_for.body || !s->loop_for.body->len)
         emit_count(fs, s->loop_for.body ? s->loop_for.body->pos : s->pos);
     loop_body(fs, &l, s->loop_for.body);
     jumps_here(fs, &l.continues);
-    if (!range)
-        patch_here(fs, enter);
+    if (!range) patch_here(fs, enter);
     emit_d(fs, range ? OPC_FOR_RANGE_NEXT : OPC_FOR_NEXT, flags, base,
            (int32_t)top - (int32_t)emit_here(fs) - 1);
     emit_pos(fs, iterable->pos);
-    if (range)
-        patch_here(fs, enter);
+    if (range) patch_here(fs, enter);
     loop_close(fs, &l, dst);
 }
 
 static void break_stmt(fn_state *fs, const stmt *s) {
     loop_state *l = fs->loop;
-    if (!l)
-        return; /* the parser has refused it */
+    if (!l) return; /* the parser has refused it */
     if (s->kind == STMT_BREAK) {
         if (s->expr) {
             if (l->dst >= 0)
@@ -316,8 +304,8 @@ static void check_const(fn_state *fs, uint16_t reg, const expr *target) {
 static void assign_op(fn_state *fs, const stmt *s, uint16_t target, bool checked) {
     const expr *value = s->assign.value;
     if (s->assign.op == OP_ADD && !checked) {
-        if (value->kind == EXPR_CONST && value->value.type == RHAI_INT && value->value.i >= INT16_MIN &&
-            value->value.i <= INT16_MAX) {
+        if (value->kind == EXPR_CONST && value->value.type == RHAI_INT &&
+            value->value.i >= INT16_MIN && value->value.i <= INT16_MAX) {
             emit_count(fs, value->pos);
             emit_count(fs, s->assign.target->pos);
             emit(fs, OPC_ASSIGN_ADD_INT, 0, target, (uint16_t)(int16_t)value->value.i, 0);
@@ -329,10 +317,9 @@ static void assign_op(fn_state *fs, const stmt *s, uint16_t target, bool checked
     } else {
         operand v = expr_any(fs, value);
         emit_count(fs, s->assign.target->pos);
-        if (checked)
-            check_const(fs, target, s->assign.target);
-        emit(fs, OPC_ASSIGN_OP, (v.is_temp ? F_B_TEMP : 0) | (checked ? F_CHECKED : 0), target, v.reg,
-             s->assign.op);
+        if (checked) check_const(fs, target, s->assign.target);
+        emit(fs, OPC_ASSIGN_OP, (v.is_temp ? F_B_TEMP : 0) | (checked ? F_CHECKED : 0), target,
+             v.reg, s->assign.op);
     }
     emit_pos(fs, s->assign.op_pos);
 }
@@ -340,8 +327,7 @@ static void assign_op(fn_state *fs, const stmt *s, uint16_t target, bool checked
 static void assign_name(fn_state *fs, const stmt *s, const resolved *r) {
     const expr *target = s->assign.target;
     uint32_t index = add_site(fs, target->var.name, target->pos);
-    if (fs->failed)
-        return;
+    if (fs->failed) return;
     site *found = &fs->p->sites[index];
     site_path(fs, found, target->var.path);
     if (r->has_fallback) {
@@ -384,8 +370,7 @@ static void assign_stmt(fn_state *fs, const stmt *s) {
     } else {
         resolved r = resolve(fs, target->var.name);
         if (target->var.path.len || r.kind == NAME_DYNAMIC || r.is_const) {
-            if (target->var.path.len)
-                r.has_fallback = false;
+            if (target->var.path.len) r.has_fallback = false;
             assign_name(fs, s, &r);
         } else if (s->assign.has_op) {
             assign_op(fs, s, r.reg, r.is_checked);
@@ -420,18 +405,15 @@ static void try_stmt(fn_state *fs, const stmt *s, int dst) {
     bool has_var = s->try_catch.var.name != NULL;
     emit(fs, OPC_CATCH, 0, caught, has_var, 0);
     emit_pos(fs, s->try_catch.var.pos);
-    if (has_var)
-        count_variables(fs, 0, s->try_catch.var.pos);
-    if (has_var)
-        local_add(fs, s->try_catch.var.name, var, false);
+    if (has_var) count_variables(fs, 0, s->try_catch.var.pos);
+    if (has_var) local_add(fs, s->try_catch.var.name, var, false);
     uint32_t catch_start = emit_here(fs);
     block_to(fs, s->try_catch.handler, REG_NONE);
     handler rethrow = {catch_start, emit_here(fs), 0, caught};
     emit(fs, OPC_CLEAR, 0, caught, caught + 2u, 0);
     unit_to(fs, dst);
     patch_here(fs, over);
-    if (h.end > h.start)
-        TABLE_PUSH(fs, fs->p->handlers, fs->p->handlers_len, fs->handlers_cap, h);
+    if (h.end > h.start) TABLE_PUSH(fs, fs->p->handlers, fs->p->handlers_len, fs->handlers_cap, h);
     if (rethrow.end > rethrow.start)
         TABLE_PUSH(fs, fs->p->handlers, fs->p->handlers_len, fs->handlers_cap, rethrow);
     scope_close(fs, scope);
@@ -443,8 +425,7 @@ static bool build_switch_index(fn_state *fs, switch_table *t) {
         size *= 2;
     t->mask = size - 1;
     t->buckets = heap_alloc(fs->h, size * sizeof *t->buckets);
-    if (!t->buckets)
-        return false;
+    if (!t->buckets) return false;
     memset(t->buckets, 0xff, size * sizeof *t->buckets);
     for (uint32_t i = t->len; i-- > 0;) {
         struct switch_entry *e = &t->entries[i];
@@ -458,16 +439,14 @@ static bool build_switch_index(fn_state *fs, switch_table *t) {
 
 static bool alloc_switch(fn_state *fs, const stmt *s, switch_table *t) {
     *t = (switch_table){.len = s->sw.labels_len, .ranges_len = s->sw.ranges_len};
-    if (t->len && !(t->entries = heap_alloc_zero(fs->h, t->len * sizeof *t->entries)))
-        goto fail;
+    if (t->len && !(t->entries = heap_alloc_zero(fs->h, t->len * sizeof *t->entries))) goto fail;
     if (t->ranges_len && !(t->ranges = heap_alloc_zero(fs->h, t->ranges_len * sizeof *t->ranges)))
         goto fail;
     for (uint32_t i = 0; i < t->len; i++)
         t->entries[i].value = value_copy(&s->sw.labels[i].value);
     for (uint32_t i = 0; i < t->ranges_len; i++)
         t->ranges[i].value = value_copy(&s->sw.ranges[i].value);
-    if (!build_switch_index(fs, t))
-        goto fail;
+    if (!build_switch_index(fs, t)) goto fail;
     return true;
 fail:
     fs->failed = true;
@@ -500,12 +479,11 @@ static void switch_stmt(fn_state *fs, const stmt *s, int dst) {
     uint16_t value = expr_push(fs, s->sw.value);
     proto *p = fs->p;
     switch_table empty = {0};
-    if (!TABLE_PUSH(fs, p->switches, p->switches_len, fs->switches_cap, empty))
-        return;
+    if (!TABLE_PUSH(fs, p->switches, p->switches_len, fs->switches_cap, empty)) return;
     uint32_t index = p->switches_len - 1;
-    if (!alloc_switch(fs, s, &p->switches[index]))
-        return;
-    jump_list *bodies = s->sw.arms_len ? heap_alloc_zero(fs->h, s->sw.arms_len * sizeof *bodies) : NULL;
+    if (!alloc_switch(fs, s, &p->switches[index])) return;
+    jump_list *bodies =
+        s->sw.arms_len ? heap_alloc_zero(fs->h, s->sw.arms_len * sizeof *bodies) : NULL;
     if (s->sw.arms_len && !bodies) {
         fs->failed = true;
         return;
@@ -519,8 +497,7 @@ static void switch_stmt(fn_state *fs, const stmt *s, int dst) {
         p->switches[index].ranges[i].arm = (uint32_t)switch_target(
             fs, s, &s->sw.ranges[i], s->sw.labels_len + i + 1, value, index, bodies);
     jump_list end = {0};
-    if (!fs->failed)
-        p->switches[index].default_target = (int32_t)emit_here(fs);
+    if (!fs->failed) p->switches[index].default_target = (int32_t)emit_here(fs);
     if (s->sw.default_arm >= 0) {
         jump_add(fs, &bodies[s->sw.default_arm], emit_jump(fs, OPC_JUMP, 0, 0));
     } else {
@@ -540,8 +517,7 @@ static void switch_stmt(fn_state *fs, const stmt *s, int dst) {
     jumps_here(fs, &end);
     for (uint32_t i = 0; bodies && i < s->sw.arms_len; i++)
         heap_free(fs->h, bodies[i].at, bodies[i].cap * sizeof *bodies[i].at);
-    if (bodies)
-        heap_free(fs->h, bodies, s->sw.arms_len * sizeof *bodies);
+    if (bodies) heap_free(fs->h, bodies, s->sw.arms_len * sizeof *bodies);
     reg_free_to(fs, mark);
 }
 
@@ -566,8 +542,7 @@ static void import_stmt(fn_state *fs, const stmt *s) {
     uint32_t mark = fs->free_reg;
     uint16_t path = expr_push(fs, s->import.path);
     uint32_t index = add_site(fs, s->import.alias.name, s->pos);
-    if (!fs->failed)
-        fs->p->sites[index].arg_pos = expr_start(s->import.path);
+    if (!fs->failed) fs->p->sites[index].arg_pos = expr_start(s->import.path);
     emit(fs, OPC_IMPORT, 0, 0, path, index);
     emit_pos(fs, s->pos);
     reg_free_to(fs, mark);
@@ -584,15 +559,13 @@ static void export_stmt(fn_state *fs, const stmt *s) {
     }
     rhai_str *alias = s->export_.alias.name ? s->export_.alias.name : s->export_.name.name;
     uint32_t index = add_site(fs, alias, s->export_.name.pos);
-    if (!fs->failed)
-        fs->p->sites[index].object_name = s->export_.name.name;
+    if (!fs->failed) fs->p->sites[index].object_name = s->export_.name.name;
     emit(fs, OPC_EXPORT, 0, r.has_fallback, r.reg, index);
     emit_pos(fs, s->export_.name.pos);
 }
 
 void stmt_to(fn_state *fs, const stmt *s, int dst) {
-    if (fs->failed)
-        return;
+    if (fs->failed) return;
     emit_count(fs, s->pos);
     bool sets_dst = false;
     switch ((stmt_kind)s->kind) {
@@ -605,13 +578,34 @@ void stmt_to(fn_state *fs, const stmt *s, int dst) {
             expr_discard(fs, s->expr);
         sets_dst = true;
         break;
-    case STMT_BLOCK: block_to(fs, s->block, dst); sets_dst = true; break;
-    case STMT_IF: if_stmt(fs, s, dst); sets_dst = true; break;
-    case STMT_SWITCH: switch_stmt(fs, s, dst); sets_dst = true; break;
-    case STMT_WHILE: while_stmt(fs, s, dst); sets_dst = true; break;
-    case STMT_DO: do_stmt(fs, s, dst); sets_dst = true; break;
-    case STMT_FOR: for_stmt(fs, s, dst); sets_dst = true; break;
-    case STMT_TRY: try_stmt(fs, s, dst); sets_dst = true; break;
+    case STMT_BLOCK:
+        block_to(fs, s->block, dst);
+        sets_dst = true;
+        break;
+    case STMT_IF:
+        if_stmt(fs, s, dst);
+        sets_dst = true;
+        break;
+    case STMT_SWITCH:
+        switch_stmt(fs, s, dst);
+        sets_dst = true;
+        break;
+    case STMT_WHILE:
+        while_stmt(fs, s, dst);
+        sets_dst = true;
+        break;
+    case STMT_DO:
+        do_stmt(fs, s, dst);
+        sets_dst = true;
+        break;
+    case STMT_FOR:
+        for_stmt(fs, s, dst);
+        sets_dst = true;
+        break;
+    case STMT_TRY:
+        try_stmt(fs, s, dst);
+        sets_dst = true;
+        break;
     case STMT_VAR: var_stmt(fs, s); break;
     case STMT_ASSIGN: assign_stmt(fs, s); break;
     case STMT_BREAK:
@@ -621,8 +615,7 @@ void stmt_to(fn_state *fs, const stmt *s, int dst) {
     case STMT_IMPORT: import_stmt(fs, s); break;
     case STMT_EXPORT: export_stmt(fs, s); break;
     }
-    if (!sets_dst)
-        unit_to(fs, dst);
+    if (!sets_dst) unit_to(fs, dst);
 }
 
 /* ---- Tails: the last statement of a function returns its value itself ---- */
@@ -682,8 +675,7 @@ static void global_tail(fn_state *fs, const block *b) {
 static void collect_capture(void *data, rhai_str *name) {
     fn_state *fs = data;
     for (uint32_t i = 0; i < fs->captured_len; i++)
-        if (fs->captured[i] == name)
-            return;
+        if (fs->captured[i] == name) return;
     TABLE_PUSH(fs, fs->captured, fs->captured_len, fs->captured_cap, name);
 }
 
@@ -696,8 +688,7 @@ static void fn_open(fn_state *fs, unit *u, const compile_options *o, proto *p, c
 }
 
 static void shrink(fn_state *fs, void **table, uint32_t len, uint32_t cap, size_t size) {
-    if (len == cap)
-        return;
+    if (len == cap) return;
     void *p = heap_resize(fs->h, *table, cap * size, len * size);
     if (p || !len)
         *table = len ? p : NULL;
@@ -707,7 +698,8 @@ static void shrink(fn_state *fs, void **table, uint32_t len, uint32_t cap, size_
 
 static void fn_close(fn_state *fs) {
     proto *p = fs->p;
-#define SHRINK(table) shrink(fs, (void **)&p->table, p->table##_len, fs->table##_cap, sizeof *p->table)
+#define SHRINK(table)                                                                              \
+    shrink(fs, (void **)&p->table, p->table##_len, fs->table##_cap, sizeof *p->table)
     shrink(fs, (void **)&p->code, p->len, fs->code_cap, sizeof *p->code);
     SHRINK(consts);
     SHRINK(positions);
@@ -720,29 +712,27 @@ static void fn_close(fn_state *fs) {
     SHRINK(shapes);
     SHRINK(globals);
 #undef SHRINK
-    if (fs->locals)
-        heap_free(fs->h, fs->locals, fs->locals_cap * sizeof *fs->locals);
-    if (fs->imports)
-        heap_free(fs->h, fs->imports, fs->imports_cap * sizeof *fs->imports);
-    if (fs->captured)
-        heap_free(fs->h, fs->captured, fs->captured_cap * sizeof *fs->captured);
+    if (fs->locals) heap_free(fs->h, fs->locals, fs->locals_cap * sizeof *fs->locals);
+    if (fs->imports) heap_free(fs->h, fs->imports, fs->imports_cap * sizeof *fs->imports);
+    if (fs->captured) heap_free(fs->h, fs->captured, fs->captured_cap * sizeof *fs->captured);
 }
 
 /* Function pointers count references to a proto; the first one keeps the unit (see vm/). */
-static void proto_released(heap *h, opaque *o) { obj_unref(h, ((proto *)o)->unit); }
+static void proto_released(heap *h, opaque *o) {
+    obj_unref(h, ((proto *)o)->unit);
+}
 
 static proto *proto_new(unit *u, rhai_str *name) {
     if (u->protos_len == u->protos_cap) {
         uint32_t cap = u->protos_cap ? u->protos_cap * 2 : 8;
-        proto **grown = heap_resize(u->h, u->protos, u->protos_cap * sizeof *grown, cap * sizeof *grown);
-        if (!grown)
-            return NULL;
+        proto **grown =
+            heap_resize(u->h, u->protos, u->protos_cap * sizeof *grown, cap * sizeof *grown);
+        if (!grown) return NULL;
         u->protos = grown;
         u->protos_cap = cap;
     }
     proto *p = heap_alloc_zero(u->h, sizeof *p);
-    if (!p)
-        return NULL;
+    if (!p) return NULL;
     p->head.head.type = OBJ_OPAQUE;
     p->head.destroy = proto_released;
     p->unit = u;
@@ -755,8 +745,7 @@ static void add_params(fn_state *fs, const fn_def *fn) {
     for (uint32_t i = 0; i < fn->nparams; i++) {
         uint16_t reg = reg_new(fs);
         local *l = local_add(fs, fn->params[i].name, reg, false);
-        if (l && i < fn->ncaptures)
-            l->is_checked = true;
+        if (l && i < fn->ncaptures) l->is_checked = true;
     }
 }
 
@@ -769,8 +758,8 @@ static void describe(proto *p, const fn_def *fn) {
     p->is_empty = !fn->body || !fn->body->len;
 }
 
-static void compile_body(unit *u, proto *p, const fn_def *fn, const compile_options *o, bool *failed,
-                         bool *too_large) {
+static void compile_body(unit *u, proto *p, const fn_def *fn, const compile_options *o,
+                         bool *failed, bool *too_large) {
     fn_state fs;
     fn_open(&fs, u, o, p, fn->body);
     add_params(&fs, fn);
@@ -780,7 +769,8 @@ static void compile_body(unit *u, proto *p, const fn_def *fn, const compile_opti
     *too_large |= fs.too_large;
 }
 
-proto *compile_closure(unit *u, const fn_def *fn, const compile_options *o, bool *failed, bool *too_large) {
+proto *compile_closure(unit *u, const fn_def *fn, const compile_options *o, bool *failed,
+                       bool *too_large) {
     proto *p = proto_new(u, fn->name);
     if (!p) {
         *failed = true;
@@ -792,8 +782,7 @@ proto *compile_closure(unit *u, const fn_def *fn, const compile_options *o, bool
 }
 
 static rhai_error *compile_error(heap *h, bool too_large) {
-    if (too_large)
-        return error_newf(h, ERR_PARSING, POS_NONE, "Function is too large");
+    if (too_large) return error_newf(h, ERR_PARSING, POS_NONE, "Function is too large");
     return error_out_of_memory(h);
 }
 
@@ -802,12 +791,9 @@ static void free_switch(heap *h, switch_table *t) {
         value_drop(h, &t->entries[i].value);
     for (uint32_t i = 0; i < t->ranges_len && t->ranges; i++)
         value_drop(h, &t->ranges[i].value);
-    if (t->buckets)
-        heap_free(h, t->buckets, (t->mask + 1) * sizeof *t->buckets);
-    if (t->entries)
-        heap_free(h, t->entries, t->len * sizeof *t->entries);
-    if (t->ranges)
-        heap_free(h, t->ranges, t->ranges_len * sizeof *t->ranges);
+    if (t->buckets) heap_free(h, t->buckets, (t->mask + 1) * sizeof *t->buckets);
+    if (t->entries) heap_free(h, t->entries, t->len * sizeof *t->entries);
+    if (t->ranges) heap_free(h, t->ranges, t->ranges_len * sizeof *t->ranges);
 }
 
 static void proto_free(heap *h, proto *p) {
@@ -863,21 +849,20 @@ static void unit_destroy(heap *h, opaque *o) {
 
 static unit *unit_new(heap *h, ast *tree, rhai_str *source) {
     unit *u = heap_alloc_zero(h, sizeof *u);
-    if (!u)
-        return NULL;
+    if (!u) return NULL;
     u->head.head.refs = 1;
     u->head.head.type = OBJ_OPAQUE;
     u->head.destroy = unit_destroy;
     u->h = h;
     u->tree = tree;
     u->source = source;
-    if (source)
-        obj_ref(source);
+    if (source) obj_ref(source);
     return u;
 }
 
 static uint32_t function_hash(const rhai_str *name, uint32_t nparams) {
-    uint64_t x = ((uint64_t)(uintptr_t)name >> 4) * 0x9E3779B97F4A7C15u + nparams * 0xC2B2AE3D27D4EB4Fu;
+    uint64_t x =
+        ((uint64_t)(uintptr_t)name >> 4) * 0x9E3779B97F4A7C15u + nparams * 0xC2B2AE3D27D4EB4Fu;
     return (uint32_t)(x >> 32);
 }
 
@@ -896,11 +881,9 @@ static bool declare_functions(unit *u) {
         return false;
     for (uint32_t i = 0; i < tree->functions_len; i++) {
         const fn_def *fn = tree->functions[i];
-        if (fn->is_closure)
-            continue;
+        if (fn->is_closure) continue;
         proto *p = proto_new(u, fn->name);
-        if (!p)
-            return false;
+        if (!p) return false;
         describe(p, fn);
         u->functions[u->functions_len++] = (fn_slot){fn->name, fn->this_type, fn->nparams, p};
         uint32_t at = function_hash(fn->name, fn->nparams) & u->function_mask;
@@ -912,13 +895,13 @@ static bool declare_functions(unit *u) {
 }
 
 proto *unit_find(const unit *u, const rhai_str *name, uint32_t nparams, const char *this_type) {
-    if (!u->function_index)
-        return NULL;
+    if (!u->function_index) return NULL;
     uint32_t at = function_hash(name, nparams) & u->function_mask;
     for (; u->function_index[at]; at = (at + 1) & u->function_mask) {
         const fn_slot *f = &u->functions[u->function_index[at] - 1];
         if (f->name == name && f->nparams == nparams &&
-            (this_type ? f->this_type && strcmp(f->this_type->data, this_type) == 0 : !f->this_type))
+            (this_type ? f->this_type && strcmp(f->this_type->data, this_type) == 0
+                       : !f->this_type))
             return f->fn;
     }
     return NULL;
@@ -933,8 +916,7 @@ rhai_pos proto_pos(const proto *p, uint32_t pc) {
         else
             high = mid;
     }
-    if (low < p->positions_len && p->positions[low].pc == pc)
-        return p->positions[low].pos;
+    if (low < p->positions_len && p->positions[low].pc == pc) return p->positions[low].pos;
     return POS_NONE;
 }
 

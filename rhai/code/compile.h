@@ -5,9 +5,9 @@
 #include "code/program.h"
 
 typedef struct compile_options {
-    bool count_operations;  /* emit COUNT: max_operations is set */
-    bool is_optimized;      /* which changes the number of operations */
-    bool count_variables;   /* max_variables is set */
+    bool count_operations; /* emit COUNT: max_operations is set */
+    bool is_optimized;     /* which changes the number of operations */
+    bool count_variables;  /* max_variables is set */
 } compile_options;
 
 /* Takes the tree over, also on failure. NULL with *ret_error: out of memory, or a function too

@@ -20,32 +20,30 @@ static bool object_by_reference(fn_state *fs, const expr *e, site *s, bool const
         s->object = OBJECT_THIS;
         return true;
     }
-    if (e->kind != EXPR_VAR || e->var.path.len)
-        return false;
+    if (e->kind != EXPR_VAR || e->var.path.len) return false;
     s->object_name = e->var.name;
     resolved r = resolve(fs, e->var.name);
-    if (r.is_const && r.kind == NAME_LOCAL && !constants_too)
-        return false;
+    if (r.is_const && r.kind == NAME_LOCAL && !constants_too) return false;
     s->object = r.kind == NAME_LOCAL ? OBJECT_SLOT : OBJECT_NAME;
     s->slot = r.reg;
     s->checked = r.kind == NAME_LOCAL ? r.is_checked : r.has_fallback;
     return true;
 }
 
-/* A first argument, an object, or the root of a chain, as a value; variables of modules are constants. */
+/* A first argument, an object, or the root of a chain, as a value; variables of modules are
+ * constants. */
 static void root_to(fn_state *fs, const expr *root, uint16_t dst) {
     expr_to(fs, root, dst);
-    if (root->kind == EXPR_VAR && root->var.path.len)
-        emit(fs, OPC_FREEZE, 0, dst, 0, 0);
+    if (root->kind == EXPR_VAR && root->var.path.len) emit(fs, OPC_FREEZE, 0, dst, 0, 0);
 }
 
 /* Arguments from register `base` on; the first one last when it is a variable. `by_reference`:
  * the first one is not evaluated at all. */
 static void push_args(fn_state *fs, const expr_list *args, bool by_reference) {
-    if (!args->len)
-        return;
+    if (!args->len) return;
     uint16_t first = reg_new(fs);
-    bool late = by_reference || args->items[0]->kind == EXPR_VAR || args->items[0]->kind == EXPR_THIS;
+    bool late =
+        by_reference || args->items[0]->kind == EXPR_VAR || args->items[0]->kind == EXPR_THIS;
     if (late)
         emit_count(fs, args->items[0]->pos);
     else
@@ -75,14 +73,12 @@ static void push_raw(fn_state *fs, const expr *e) {
 
 /* Registers for a call begin at the destination itself when that is the topmost one. */
 static uint16_t call_base(fn_state *fs, int dst) {
-    if (dst >= 0 && (uint32_t)dst + 1 == fs->free_reg)
-        fs->free_reg = (uint32_t)dst;
+    if (dst >= 0 && (uint32_t)dst + 1 == fs->free_reg) fs->free_reg = (uint32_t)dst;
     return (uint16_t)fs->free_reg;
 }
 
 static void call_done(fn_state *fs, uint16_t base, int dst, uint32_t mark) {
-    if (dst >= 0 && dst != base)
-        emit(fs, OPC_TAKE, 0, (unsigned)dst, base, 0);
+    if (dst >= 0 && dst != base) emit(fs, OPC_TAKE, 0, (unsigned)dst, base, 0);
     reg_free_to(fs, mark);
 }
 
@@ -100,11 +96,10 @@ uint32_t add_scope_table(fn_state *fs) {
     for (uint32_t i = 0; i < outer; i++)
         table.vars[i] = fs->outer->vars[i];
     for (uint32_t i = 0; i < fs->locals_len; i++)
-        table.vars[outer + i] = (scope_var){fs->locals[i].name, fs->locals[i].reg, fs->locals[i].is_const};
-    if (TABLE_PUSH(fs, p->scopes, p->scopes_len, fs->scopes_cap, table))
-        return p->scopes_len - 1;
-    if (table.vars)
-        heap_free(fs->h, table.vars, len * sizeof *table.vars);
+        table.vars[outer + i] =
+            (scope_var){fs->locals[i].name, fs->locals[i].reg, fs->locals[i].is_const};
+    if (TABLE_PUSH(fs, p->scopes, p->scopes_len, fs->scopes_cap, table)) return p->scopes_len - 1;
+    if (table.vars) heap_free(fs->h, table.vars, len * sizeof *table.vars);
     return 0;
 }
 
@@ -122,8 +117,7 @@ static void pointer_call_to(fn_state *fs, const expr *e, uint16_t base) {
     for (uint32_t i = 0; i < args->len; i++)
         push_raw(fs, args->items[i]);
     uint32_t index = add_site(fs, e->call.name, e->pos);
-    if (!fs->failed)
-        fs->p->sites[index].arg_pos = expr_start(args->items[0]);
+    if (!fs->failed) fs->p->sites[index].arg_pos = expr_start(args->items[0]);
     emit(fs, OPC_CALL_POINTER, 0, base, args->len, index);
     emit_pos(fs, e->pos);
 }
@@ -176,8 +170,7 @@ static const struct special_call {
 };
 
 static const struct special_call *find_special(const expr *e) {
-    if (e->call.path.len)
-        return NULL;
+    if (e->call.path.len) return NULL;
     for (size_t i = 0; i < sizeof special_calls / sizeof *special_calls; i++) {
         const struct special_call *s = &special_calls[i];
         if (e->call.args.len >= s->min_args && e->call.args.len <= s->max_args &&
@@ -191,11 +184,9 @@ static const struct special_call *find_special(const expr *e) {
 
 static int find_function(const unit *u, const rhai_str *name, uint32_t nargs) {
     proto *p = unit_find(u, name, nargs, NULL);
-    if (!p)
-        return -1;
+    if (!p) return -1;
     for (uint32_t i = 0; i < u->protos_len; i++)
-        if (u->protos[i] == p)
-            return (int)i;
+        if (u->protos[i] == p) return (int)i;
     return -1;
 }
 
@@ -205,10 +196,8 @@ static void scoped_call_to(fn_state *fs, const expr *e, uint16_t base, unsigned 
     for (uint32_t i = 0; i < e->call.args.len && !fs->failed; i++)
         arg_push(fs, e->call.args.items[i]);
     uint32_t index = add_site(fs, e->call.name, e->pos);
-    if (!fs->failed)
-        fs->p->sites[index].nargs = e->call.args.len;
-    if (!fs->failed && by_pointer)
-        fs->p->sites[index].arg_pos = expr_start(e->call.args.items[0]);
+    if (!fs->failed) fs->p->sites[index].nargs = e->call.args.len;
+    if (!fs->failed && by_pointer) fs->p->sites[index].arg_pos = expr_start(e->call.args.items[0]);
     emit(fs, OPC_CALL_SCOPED, discard | (by_pointer ? F_B_TEMP : 0), base, e->call.args.len, index);
     emit_pos(fs, e->pos);
     uint32_t free_reg = fs->free_reg;
@@ -229,8 +218,7 @@ static void named_call_to(fn_state *fs, const expr *e, uint16_t base, unsigned d
     site s = {.name = e->call.name, .pos = e->pos, .nargs = args->len};
     site_path(fs, &s, e->call.path);
     bool by_reference = args->len && object_by_reference(fs, args->items[0], &s, false);
-    if (args->len)
-        s.arg_pos = expr_start(args->items[0]);
+    if (args->len) s.arg_pos = expr_start(args->items[0]);
     push_args(fs, args, by_reference);
     proto *p = fs->p;
     TABLE_PUSH(fs, p->sites, p->sites_len, fs->sites_cap, s);
@@ -260,8 +248,7 @@ static void count_capturing(fn_state *fs, const expr *e) {
     emit_count(fs, e->closure.captures[0].pos);
     emit_count(fs, e->pos);
     emit_count(fs, e->pos);
-    if (!fs->options->is_optimized)
-        emit_count(fs, e->pos);
+    if (!fs->options->is_optimized) emit_count(fs, e->pos);
     for (uint32_t i = 0; i < e->closure.captures_len; i++)
         emit_count(fs, e->closure.captures[i].pos);
 }
@@ -275,8 +262,7 @@ void closure_to(fn_state *fs, const expr *e, uint16_t dst) {
         return;
     }
     uint32_t mark = fs->free_reg;
-    if (len)
-        count_capturing(fs, e);
+    if (len) count_capturing(fs, e);
     for (uint32_t i = 0; i < len; i++) {
         const ident *c = &e->closure.captures[i];
         const expr *constant = e->closure.constants ? e->closure.constants[i] : NULL;
@@ -300,8 +286,7 @@ void closure_to(fn_state *fs, const expr *e, uint16_t dst) {
     reg_free_to(fs, mark);
     info.fn = compile_closure(fs->u, e->closure.fn, fs->options, &fs->failed, &fs->too_large);
     if (!TABLE_PUSH(fs, p->closures, p->closures_len, fs->closures_cap, info)) {
-        if (info.captures)
-            heap_free(fs->h, info.captures, len * sizeof *info.captures);
+        if (info.captures) heap_free(fs->h, info.captures, len * sizeof *info.captures);
         return;
     }
     emit(fs, OPC_CLOSURE, 0, dst, 0, p->closures_len - 1);
@@ -312,15 +297,15 @@ void closure_to(fn_state *fs, const expr *e, uint16_t dst) {
 
 static bool has_method(const expr *e) {
     for (uint32_t i = 0; i < e->chain.len; i++)
-        if (e->chain.steps[i].kind == STEP_METHOD)
-            return true;
+        if (e->chain.steps[i].kind == STEP_METHOD) return true;
     return false;
 }
 
 /* The operation that looking at the arguments of step i counts as. */
 static void count_step(fn_state *fs, const expr *e, uint32_t i) {
     const chain_step *step = &e->chain.steps[i];
-    if (e->chain.len == 1 && (step->kind == STEP_PROPERTY || (step->kind == STEP_METHOD && !step->args.len)))
+    if (e->chain.len == 1 &&
+        (step->kind == STEP_PROPERTY || (step->kind == STEP_METHOD && !step->args.len)))
         return;
     if (i + 1 < e->chain.len)
         emit_count(fs, e->chain.steps[i + 1].op_pos);
@@ -350,21 +335,20 @@ static uint32_t add_path(fn_state *fs, const path *base, const expr *e) {
     }
     for (uint32_t i = 0; i < e->chain.len; i++) {
         const chain_step *step = &e->chain.steps[i];
-        result.steps[i] = (path_step){.kind = step->kind,
-                                      .is_optional = step->is_optional,
-                                      .op_pos = step->op_pos,
-                                      .pos = step->kind == STEP_INDEX ? expr_start(step->index) : step->pos,
-                                      .nargs = (uint16_t)step->args.len,
-                                      .site = step_site(fs, step)};
+        result.steps[i] =
+            (path_step){.kind = step->kind,
+                        .is_optional = step->is_optional,
+                        .op_pos = step->op_pos,
+                        .pos = step->kind == STEP_INDEX ? expr_start(step->index) : step->pos,
+                        .nargs = (uint16_t)step->args.len,
+                        .site = step_site(fs, step)};
         if (step->kind == STEP_METHOD && !fs->failed) {
             site *s = &p->sites[result.steps[i].site];
             s->nargs = step->args.len;
-            if (step->args.len)
-                s->arg_pos = step->args.items[0]->pos;
+            if (step->args.len) s->arg_pos = step->args.items[0]->pos;
         }
     }
-    if (TABLE_PUSH(fs, p->paths, p->paths_len, fs->paths_cap, result))
-        return p->paths_len - 1;
+    if (TABLE_PUSH(fs, p->paths, p->paths_len, fs->paths_cap, result)) return p->paths_len - 1;
     heap_free(fs->h, result.steps, e->chain.len * sizeof *result.steps);
     return 0;
 }
@@ -375,8 +359,7 @@ static path root_path(fn_state *fs, const expr *root) {
         result.root = ROOT_THIS;
     } else if (root->kind == EXPR_VAR) {
         result.root_name = root->var.name;
-        if (root->var.path.len)
-            return result;
+        if (root->var.path.len) return result;
         resolved r = resolve(fs, root->var.name);
         result.root = r.kind == NAME_LOCAL ? ROOT_SLOT : ROOT_NAME;
         result.slot = r.reg;
@@ -400,14 +383,12 @@ static void general_chain(fn_state *fs, const expr *e, path shape, int dst, int 
     uint32_t mark = fs->free_reg;
     uint16_t base = value >= 0 ? (uint16_t)value : call_base(fs, dst);
     uint32_t index = add_path(fs, &shape, e);
-    if (fs->failed)
-        return;
+    if (fs->failed) return;
     for (uint32_t i = 0; i < e->chain.len && !fs->failed; i++) {
         const chain_step *step = &e->chain.steps[i];
         uint16_t arg = 0;
         bool is_free = is_free_index(e);
-        if (!is_free)
-            count_step(fs, e, i);
+        if (!is_free) count_step(fs, e, i);
         fs->uncounted += is_free;
         if (step->kind == STEP_INDEX) {
             arg = expr_push(fs, step->index);
@@ -417,22 +398,20 @@ static void general_chain(fn_state *fs, const expr *e, path shape, int dst, int 
                 arg_push(fs, step->args.items[k]);
         }
         fs->uncounted -= is_free;
-        if (!fs->failed)
-            fs->p->paths[index].steps[i].arg = (uint16_t)(arg - base);
+        if (!fs->failed) fs->p->paths[index].steps[i].arg = (uint16_t)(arg - base);
     }
     if (shape.root == ROOT_TEMP) {
         uint16_t root = reg_new(fs);
         root_to(fs, e->chain.root, root);
-        if (!fs->failed)
-            fs->p->paths[index].slot = (uint16_t)(root - base);
+        if (!fs->failed) fs->p->paths[index].slot = (uint16_t)(root - base);
     } else {
         emit_count(fs, e->chain.root->pos);
     }
     reg_reserve(fs, 1);
-    if (!fs->failed)
-        fs->p->paths[index].nregs = (uint16_t)(fs->free_reg - base);
+    if (!fs->failed) fs->p->paths[index].nregs = (uint16_t)(fs->free_reg - base);
     bool reads = shape.mode == PATH_GET;
-    emit(fs, OPC_CHAIN, reads && dst < 0 ? F_DISCARD : 0, reads && dst >= 0 ? (unsigned)dst : base, base, index);
+    emit(fs, OPC_CHAIN, reads && dst < 0 ? F_DISCARD : 0, reads && dst >= 0 ? (unsigned)dst : base,
+         base, index);
     emit_pos(fs, e->pos);
     reg_free_to(fs, mark);
 }
@@ -440,14 +419,11 @@ static void general_chain(fn_state *fs, const expr *e, path shape, int dst, int 
 /* x.f(...) on a variable, this, or a fresh value: a call, no walk. */
 static bool method_call(fn_state *fs, const expr *e, int dst) {
     const chain_step *step = &e->chain.steps[0];
-    if (e->chain.len != 1 || step->kind != STEP_METHOD || step->is_optional)
-        return false;
+    if (e->chain.len != 1 || step->kind != STEP_METHOD || step->is_optional) return false;
     site s = {.name = step->name, .pos = step->pos, .nargs = step->args.len};
-    if (step->args.len)
-        s.arg_pos = step->args.items[0]->pos;
+    if (step->args.len) s.arg_pos = step->args.items[0]->pos;
     bool by_reference = object_by_reference(fs, e->chain.root, &s, true);
-    if (s.object == OBJECT_NAME)
-        return false;
+    if (s.object == OBJECT_NAME) return false;
     uint32_t mark = fs->free_reg;
     uint16_t base = call_base(fs, dst);
     uint16_t object = reg_new(fs);
@@ -478,16 +454,15 @@ static void read_chain(fn_state *fs, const expr *e, int dst) {
     }
     bool later_writes = false;
     for (uint32_t i = 0; i < e->chain.len; i++)
-        if (e->chain.steps[i].index)
-            later_writes |= expr_may_write(e->chain.steps[i].index);
+        if (e->chain.steps[i].index) later_writes |= expr_may_write(e->chain.steps[i].index);
     for (uint32_t i = 0; i < e->chain.len && !fs->failed; i++) {
         const chain_step *step = &e->chain.steps[i];
         bool is_free = is_free_index(e);
-        if (!is_free)
-            count_step(fs, e, i);
+        if (!is_free) count_step(fs, e, i);
         fs->uncounted += is_free;
         if (step->kind == STEP_INDEX)
-            indices[i] = later_writes ? (operand){expr_push(fs, step->index), true} : expr_any(fs, step->index);
+            indices[i] = later_writes ? (operand){expr_push(fs, step->index), true}
+                                      : expr_any(fs, step->index);
         fs->uncounted -= is_free;
     }
     operand object = {0};
@@ -520,9 +495,11 @@ static void read_chain(fn_state *fs, const expr *e, int dst) {
         uint32_t index = add_path(fs, &one, &single);
         unsigned flags = object_flags | (object.is_temp ? F_B_TEMP : 0);
         if (fs->options->count_operations)
-            emit(fs, OPC_TRACK, object_flags | (step->kind == STEP_PROPERTY ? F_CHECKED : 0), 0, object.reg, 0);
+            emit(fs, OPC_TRACK, object_flags | (step->kind == STEP_PROPERTY ? F_CHECKED : 0), 0,
+                 object.reg, 0);
         if (step->kind == STEP_INDEX) {
-            emit(fs, OPC_INDEX, flags | (indices[i].is_temp ? F_C_TEMP : 0), to, object.reg, indices[i].reg);
+            emit(fs, OPC_INDEX, flags | (indices[i].is_temp ? F_C_TEMP : 0), to, object.reg,
+                 indices[i].reg);
             emit_pos(fs, step->op_pos);
             emit_d(fs, OPC_EXTRA, 0, 0, (int32_t)index);
         } else {
@@ -550,11 +527,11 @@ void chain_to(fn_state *fs, const expr *e, int dst) {
 }
 
 static void store_operands(fn_state *fs, const stmt *s, operand *value, operand *index) {
-    const expr *target = s->assign.target, *from = s->assign.value, *at = target->chain.steps[0].index;
+    const expr *target = s->assign.target, *from = s->assign.value,
+               *at = target->chain.steps[0].index;
     *value = expr_may_write(at) ? (operand){expr_push(fs, from), true} : expr_any(fs, from);
     bool is_free = is_free_index(target);
-    if (!is_free)
-        count_step(fs, target, 0);
+    if (!is_free) count_step(fs, target, 0);
     fs->uncounted += is_free;
     *index = expr_any(fs, at);
     fs->uncounted -= is_free;
@@ -565,8 +542,7 @@ static bool simple_store(fn_state *fs, const stmt *s) {
     const expr *target = s->assign.target;
     const chain_step *step = &target->chain.steps[0];
     const expr *root = target->chain.root;
-    if (target->chain.len != 1 || s->assign.has_op || step->is_optional)
-        return false;
+    if (target->chain.len != 1 || s->assign.has_op || step->is_optional) return false;
     path shape = root_path(fs, root);
     if (shape.root != ROOT_THIS &&
         (shape.root != ROOT_SLOT || shape.checked || resolve(fs, root->var.name).is_const))
@@ -596,8 +572,7 @@ static bool simple_store(fn_state *fs, const stmt *s) {
 }
 
 void chain_assign(fn_state *fs, const stmt *s) {
-    if (simple_store(fs, s))
-        return;
+    if (simple_store(fs, s)) return;
     uint32_t mark = fs->free_reg;
     uint16_t value = expr_push(fs, s->assign.value);
     path shape = root_path(fs, s->assign.target->chain.root);

@@ -30,8 +30,7 @@ static uint32_t name_site(fn_state *fs, const expr *e, const resolved *r) {
 static void var_to(fn_state *fs, const expr *e, uint16_t dst) {
     if (e->var.path.len) {
         uint32_t index = add_site(fs, e->var.name, e->pos);
-        if (!fs->failed)
-            site_path(fs, &fs->p->sites[index], e->var.path);
+        if (!fs->failed) site_path(fs, &fs->p->sites[index], e->var.path);
         emit(fs, OPC_GET_PATH, 0, dst, 0, index);
         emit_pos(fs, e->pos);
         return;
@@ -50,11 +49,9 @@ static void var_to(fn_state *fs, const expr *e, uint16_t dst) {
 
 /* The register of a variable that can be read in place. */
 static bool plain_local(const fn_state *fs, const expr *e, uint16_t *ret) {
-    if (e->kind != EXPR_VAR || e->var.path.len)
-        return false;
+    if (e->kind != EXPR_VAR || e->var.path.len) return false;
     resolved r = resolve(fs, e->var.name);
-    if (r.kind != NAME_LOCAL || r.is_checked)
-        return false;
+    if (r.kind != NAME_LOCAL || r.is_checked) return false;
     *ret = r.reg;
     return true;
 }
@@ -93,8 +90,7 @@ static const struct binary_code {
 
 static const struct binary_code *find_binary(op o) {
     for (size_t i = 0; i < sizeof binary_codes / sizeof *binary_codes; i++)
-        if (binary_codes[i].op == o)
-            return &binary_codes[i];
+        if (binary_codes[i].op == o) return &binary_codes[i];
     return NULL;
 }
 
@@ -172,8 +168,7 @@ static void coalesce_to(fn_state *fs, const expr *e, uint16_t dst) {
     jump_list out = {0};
     for (uint32_t i = 0; i < e->list.len; i++) {
         expr_to(fs, e->list.items[i], value);
-        if (i + 1 < e->list.len)
-            jump_add(fs, &out, emit_jump(fs, OPC_JUMP_UNIT, F_NEGATED, value));
+        if (i + 1 < e->list.len) jump_add(fs, &out, emit_jump(fs, OPC_JUMP_UNIT, F_NEGATED, value));
     }
     jumps_here(fs, &out);
     emit(fs, OPC_TAKE, 0, dst, value, 0);
@@ -182,10 +177,10 @@ static void coalesce_to(fn_state *fs, const expr *e, uint16_t dst) {
 
 static bool is_range_of_literals(const expr *e) {
     const expr *from = e->op.left, *to = e->op.right;
-    if (!to || (e->op.op != OP_RANGE && e->op.op != OP_RANGE_INCLUSIVE))
-        return false;
+    if (!to || (e->op.op != OP_RANGE && e->op.op != OP_RANGE_INCLUSIVE)) return false;
     bool has_from = expr_is_const(from, RHAI_INT), has_to = expr_is_const(to, RHAI_INT);
-    return (has_from && (has_to || expr_is_const(to, RHAI_UNIT))) || (has_to && expr_is_const(from, RHAI_UNIT));
+    return (has_from && (has_to || expr_is_const(to, RHAI_UNIT))) ||
+           (has_to && expr_is_const(from, RHAI_UNIT));
 }
 
 bool is_composite_literal(const expr *e) {
@@ -195,15 +190,15 @@ bool is_composite_literal(const expr *e) {
     case EXPR_INTERP: return expr_is_constant(e);
     case EXPR_OP: return is_range_of_literals(e);
     case EXPR_CALL:
-        return !e->call.path.len && e->call.args.len == 1 && strcmp(e->call.name->data, "Fn") == 0 &&
+        return !e->call.path.len && e->call.args.len == 1 &&
+               strcmp(e->call.name->data, "Fn") == 0 &&
                expr_is_const(e->call.args.items[0], RHAI_STRING);
     default: return false;
     }
 }
 
 static bool begin_literal(fn_state *fs, const expr *e) {
-    if (!fs->options->count_operations || !is_composite_literal(e))
-        return false;
+    if (!fs->options->count_operations || !is_composite_literal(e)) return false;
     emit_count(fs, expr_start(e));
     fs->uncounted++;
     return true;
@@ -248,22 +243,17 @@ static uint32_t shape_of(fn_state *fs, rhai_str **keys, expr **values, uint32_t 
     map_shape shape = {.len = len};
     if (len) {
         shape.positions = heap_alloc(fs->h, len * sizeof *shape.positions);
-        if (keys)
-            shape.keys = heap_alloc(fs->h, len * sizeof *shape.keys);
-        if (!shape.positions || (keys && !shape.keys))
-            goto fail;
+        if (keys) shape.keys = heap_alloc(fs->h, len * sizeof *shape.keys);
+        if (!shape.positions || (keys && !shape.keys)) goto fail;
         for (uint32_t i = 0; i < len; i++) {
             shape.positions[i] = values[i]->pos;
-            if (keys)
-                shape.keys[i] = keys[i];
+            if (keys) shape.keys[i] = keys[i];
         }
     }
-    if (TABLE_PUSH(fs, p->shapes, p->shapes_len, fs->shapes_cap, shape))
-        return p->shapes_len - 1;
+    if (TABLE_PUSH(fs, p->shapes, p->shapes_len, fs->shapes_cap, shape)) return p->shapes_len - 1;
 fail:
     heap_free(fs->h, shape.positions, len * sizeof *shape.positions);
-    if (shape.keys)
-        heap_free(fs->h, shape.keys, len * sizeof *shape.keys);
+    if (shape.keys) heap_free(fs->h, shape.keys, len * sizeof *shape.keys);
     fs->failed = true;
     return 0;
 }
@@ -291,16 +281,13 @@ static void map_to(fn_state *fs, const expr *e, uint16_t dst) {
     }
     emit(fs, OPC_MAP, 0, dst, first, shape_of(fs, keys, e->map.values, len));
     emit_pos(fs, e->pos);
-    if (keys)
-        heap_free(fs->h, keys, len * sizeof *keys);
+    if (keys) heap_free(fs->h, keys, len * sizeof *keys);
     reg_free_to(fs, mark);
 }
 
 void expr_to(fn_state *fs, const expr *e, uint16_t dst) {
-    if (fs->failed)
-        return;
-    if (e->kind != EXPR_CALL)
-        emit_count(fs, e->pos);
+    if (fs->failed) return;
+    if (e->kind != EXPR_CALL) emit_count(fs, e->pos);
     switch ((expr_kind)e->kind) {
     case EXPR_CONST: load_const(fs, &e->value, dst); break;
     case EXPR_INTERP: list_to(fs, e, dst, OPC_INTERPOLATE); break;
@@ -323,8 +310,7 @@ void expr_to(fn_state *fs, const expr *e, uint16_t dst) {
 }
 
 void expr_discard(fn_state *fs, const expr *e) {
-    if (fs->failed)
-        return;
+    if (fs->failed) return;
     uint32_t mark = fs->free_reg;
     switch ((expr_kind)e->kind) {
     case EXPR_CALL: call_to(fs, e, REG_NONE); break;
@@ -361,14 +347,11 @@ static const struct compare_code {
 /* The operator that the source shows travels in the EXTRA word's A: when the fast path does not
  * apply, it decides. */
 static bool compare_branch(fn_state *fs, const expr *e, bool wanted, jump_list *jumps) {
-    if (e->kind != EXPR_OP || !e->op.right)
-        return false;
+    if (e->kind != EXPR_OP || !e->op.right) return false;
     const struct compare_code *known = NULL;
     for (size_t i = 0; i < sizeof compare_codes / sizeof *compare_codes; i++)
-        if (compare_codes[i].op == e->op.op)
-            known = &compare_codes[i];
-    if (!known)
-        return false;
+        if (compare_codes[i].op == e->op.op) known = &compare_codes[i];
+    if (!known) return false;
     emit_count(fs, e->pos);
     uint32_t mark = fs->free_reg;
     unsigned negated = (wanted != known->negated) ? F_NEGATED : 0;
@@ -408,12 +391,10 @@ static void branch_list(fn_state *fs, const expr *e, bool wanted, jump_list *jum
 }
 
 void expr_branch(fn_state *fs, const expr *e, bool wanted, jump_list *jumps) {
-    if (fs->failed)
-        return;
+    if (fs->failed) return;
     if (e->kind == EXPR_CONST && e->value.type == RHAI_BOOL) {
         emit_count(fs, e->pos);
-        if (e->value.b != wanted)
-            jump_add(fs, jumps, emit_jump(fs, OPC_JUMP, 0, 0));
+        if (e->value.b != wanted) jump_add(fs, jumps, emit_jump(fs, OPC_JUMP, 0, 0));
         return;
     }
     if (e->kind == EXPR_AND || e->kind == EXPR_OR) {
@@ -421,12 +402,12 @@ void expr_branch(fn_state *fs, const expr *e, bool wanted, jump_list *jumps) {
         branch_list(fs, e, wanted, jumps);
         return;
     }
-    if (compare_branch(fs, e, wanted, jumps))
-        return;
+    if (compare_branch(fs, e, wanted, jumps)) return;
     uint32_t mark = fs->free_reg;
     operand o = expr_any(fs, e);
-    jump_add(fs, jumps,
-             emit_jump(fs, OPC_JUMP_IF, (wanted ? F_NEGATED : 0) | (o.is_temp ? F_B_TEMP : 0), o.reg));
+    jump_add(
+        fs, jumps,
+        emit_jump(fs, OPC_JUMP_IF, (wanted ? F_NEGATED : 0) | (o.is_temp ? F_B_TEMP : 0), o.reg));
     emit_pos(fs, e->pos);
     reg_free_to(fs, mark);
 }

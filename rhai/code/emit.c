@@ -3,10 +3,8 @@
 #include <string.h>
 
 bool table_grow(fn_state *fs, void **table, uint32_t len, uint32_t *cap, size_t size) {
-    if (fs->failed)
-        return false;
-    if (len < *cap)
-        return true;
+    if (fs->failed) return false;
+    if (len < *cap) return true;
     uint32_t new_cap = *cap ? *cap * 2 : 8;
     void *p = heap_resize(fs->h, *table, *cap * size, new_cap * size);
     if (!p) {
@@ -39,13 +37,13 @@ uint32_t emit(fn_state *fs, opcode op, unsigned flags, unsigned a, unsigned b, u
 }
 
 uint32_t emit_d(fn_state *fs, opcode op, unsigned flags, unsigned a, int32_t d) {
-    return put(fs, (insn){.op = (uint8_t)op, .flags = (uint8_t)flags, .a = operand16(fs, a), .d = d});
+    return put(fs,
+               (insn){.op = (uint8_t)op, .flags = (uint8_t)flags, .a = operand16(fs, a), .d = d});
 }
 
 void emit_pos(fn_state *fs, rhai_pos pos) {
     proto *p = fs->p;
-    if (pos_is_none(pos) || !p->len)
-        return;
+    if (pos_is_none(pos) || !p->len) return;
     code_pos entry = {p->len - 1, pos};
     if (p->positions_len && p->positions[p->positions_len - 1].pc == entry.pc)
         p->positions[p->positions_len - 1] = entry;
@@ -53,15 +51,16 @@ void emit_pos(fn_state *fs, rhai_pos pos) {
         TABLE_PUSH(fs, p->positions, p->positions_len, fs->positions_cap, entry);
 }
 
-uint32_t emit_here(const fn_state *fs) { return fs->p->len; }
+uint32_t emit_here(const fn_state *fs) {
+    return fs->p->len;
+}
 
 uint32_t emit_jump(fn_state *fs, opcode op, unsigned flags, unsigned a) {
     return emit_d(fs, op, flags, a, 0);
 }
 
 void patch_here(fn_state *fs, uint32_t jump) {
-    if (fs->failed)
-        return;
+    if (fs->failed) return;
     fs->p->code[jump].d = (int32_t)(emit_here(fs) - jump - 1);
 }
 
@@ -95,8 +94,7 @@ uint32_t add_const(fn_state *fs, const rhai_value *v) {
     /* Recent constants are worth a look; a full search would make long tables quadratic. */
     uint32_t from = p->consts_len > 16 ? p->consts_len - 16 : 0;
     for (uint32_t i = from; i < p->consts_len; i++)
-        if (p->consts[i].type == v->type && p->consts[i].i == v->i)
-            return i;
+        if (p->consts[i].type == v->type && p->consts[i].i == v->i) return i;
     rhai_value copy = value_copy(v);
     copy.tag = 0;
     if (!TABLE_PUSH(fs, p->consts, p->consts_len, fs->consts_cap, copy)) {
@@ -114,15 +112,13 @@ uint32_t add_name_const(fn_state *fs, rhai_str *name) {
 uint32_t add_site(fn_state *fs, rhai_str *name, rhai_pos pos) {
     proto *p = fs->p;
     site s = {.name = name, .pos = pos};
-    if (!TABLE_PUSH(fs, p->sites, p->sites_len, fs->sites_cap, s))
-        return 0;
+    if (!TABLE_PUSH(fs, p->sites, p->sites_len, fs->sites_cap, s)) return 0;
     return p->sites_len - 1;
 }
 
 void reg_reserve(fn_state *fs, uint32_t n) {
     uint32_t top = fs->free_reg + n;
-    if (fs->failed)
-        return;
+    if (fs->failed) return;
     if (top > UINT16_MAX - 8)
         fs->failed = fs->too_large = true;
     else if (top > fs->p->nregs)
@@ -131,15 +127,13 @@ void reg_reserve(fn_state *fs, uint32_t n) {
 
 uint16_t reg_new(fn_state *fs) {
     reg_reserve(fs, 1);
-    if (fs->failed)
-        return 0;
+    if (fs->failed) return 0;
     return (uint16_t)fs->free_reg++;
 }
 
 static bool is_captured(const fn_state *fs, const rhai_str *name) {
     for (uint32_t i = 0; i < fs->captured_len; i++)
-        if (fs->captured[i] == name)
-            return true;
+        if (fs->captured[i] == name) return true;
     return false;
 }
 
@@ -158,8 +152,7 @@ local *local_add(fn_state *fs, rhai_str *name, uint16_t reg, bool is_const) {
 resolved resolve(const fn_state *fs, const rhai_str *name) {
     for (uint32_t i = fs->locals_len; i-- > 0;) {
         const local *l = &fs->locals[i];
-        if (l->name != name)
-            continue;
+        if (l->name != name) continue;
         bool certain = !fs->is_dynamic || i >= fs->dynamic_floor;
         return (resolved){.kind = certain ? NAME_LOCAL : NAME_DYNAMIC,
                           .reg = l->reg,

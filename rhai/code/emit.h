@@ -33,36 +33,38 @@ typedef struct fn_state {
     heap *h;
     const compile_options *options;
     proto *p;
-    uint32_t code_cap, consts_cap, positions_cap, handlers_cap, sites_cap, paths_cap,
-        switches_cap, scopes_cap, closures_cap, shapes_cap, globals_cap;
+    uint32_t code_cap, consts_cap, positions_cap, handlers_cap, sites_cap, paths_cap, switches_cap,
+        scopes_cap, closures_cap, shapes_cap, globals_cap;
     local *locals;
     uint32_t locals_len, locals_cap;
     uint32_t block_locals; /* where those of the innermost block begin */
     uint32_t variables;    /* locals as max_variables counts them: a new one of the same name in a
                             * block takes the place of the old one */
-    uint32_t free_reg; /* next free register */
-    rhai_str **imports; /* aliases of this function's imports, oldest first; NULL: without one */
+    uint32_t free_reg;     /* next free register */
+    rhai_str **imports;    /* aliases of this function's imports, oldest first; NULL: without one */
     uint32_t imports_len, imports_cap;
     loop_state *loop;
     const scope_table *outer; /* inner code: the variables of the frame it runs in */
     bool is_inner_top;        /* eval text: `let` at this level defines names */
     bool is_global;           /* top level of a script: its variables are the host's, too */
     uint32_t block_depth;
-    bool is_dynamic;          /* an eval before this point may have defined names */
-    uint32_t dynamic_floor;   /* locals from here on are newer than that eval */
-    bool all_checked;         /* eval or f!() somewhere: it may share any variable */
-    bool needs_marks;         /* eval, f!() or import somewhere */
-    rhai_str **captured;      /* names that closures in this function capture */
+    bool is_dynamic;        /* an eval before this point may have defined names */
+    uint32_t dynamic_floor; /* locals from here on are newer than that eval */
+    bool all_checked;       /* eval or f!() somewhere: it may share any variable */
+    bool needs_marks;       /* eval, f!() or import somewhere */
+    rhai_str **captured;    /* names that closures in this function capture */
     uint32_t captured_len, captured_cap;
-    uint32_t uncounted;       /* > 0: what is compiled was counted as a whole */
-    bool skips_count;         /* the next expression was counted as a statement */
+    uint32_t uncounted; /* > 0: what is compiled was counted as a whole */
+    bool skips_count;   /* the next expression was counted as a statement */
     bool failed, too_large;
 } fn_state;
 
 /* Grows a table for one more element; false after a failure. */
 bool table_grow(fn_state *fs, void **table, uint32_t len, uint32_t *cap, size_t size);
 #define TABLE_PUSH(fs, table, len, cap, item)                                                      \
-    (table_grow(fs, (void **)&(table), (len), &(cap), sizeof *(table)) ? ((table)[(len)++] = (item), true) : false)
+    (table_grow(fs, (void **)&(table), (len), &(cap), sizeof *(table))                             \
+         ? ((table)[(len)++] = (item), true)                                                       \
+         : false)
 
 uint32_t emit(fn_state *fs, opcode op, unsigned flags, unsigned a, unsigned b, unsigned c);
 uint32_t emit_d(fn_state *fs, opcode op, unsigned flags, unsigned a, int32_t d);
@@ -81,7 +83,9 @@ uint32_t add_site(fn_state *fs, rhai_str *name, rhai_pos pos);
 
 uint16_t reg_new(fn_state *fs);
 void reg_reserve(fn_state *fs, uint32_t n); /* make sure n registers from free_reg on exist */
-static inline void reg_free_to(fn_state *fs, uint32_t mark) { fs->free_reg = mark; }
+static inline void reg_free_to(fn_state *fs, uint32_t mark) {
+    fs->free_reg = mark;
+}
 
 /* Declares a variable living in `reg`, visible from now on. */
 local *local_add(fn_state *fs, rhai_str *name, uint16_t reg, bool is_const);
@@ -89,7 +93,7 @@ local *local_add(fn_state *fs, rhai_str *name, uint16_t reg, bool is_const);
 /* Where a name leads. */
 typedef struct resolved {
     enum { NAME_LOCAL, NAME_DYNAMIC } kind;
-    uint16_t reg;       /* NAME_LOCAL; NAME_DYNAMIC with has_fallback: the slot behind the names */
+    uint16_t reg; /* NAME_LOCAL; NAME_DYNAMIC with has_fallback: the slot behind the names */
     bool is_const, is_checked, has_fallback;
 } resolved;
 resolved resolve(const fn_state *fs, const rhai_str *name);
@@ -141,5 +145,6 @@ uint32_t add_scope_table(fn_state *fs);
 void stmt_to(fn_state *fs, const stmt *s, int dst);
 void block_to(fn_state *fs, const block *b, int dst);
 
-proto *compile_closure(unit *u, const fn_def *fn, const compile_options *o, bool *failed, bool *too_large);
+proto *compile_closure(unit *u, const fn_def *fn, const compile_options *o, bool *failed,
+                       bool *too_large);
 #endif

@@ -108,8 +108,8 @@ enum {
     X(CALL_METHOD, "R[A] = method call, site C, object site's slot or R[A], arguments R[A+1] ..")  \
     X(CALL_PATH, "R[A] = call of a name in a module, site C")                                      \
     X(CALL_POINTER, "R[A] = call(R[A], R[A+1] ..), B values")                                      \
-    X(CALL_SCOPED, "R[A] = name!(R[A] ..), site C, scope in the next instruction's D; F_B_TEMP: " \
-      "call!(R[A], R[A+1] ..)")                                                                    \
+    X(CALL_SCOPED, "R[A] = name!(R[A] ..), site C, scope in the next instruction's D; F_B_TEMP: "  \
+                   "call!(R[A], R[A+1] ..)")                                                       \
     X(NEW_FN, "R[A] = Fn(R[B])")                                                                   \
     X(CURRY, "R[A] = curry(R[A], R[A+1] ..), B values")                                            \
     X(CLOSURE, "R[A] = closure C of this unit, sharing the registers it captures")                 \
@@ -130,7 +130,8 @@ enum {
     X(TRIM, "drop names and imports above mark R[A]")                                              \
     X(IMPORT, "import module R[B], site C names the alias")                                        \
     X(EXPORT, "export R[B] (or the variable by name), site C names it")                            \
-    X(TRACK, "count an operation (only under max_operations); F_CHECKED: if R[B] (F_THIS) is a map") \
+    X(TRACK,                                                                                       \
+      "count an operation (only under max_operations); F_CHECKED: if R[B] (F_THIS) is a map")      \
     X(COUNT_VARIABLES, "error when D variables are over max_variables")                            \
     X(EXTRA, "more operands of the instruction before")
 

@@ -29,16 +29,17 @@ typedef struct handler {
 /* A place that calls or looks something up by name, with what it found last time. */
 typedef struct site {
     rhai_str *name;
-    name_path path;   /* a::b:: before the name; borrowed from the tree */
+    name_path path; /* a::b:: before the name; borrowed from the tree */
     /* Which import the path begins at: so many below the top; 0: the last one of that name. */
     uint32_t import_back;
-    rhai_pos pos;     /* the name */
-    rhai_pos arg_pos; /* start of the first argument, or of the module path; methods: its position */
-    uint32_t nargs;   /* written in the source, without the object of a method */
+    rhai_pos pos; /* the name */
+    rhai_pos
+        arg_pos;    /* start of the first argument, or of the module path; methods: its position */
+    uint32_t nargs; /* written in the source, without the object of a method */
     /* First argument or object that is a plain variable, handed over by reference. */
     enum { OBJECT_TEMP, OBJECT_SLOT, OBJECT_THIS, OBJECT_NAME } object;
     uint16_t slot;
-    bool checked;         /* the slot may hold a shared cell */
+    bool checked;          /* the slot may hold a shared cell */
     rhai_str *object_name; /* OBJECT_NAME, and for error texts */
     rhai_pos object_pos;
     /* Cache: the native function for these argument types while the libraries are `libs`. */
@@ -49,7 +50,7 @@ typedef struct site {
     /* Cache: the script method for objects of `method_type` while the libraries are `libs`. */
     proto *method;
     uint8_t method_type; /* rhai_type + 1; 0: nothing cached */
-    proto *scoped; /* name!(...): the function compiled for this place */
+    proto *scoped;       /* name!(...): the function compiled for this place */
     /* Property cache: where the key was last found in a small map. */
     uint32_t hint;
 } site;
@@ -66,17 +67,17 @@ typedef struct path_step {
 
 typedef struct path {
     enum { ROOT_TEMP, ROOT_SLOT, ROOT_THIS, ROOT_NAME } root;
-    uint16_t slot;    /* ROOT_SLOT: register; ROOT_TEMP: offset from B */
-    bool checked;     /* ROOT_SLOT: may hold a shared cell */
-    uint32_t site;    /* ROOT_NAME */
+    uint16_t slot; /* ROOT_SLOT: register; ROOT_TEMP: offset from B */
+    bool checked;  /* ROOT_SLOT: may hold a shared cell */
+    uint32_t site; /* ROOT_NAME */
     rhai_str *root_name;
     rhai_pos root_pos;
     path_step *steps;
     uint32_t len;
     enum { PATH_GET, PATH_SET, PATH_ASSIGN_OP } mode;
     op assign_op;
-    uint16_t nregs;  /* registers from B on that the walk consumes; the first one is the value
-                      * to store, unless it only reads */
+    uint16_t nregs;   /* registers from B on that the walk consumes; the first one is the value
+                       * to store, unless it only reads */
     rhai_pos set_pos; /* the = or += */
 } path;
 
@@ -85,9 +86,9 @@ typedef struct switch_table {
     struct switch_entry {
         rhai_value value;
         uint64_t hash;
-        int32_t next; /* next entry of the same bucket, -1: none */
+        int32_t next;   /* next entry of the same bucket, -1: none */
         int32_t target; /* instruction number */
-    } *entries;
+    } * entries;
     uint32_t len;
     int32_t *buckets; /* -1: empty */
     uint32_t mask;
@@ -114,7 +115,7 @@ typedef struct scope_table {
 typedef struct capture {
     uint16_t reg;
     bool is_value; /* a constant, taken out of reg; nothing is shared */
-    bool by_name; /* on the stack of names; site */
+    bool by_name;  /* on the stack of names; site */
     uint32_t site;
     rhai_str *name;
     rhai_pos pos;
@@ -204,12 +205,15 @@ struct unit {
 
 /* The hash of a switch label or value; containers of one type share theirs. */
 static inline uint64_t label_hash(const heap *h, const rhai_value *v) {
-    return v->type == RHAI_ARRAY || v->type == RHAI_MAP || v->type == RHAI_BLOB ? v->type : value_hash(h, v);
+    return v->type == RHAI_ARRAY || v->type == RHAI_MAP || v->type == RHAI_BLOB ? v->type
+                                                                                : value_hash(h, v);
 }
 
 /* Functions with this name and number of parameters; this_type NULL: untyped ones only. */
 proto *unit_find(const unit *u, const rhai_str *name, uint32_t nparams, const char *this_type);
 rhai_pos proto_pos(const proto *p, uint32_t pc); /* POS_NONE when it has none */
-static inline uint32_t insn_pc(const proto *p, const insn *at) { return (uint32_t)(at - p->code); }
+static inline uint32_t insn_pc(const proto *p, const insn *at) {
+    return (uint32_t)(at - p->code);
+}
 
 #endif

@@ -13,8 +13,7 @@ static void scan_list(scan_result *r, const expr_list *list) {
 }
 
 static void scan_expr(scan_result *r, const expr *e) {
-    if (!e)
-        return;
+    if (!e) return;
     switch ((expr_kind)e->kind) {
     case EXPR_CONST:
     case EXPR_VAR:
@@ -98,18 +97,18 @@ static void scan_stmt(scan_result *r, const stmt *s) {
 }
 
 static void scan_block(scan_result *r, const block *b) {
-    if (!b)
-        return;
+    if (!b) return;
     for (uint32_t i = 0; i < b->len; i++)
         scan_stmt(r, b->stmts[i]);
 }
 
-void scan_function(scan_result *r, const block *body) { scan_block(r, body); }
+void scan_function(scan_result *r, const block *body) {
+    scan_block(r, body);
+}
 
 static bool list_may_write(const expr_list *list) {
     for (uint32_t i = 0; i < list->len; i++)
-        if (expr_may_write(list->items[i]))
-            return true;
+        if (expr_may_write(list->items[i])) return true;
     return false;
 }
 
@@ -125,8 +124,7 @@ bool expr_may_write(const expr *e) {
     case EXPR_COALESCE: return list_may_write(&e->list);
     case EXPR_OP: return expr_may_write(e->op.left) || (e->op.right && expr_may_write(e->op.right));
     case EXPR_CHAIN:
-        if (expr_may_write(e->chain.root))
-            return true;
+        if (expr_may_write(e->chain.root)) return true;
         for (uint32_t i = 0; i < e->chain.len; i++) {
             const chain_step *step = &e->chain.steps[i];
             if (step->kind == STEP_METHOD || (step->index && expr_may_write(step->index)))

@@ -7,7 +7,7 @@
 typedef struct scan_result {
     void (*capture)(void *data, rhai_str *name); /* called per captured variable */
     void *data;
-    bool has_eval;   /* eval or f!() outside nested functions */
+    bool has_eval; /* eval or f!() outside nested functions */
     bool has_import;
 } scan_result;
 

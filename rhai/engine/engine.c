@@ -11,8 +11,7 @@
 static void *malloc_allocator(void *data, void *block, size_t old_size, size_t new_size) {
     (void)data;
     (void)old_size;
-    if (new_size)
-        return realloc(block, new_size);
+    if (new_size) return realloc(block, new_size);
     free(block);
     return NULL;
 }
@@ -23,7 +22,8 @@ static void print_line(void *data, const char *text_data, size_t len) {
     fputc('\n', stdout);
 }
 
-static void debug_line(void *data, const char *text_data, size_t len, const char *source, rhai_pos pos) {
+static void debug_line(void *data, const char *text_data, size_t len, const char *source,
+                       rhai_pos pos) {
     (void)data;
     (void)source;
     (void)pos;
@@ -32,10 +32,10 @@ static void debug_line(void *data, const char *text_data, size_t len, const char
 }
 
 static const package *const standard[] = {
-    &core_package,         &arith_package,     &bytes_package, &math_package,  &logic_package,
-    &strings_package,      &strings_more_package, &bit_field_package, &time_package, &ranges_package,
-    &lang_package,         &arrays_package,    &blobs_package, &maps_package,  &json_package,
-    &fn_ptr_package,
+    &core_package,  &arith_package,   &bytes_package,        &math_package,
+    &logic_package, &strings_package, &strings_more_package, &bit_field_package,
+    &time_package,  &ranges_package,  &lang_package,         &arrays_package,
+    &blobs_package, &maps_package,    &json_package,         &fn_ptr_package,
 };
 
 static bool register_standard(rhai_engine *e) {
@@ -49,11 +49,11 @@ rhai_engine *rhai_engine_new(const rhai_config *config) {
     rhai_allocator allocator = config && config->allocator ? config->allocator : malloc_allocator;
     void *data = config ? config->allocator_data : NULL;
     rhai_engine *e = allocator(data, NULL, 0, sizeof *e);
-    if (!e)
-        return NULL;
+    if (!e) return NULL;
     memset(e, 0, sizeof *e);
     heap_init(&e->heap, allocator, data);
-    e->limits[RHAI_MAX_VARIABLES] = e->limits[RHAI_MAX_FUNCTIONS] = e->limits[RHAI_MAX_MODULES] = UINT64_MAX;
+    e->limits[RHAI_MAX_VARIABLES] = e->limits[RHAI_MAX_FUNCTIONS] = e->limits[RHAI_MAX_MODULES] =
+        UINT64_MAX;
     e->limits[RHAI_MAX_CALL_LEVELS] = 64;
     e->limits[RHAI_MAX_EXPR_DEPTH] = 64;
     e->limits[RHAI_MAX_FUNCTION_EXPR_DEPTH] = 32;
@@ -62,7 +62,8 @@ rhai_engine *rhai_engine_new(const rhai_config *config) {
     e->debug = debug_line;
     atomic_init(&e->poll_flag, false);
     atomic_init(&e->terminated, false);
-    if (!(e->vm = vm_new(e)) || !((config && config->no_standard_library) || register_standard(e))) {
+    if (!(e->vm = vm_new(e)) ||
+        !((config && config->no_standard_library) || register_standard(e))) {
         rhai_engine_free(e);
         return NULL;
     }
@@ -70,8 +71,7 @@ rhai_engine *rhai_engine_new(const rhai_config *config) {
 }
 
 void rhai_engine_free(rhai_engine *e) {
-    if (!e)
-        return;
+    if (!e) return;
     rhai_allocator allocator = e->heap.allocator;
     void *data = e->heap.allocator_data;
     vm_free(e->vm);
@@ -96,7 +96,9 @@ static const char *const limit_names[RHAI_LIMIT_COUNT] = {
     [RHAI_MAX_MEMORY] = "max_memory",
 };
 
-const char *rhai_limit_name(rhai_limit limit) { return limit_names[limit]; }
+const char *rhai_limit_name(rhai_limit limit) {
+    return limit_names[limit];
+}
 
 bool rhai_limit_by_name(const char *name, rhai_limit *ret) {
     for (int i = 0; i < RHAI_LIMIT_COUNT; i++) {
@@ -111,12 +113,19 @@ bool rhai_limit_by_name(const char *name, rhai_limit *ret) {
 void rhai_engine_set_limit(rhai_engine *e, rhai_limit limit, uint64_t value) {
     e->limits[limit] = value;
     e->heap.limit = (size_t)e->limits[RHAI_MAX_MEMORY];
-    e->heap.track_sizes = e->limits[RHAI_MAX_STRING_SIZE] || e->limits[RHAI_MAX_ARRAY_SIZE] || e->limits[RHAI_MAX_MAP_SIZE];
+    e->heap.track_sizes = e->limits[RHAI_MAX_STRING_SIZE] || e->limits[RHAI_MAX_ARRAY_SIZE] ||
+                          e->limits[RHAI_MAX_MAP_SIZE];
 }
 
-uint64_t rhai_engine_limit(const rhai_engine *e, rhai_limit limit) { return e->limits[limit]; }
-void rhai_engine_set_optimize(rhai_engine *e, rhai_optimize level) { e->optimize = level; }
-void rhai_engine_set_strict_variables(rhai_engine *e, bool strict) { e->strict_variables = strict; }
+uint64_t rhai_engine_limit(const rhai_engine *e, rhai_limit limit) {
+    return e->limits[limit];
+}
+void rhai_engine_set_optimize(rhai_engine *e, rhai_optimize level) {
+    e->optimize = level;
+}
+void rhai_engine_set_strict_variables(rhai_engine *e, bool strict) {
+    e->strict_variables = strict;
+}
 
 void rhai_engine_on_print(rhai_engine *e, rhai_print_fn fn, void *data) {
     e->print = fn;
@@ -138,19 +147,31 @@ void rhai_engine_set_resolver(rhai_engine *e, rhai_resolver_fn fn, void *data) {
     e->resolver_data = data;
 }
 
-void rhai_engine_interrupt(rhai_engine *e) { atomic_store(&e->poll_flag, true); }
+void rhai_engine_interrupt(rhai_engine *e) {
+    atomic_store(&e->poll_flag, true);
+}
 
 void rhai_engine_terminate(rhai_engine *e) {
     atomic_store(&e->terminated, true);
     atomic_store(&e->poll_flag, true);
 }
 
-void rhai_engine_clear_termination(rhai_engine *e) { atomic_store(&e->terminated, false); }
-bool rhai_engine_is_terminated(const rhai_engine *e) { return atomic_load(&e->terminated); }
+void rhai_engine_clear_termination(rhai_engine *e) {
+    atomic_store(&e->terminated, false);
+}
+bool rhai_engine_is_terminated(const rhai_engine *e) {
+    return atomic_load(&e->terminated);
+}
 
-size_t rhai_engine_memory(const rhai_engine *e) { return e->heap.used; }
-size_t rhai_engine_peak_memory(const rhai_engine *e) { return e->heap.peak; }
-uint64_t rhai_engine_operations(const rhai_engine *e) { return e->operations; }
+size_t rhai_engine_memory(const rhai_engine *e) {
+    return e->heap.used;
+}
+size_t rhai_engine_peak_memory(const rhai_engine *e) {
+    return e->heap.peak;
+}
+uint64_t rhai_engine_operations(const rhai_engine *e) {
+    return e->operations;
+}
 
 /* ---- Native functions and types ---- */
 
@@ -162,9 +183,9 @@ rhai_status rhai_register_type(rhai_engine *e, const rhai_custom_type *type) {
     type_list *t = &e->types;
     if (t->len == t->cap) {
         uint32_t cap = t->cap ? t->cap * 2 : 16;
-        const rhai_custom_type **p = heap_resize(&e->heap, t->items, t->cap * sizeof *p, cap * sizeof *p);
-        if (!p)
-            return RHAI_ERROR;
+        const rhai_custom_type **p =
+            heap_resize(&e->heap, t->items, t->cap * sizeof *p, cap * sizeof *p);
+        if (!p) return RHAI_ERROR;
         t->items = p;
         t->cap = cap;
     }
@@ -181,8 +202,7 @@ static int compare_natives(const void *a, const void *b) {
 void rhai_each_function(rhai_engine *e, rhai_function_visitor visit, void *data) {
     uint32_t len = e->natives.len;
     const rhai_native **sorted = heap_alloc(&e->heap, (len + 1) * sizeof *sorted);
-    if (!sorted)
-        return;
+    if (!sorted) return;
     for (uint32_t i = 0; i < len; i++)
         sorted[i] = e->natives.entries[i].native;
     qsort(sorted, len, sizeof *sorted, compare_natives);

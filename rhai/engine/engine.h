@@ -49,7 +49,7 @@ struct rhai_engine {
     void *poll_data;
     rhai_resolver_fn resolver;
     void *resolver_data;
-    atomic_bool poll_flag;  /* something wants attention: interrupt or termination */
+    atomic_bool poll_flag; /* something wants attention: interrupt or termination */
     atomic_bool terminated;
     native_table natives;
     type_list types;

@@ -10,9 +10,9 @@ static uint32_t name_hash(const char *name, size_t len) {
     return x ? x : 1;
 }
 
-static const native_entry *newest(const native_table *t, const char *name, size_t len, uint32_t hash) {
-    if (!t->index)
-        return NULL;
+static const native_entry *newest(const native_table *t, const char *name, size_t len,
+                                  uint32_t hash) {
+    if (!t->index) return NULL;
     for (uint32_t at = hash & t->index_mask; t->index[at]; at = (at + 1) & t->index_mask) {
         const native_entry *e = &t->entries[t->index[at] - 1];
         if (e->hash == hash && strncmp(e->native->name, name, len) == 0 && !e->native->name[len])
@@ -24,12 +24,10 @@ static const native_entry *newest(const native_table *t, const char *name, size_
 static bool grow_index(rhai_engine *e, uint32_t size) {
     native_table *t = &e->natives;
     uint32_t *index = heap_alloc_zero(&e->heap, size * sizeof *index);
-    if (!index)
-        return false;
+    if (!index) return false;
     if (t->index) {
         for (uint32_t i = 0; i <= t->index_mask; i++) {
-            if (!t->index[i])
-                continue;
+            if (!t->index[i]) continue;
             uint32_t at = t->entries[t->index[i] - 1].hash & (size - 1);
             while (index[at])
                 at = (at + 1) & (size - 1);
@@ -49,8 +47,7 @@ static bool reserve(rhai_engine *e, size_t count) {
         while (cap < t->len + count)
             cap *= 2;
         native_entry *p = heap_resize(&e->heap, t->entries, t->cap * sizeof *p, cap * sizeof *p);
-        if (!p)
-            return false;
+        if (!p) return false;
         t->entries = p;
         t->cap = cap;
     }
@@ -90,8 +87,7 @@ static const rhai_custom_type *find_type(const rhai_engine *e, const char *name,
 /* Reads `params` into the entry; false: out of memory or a letter or type that does not exist. */
 static bool parse_params(rhai_engine *e, native_entry *n, const char *params) {
     while (*params) {
-        if (n->nparams == MAX_NATIVE_PARAMS)
-            return false;
+        if (n->nparams == MAX_NATIVE_PARAMS) return false;
         uint64_t code;
         if (*params == '?') {
             code = TYPE_ANY;
@@ -99,9 +95,9 @@ static bool parse_params(rhai_engine *e, native_entry *n, const char *params) {
             params++;
         } else if (*params == '{') {
             const char *end = strchr(params, '}');
-            const rhai_custom_type *type = end ? find_type(e, params + 1, (size_t)(end - params - 1)) : NULL;
-            if (!type)
-                return false;
+            const rhai_custom_type *type =
+                end ? find_type(e, params + 1, (size_t)(end - params - 1)) : NULL;
+            if (!type) return false;
             if (!n->customs &&
                 !(n->customs = heap_alloc_zero(&e->heap, MAX_NATIVE_PARAMS * sizeof *n->customs)))
                 return false;
@@ -110,8 +106,7 @@ static bool parse_params(rhai_engine *e, native_entry *n, const char *params) {
             params = end + 1;
         } else {
             int type = type_letter(*params++);
-            if (type < 0)
-                return false;
+            if (type < 0) return false;
             code = (uint64_t)type + 1;
         }
         n->types |= code << (4 * n->nparams++);
@@ -121,22 +116,19 @@ static bool parse_params(rhai_engine *e, native_entry *n, const char *params) {
 
 rhai_status native_register(rhai_engine *e, const rhai_native *table, size_t count, void *data) {
     native_table *t = &e->natives;
-    if (!reserve(e, count))
-        return RHAI_ERROR;
+    if (!reserve(e, count)) return RHAI_ERROR;
     t->epoch++;
     for (size_t i = 0; i < count; i++) {
         size_t len = strlen(table[i].name);
         native_entry n = {.native = &table[i], .data = data, .hash = name_hash(table[i].name, len)};
         if (!parse_params(e, &n, table[i].params)) {
-            if (n.customs)
-                heap_free(&e->heap, n.customs, MAX_NATIVE_PARAMS * sizeof *n.customs);
+            if (n.customs) heap_free(&e->heap, n.customs, MAX_NATIVE_PARAMS * sizeof *n.customs);
             return RHAI_ERROR;
         }
         uint32_t at = n.hash & t->index_mask;
         for (; t->index[at]; at = (at + 1) & t->index_mask) {
             const native_entry *other = &t->entries[t->index[at] - 1];
-            if (other->hash == n.hash && strcmp(other->native->name, table[i].name) == 0)
-                break;
+            if (other->hash == n.hash && strcmp(other->native->name, table[i].name) == 0) break;
         }
         n.next = t->index[at];
         t->names += !n.next;
@@ -164,8 +156,7 @@ static bool matches(const native_entry *e, uint64_t types, const rhai_value *arg
 
 const native_entry *native_find(const native_table *t, const char *name, size_t len,
                                 const rhai_value *args, uint32_t n) {
-    if (n > MAX_NATIVE_PARAMS)
-        return NULL;
+    if (n > MAX_NATIVE_PARAMS) return NULL;
     uint64_t types = pack_types(args, n);
     const native_entry *best = NULL;
     uint32_t fewest = UINT32_MAX;
@@ -175,8 +166,7 @@ const native_entry *native_find(const native_table *t, const char *name, size_t 
         if (e->nparams == n && matches(e, types, args, n, &wildcards) && wildcards < fewest) {
             best = e;
             fewest = wildcards;
-            if (!wildcards)
-                break;
+            if (!wildcards) break;
         }
         e = e->next ? &t->entries[e->next - 1] : NULL;
     }
@@ -186,8 +176,7 @@ const native_entry *native_find(const native_table *t, const char *name, size_t 
 bool native_exists(const native_table *t, const char *name, size_t len, int n) {
     const native_entry *e = newest(t, name, len, name_hash(name, len));
     for (; e; e = e->next ? &t->entries[e->next - 1] : NULL)
-        if (n < 0 || e->nparams == n)
-            return true;
+        if (n < 0 || e->nparams == n) return true;
     return false;
 }
 
@@ -195,9 +184,9 @@ void natives_done(rhai_engine *e) {
     native_table *t = &e->natives;
     for (uint32_t i = 0; i < t->len; i++)
         if (t->entries[i].customs)
-            heap_free(&e->heap, t->entries[i].customs, MAX_NATIVE_PARAMS * sizeof *t->entries[i].customs);
+            heap_free(&e->heap, t->entries[i].customs,
+                      MAX_NATIVE_PARAMS * sizeof *t->entries[i].customs);
     heap_free(&e->heap, t->entries, t->cap * sizeof *t->entries);
-    if (t->index)
-        heap_free(&e->heap, t->index, (t->index_mask + 1) * sizeof *t->index);
+    if (t->index) heap_free(&e->heap, t->index, (t->index_mask + 1) * sizeof *t->index);
     heap_free(&e->heap, e->types.items, e->types.cap * sizeof *e->types.items);
 }

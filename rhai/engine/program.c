@@ -23,7 +23,9 @@ bool scope_add(heap *h, rhai_scope *s, rhai_str *name_str, rhai_value v, bool co
     return true;
 }
 
-rhai_scope *rhai_scope_new(rhai_engine *e) { return heap_alloc_zero(&e->heap, sizeof(rhai_scope)); }
+rhai_scope *rhai_scope_new(rhai_engine *e) {
+    return heap_alloc_zero(&e->heap, sizeof(rhai_scope));
+}
 
 static void clear_scope(heap *h, rhai_scope *s) {
     for (uint32_t i = 0; i < s->len; i++) {
@@ -34,14 +36,14 @@ static void clear_scope(heap *h, rhai_scope *s) {
 }
 
 void rhai_scope_free(rhai_engine *e, rhai_scope *s) {
-    if (!s)
-        return;
+    if (!s) return;
     clear_scope(&e->heap, s);
     heap_free(&e->heap, s->entries, s->cap * sizeof *s->entries);
     heap_free(&e->heap, s, sizeof *s);
 }
 
-rhai_status rhai_scope_push(rhai_engine *e, rhai_scope *s, const char *name_text, rhai_value *v, bool constant) {
+rhai_status rhai_scope_push(rhai_engine *e, rhai_scope *s, const char *name_text, rhai_value *v,
+                            bool constant) {
     rhai_value taken = value_take(v);
     rhai_str *name_str = str_intern(&e->heap, name_text, strlen(name_text));
     if (!name_str) {
@@ -55,12 +57,13 @@ rhai_status rhai_scope_push(rhai_engine *e, rhai_scope *s, const char *name_text
 
 const rhai_value *rhai_scope_get(const rhai_scope *s, const char *name_text) {
     for (uint32_t i = s->len; i-- > 0;)
-        if (strcmp(s->entries[i].name->data, name_text) == 0)
-            return &s->entries[i].value;
+        if (strcmp(s->entries[i].name->data, name_text) == 0) return &s->entries[i].value;
     return NULL;
 }
 
-size_t rhai_scope_len(const rhai_scope *s) { return s->len; }
+size_t rhai_scope_len(const rhai_scope *s) {
+    return s->len;
+}
 const char *rhai_scope_name(const rhai_scope *s, size_t index) {
     return index < s->len ? s->entries[index].name->data : NULL;
 }
@@ -73,24 +76,21 @@ static proto idle = {0};
 vm *vm_new(rhai_engine *e) {
     heap *h = &e->heap;
     vm *m = heap_alloc_zero(h, sizeof *m);
-    if (!m)
-        return NULL;
+    if (!m) return NULL;
     m->engine = e;
     m->h = h;
     size_t len = 1024, size = sizeof(chunk) + len * sizeof(rhai_value);
-    if (!(m->chunk = heap_alloc_zero(h, size)))
-        goto fail;
+    if (!(m->chunk = heap_alloc_zero(h, size))) goto fail;
     m->chunk->end = m->chunk->regs + len;
     m->frames_cap = 8;
-    if (!(m->frames = heap_alloc_zero(h, m->frames_cap * sizeof *m->frames)))
-        goto fail;
+    if (!(m->frames = heap_alloc_zero(h, m->frames_cap * sizeof *m->frames))) goto fail;
     m->frames[0] = (frame){.p = &idle, .base = m->chunk->regs, .chunk = m->chunk, .is_main = true};
     m->frames_len = 1;
     static const char *const words[] = {"call", "curry", "is_shared", "type_of"};
-    rhai_str **const slots[] = {&m->name_call, &m->name_curry, &m->name_is_shared, &m->name_type_of};
+    rhai_str **const slots[] = {&m->name_call, &m->name_curry, &m->name_is_shared,
+                                &m->name_type_of};
     for (size_t i = 0; i < 4; i++)
-        if (!(*slots[i] = str_intern(h, words[i], strlen(words[i]))))
-            goto fail;
+        if (!(*slots[i] = str_intern(h, words[i], strlen(words[i])))) goto fail;
     return m;
 fail:
     e->vm = m;
@@ -122,8 +122,7 @@ static void end_run(vm *m) {
     value_clear(h, &m->name_value);
     obj_unref(h, m->last_env);
     m->last_env = NULL;
-    if (m->exports)
-        heap_free(h, m->exports, m->exports_cap * sizeof *m->exports);
+    if (m->exports) heap_free(h, m->exports, m->exports_cap * sizeof *m->exports);
     m->exports = NULL;
     m->exports_len = m->exports_cap = 0;
     obj_unref(h, m->module_cache);
@@ -140,13 +139,10 @@ static void end_run(vm *m) {
 }
 
 void vm_free(vm *m) {
-    if (!m)
-        return;
+    if (!m) return;
     heap *h = m->h;
-    if (m->chunk)
-        end_run(m);
-    if (m->error)
-        rhai_error_free(m->error);
+    if (m->chunk) end_run(m);
+    if (m->error) rhai_error_free(m->error);
     value_clear(h, &m->exit_value);
     obj_unref(h, m->name_call);
     obj_unref(h, m->name_curry);
@@ -154,8 +150,7 @@ void vm_free(vm *m) {
     obj_unref(h, m->name_type_of);
     heap_free(h, m->imports, m->imports_cap * sizeof *m->imports);
     heap_free(h, m->frames, m->frames_cap * sizeof *m->frames);
-    if (m->chunk)
-        heap_free(h, m->chunk, (size_t)((char *)m->chunk->end - (char *)m->chunk));
+    if (m->chunk) heap_free(h, m->chunk, (size_t)((char *)m->chunk->end - (char *)m->chunk));
     heap_free(h, m, sizeof *m);
 }
 
@@ -174,8 +169,7 @@ rhai_program *rhai_compile(rhai_engine *e, const char *text_data, size_t len, co
         obj_ref(source_str);
     }
     obj_unref(h, source_str);
-    if (!error)
-        return p;
+    if (!error) return p;
     heap_free(h, p, p ? sizeof *p : 0);
     if (ret_error)
         *ret_error = error;
@@ -185,8 +179,7 @@ rhai_program *rhai_compile(rhai_engine *e, const char *text_data, size_t len, co
 }
 
 void rhai_program_free(rhai_engine *e, rhai_program *p) {
-    if (!p)
-        return;
+    if (!p) return;
     obj_unref(&e->heap, p->unit);
     heap_free(&e->heap, p, sizeof *p);
 }
@@ -201,7 +194,8 @@ static void report_error(void *data, const rhai_error *error) {
     c->report(c->data, error);
 }
 
-size_t rhai_check(rhai_engine *e, const char *text_data, size_t len, rhai_check_fn report, void *data) {
+size_t rhai_check(rhai_engine *e, const char *text_data, size_t len, rhai_check_fn report,
+                  void *data) {
     parse_options options = vm_parse_options(e, NULL, 0);
     check_state c = {report, data};
     return parse_check(&e->heap, &options, text_data, len, report_error, &c);
@@ -214,7 +208,8 @@ size_t rhai_check(rhai_engine *e, const char *text_data, size_t len, rhai_check_
 static char *stack_limit(void) {
     struct rlimit limit;
     size_t budget = 4u << 20;
-    if (getrlimit(RLIMIT_STACK, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur / 2 < budget)
+    if (getrlimit(RLIMIT_STACK, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+        limit.rlim_cur / 2 < budget)
         budget = (size_t)limit.rlim_cur / 2;
     return (char *)__builtin_frame_address(0) - budget;
 }
@@ -225,8 +220,7 @@ static rhai_status lend_scope(vm *m, rhai_scope *s) {
         scope_entry *e = &s->entries[i];
         bool constant = e->value.flags & VALUE_CONST;
         rhai_value v = value_take(&e->value);
-        if (vm_name_define(m, e->name, v, constant) != RHAI_OK)
-            return RHAI_ERROR;
+        if (vm_name_define(m, e->name, v, constant) != RHAI_OK) return RHAI_ERROR;
     }
     return RHAI_OK;
 }
@@ -269,19 +263,17 @@ static run_state begin_run(vm *m) {
         bool is_plain = m->engine->limits[RHAI_MAX_VARIABLES] == UINT64_MAX && !m->counts;
         m->plain_level = is_plain ? m->engine->limits[RHAI_MAX_CALL_LEVELS] : 0;
         m->h->limit_hit = false;
-        if (atomic_load(&m->engine->terminated))
-            atomic_store(&m->engine->poll_flag, true);
+        if (atomic_load(&m->engine->terminated)) atomic_store(&m->engine->poll_flag, true);
     }
     return r;
 }
 
-static rhai_status finish_run(vm *m, run_state r, rhai_status status, rhai_value *result, rhai_value *ret,
-                              rhai_error **ret_error) {
+static rhai_status finish_run(vm *m, run_state r, rhai_status status, rhai_value *result,
+                              rhai_value *ret, rhai_error **ret_error) {
     m->host_scope = r.host_scope;
     vm_names_trim(m, m->main_floor);
     m->main_floor = r.main_floor;
-    if (r.is_outermost)
-        end_run(m);
+    if (r.is_outermost) end_run(m);
     if (status != RHAI_OK && m->exited) {
         m->exited = false;
         value_drop(m->h, result);
@@ -305,25 +297,23 @@ static rhai_status finish_run(vm *m, run_state r, rhai_status status, rhai_value
     return status;
 }
 
-rhai_status rhai_run(rhai_engine *e, rhai_program *p, rhai_scope *scope, rhai_value *ret, rhai_error **ret_error) {
+rhai_status rhai_run(rhai_engine *e, rhai_program *p, rhai_scope *scope, rhai_value *ret,
+                     rhai_error **ret_error) {
     vm *m = e->vm;
     run_state r = begin_run(m);
     rhai_value result = VALUE_UNIT;
     uint32_t lent = scope ? scope->len : 0;
     rhai_status status = scope ? lend_scope(m, scope) : RHAI_OK;
     m->host_scope = scope;
-    if (status == RHAI_OK)
-        status = vm_run_main(m, p->unit, &result);
-    if (scope)
-        return_scope(m, scope, lent);
+    if (status == RHAI_OK) status = vm_run_main(m, p->unit, &result);
+    if (scope) return_scope(m, scope, lent);
     return finish_run(m, r, status, &result, ret, ret_error);
 }
 
-rhai_status rhai_eval(rhai_engine *e, const char *text_data, size_t len, rhai_scope *scope, rhai_value *ret,
-                      rhai_error **ret_error) {
+rhai_status rhai_eval(rhai_engine *e, const char *text_data, size_t len, rhai_scope *scope,
+                      rhai_value *ret, rhai_error **ret_error) {
     rhai_program *p = rhai_compile(e, text_data, len, NULL, scope, ret_error);
-    if (!p)
-        return RHAI_ERROR;
+    if (!p) return RHAI_ERROR;
     rhai_status status = rhai_run(e, p, scope, ret, ret_error);
     rhai_program_free(e, p);
     return status;
@@ -339,10 +329,8 @@ rhai_status rhai_call_fn(rhai_engine *e, rhai_program *p, rhai_scope *scope, con
     rhai_str *wanted = str_intern(m->h, function, strlen(function));
     libs *saved = vm_top(m)->libs;
     rhai_value *regs = NULL;
-    if (status == RHAI_OK && wanted)
-        regs = vm_scratch(m, (uint32_t)nargs + 1);
-    if (!wanted)
-        status = vm_no_memory(m);
+    if (status == RHAI_OK && wanted) regs = vm_scratch(m, (uint32_t)nargs + 1);
+    if (!wanted) status = vm_no_memory(m);
     if (status == RHAI_OK && (!regs || !(vm_top(m)->libs = vm_unit_libs(m, p->unit))))
         status = RHAI_ERROR;
     for (size_t i = 0; i < nargs; i++) {
@@ -353,12 +341,11 @@ rhai_status rhai_call_fn(rhai_engine *e, rhai_program *p, rhai_scope *scope, con
             value_drop(m->h, &v);
     }
     if (status == RHAI_OK)
-        status = vm_finish(m, vm_call_by_name(m, wanted, NULL, regs, (uint32_t)nargs, POS_NONE, &result));
-    if (regs)
-        vm_scratch_end(m, (uint32_t)nargs + 1);
+        status = vm_finish(
+            m, vm_call_by_name(m, wanted, NULL, regs, (uint32_t)nargs, POS_NONE, &result));
+    if (regs) vm_scratch_end(m, (uint32_t)nargs + 1);
     vm_top(m)->libs = saved;
     obj_unref(m->h, wanted);
-    if (scope)
-        return_scope(m, scope, lent);
+    if (scope) return_scope(m, scope, lent);
     return finish_run(m, r, status, &result, ret, ret_error);
 }

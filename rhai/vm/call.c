@@ -4,8 +4,7 @@
 #include <string.h>
 
 rhai_status vm_fail(vm *m, rhai_error *e) {
-    if (m->error)
-        rhai_error_free(m->error);
+    if (m->error) rhai_error_free(m->error);
     m->error = e;
     return RHAI_ERROR;
 }
@@ -25,18 +24,18 @@ rhai_status vm_no_memory(vm *m) {
     return vm_fail(m, error_out_of_memory(h));
 }
 
-rhai_pos frame_pos(const frame *f) { return proto_pos(f->p, insn_pc(f->p, f->pc) - 1); }
+rhai_pos frame_pos(const frame *f) {
+    return proto_pos(f->p, insn_pc(f->p, f->pc) - 1);
+}
 
 rhai_pos frame_call_pos(const vm *m, const frame *f) {
-    if (f->pos.line != UINT32_MAX)
-        return f->pos;
+    if (f->pos.line != UINT32_MAX) return f->pos;
     return f > m->frames ? frame_pos(f - 1) : POS_NONE;
 }
 
 bool vm_count(vm *m, rhai_pos pos) {
     rhai_engine *e = m->engine;
-    if (++e->operations <= e->limits[RHAI_MAX_OPERATIONS])
-        return true;
+    if (++e->operations <= e->limits[RHAI_MAX_OPERATIONS]) return true;
     vm_fail(m, error_new(m->h, ERR_TOO_MANY_OPERATIONS, pos));
     return false;
 }
@@ -44,12 +43,10 @@ bool vm_count(vm *m, rhai_pos pos) {
 /* ---- Libraries ---- */
 
 libs *vm_libs_push(vm *m, libs *below, unit *u) {
-    if (below && below->unit == u)
-        return below;
+    if (below && below->unit == u) return below;
     libs **list = below ? &below->children : &m->root_libs;
     for (libs *l = *list; l; l = l->sibling)
-        if (l->unit == u)
-            return l;
+        if (l->unit == u) return l;
     libs *l = heap_alloc_zero(m->h, sizeof *l);
     if (!l) {
         vm_no_memory(m);
@@ -64,24 +61,22 @@ libs *vm_libs_push(vm *m, libs *below, unit *u) {
 libs *vm_unit_libs(vm *m, unit *u) {
     libs *l = NULL;
     for (uint32_t i = 0; i < u->earlier_len; i++)
-        if (!(l = vm_libs_push(m, l, u->earlier[i])))
-            return NULL;
+        if (!(l = vm_libs_push(m, l, u->earlier[i]))) return NULL;
     return vm_libs_push(m, l, u);
 }
 
-proto *vm_find_function(const libs *l, const rhai_str *name, uint32_t nparams, const rhai_value *self) {
+proto *vm_find_function(const libs *l, const rhai_str *name, uint32_t nparams,
+                        const rhai_value *self) {
     if (self) {
         const char *type = value_type_name(self);
         for (const libs *at = l; at; at = at->parent) {
             proto *p = unit_find(at->unit, name, nparams, type);
-            if (p)
-                return p;
+            if (p) return p;
         }
     }
     for (; l; l = l->parent) {
         proto *p = unit_find(l->unit, name, nparams, NULL);
-        if (p)
-            return p;
+        if (p) return p;
     }
     return NULL;
 }
@@ -104,8 +99,7 @@ static bool grow_frames(vm *m) {
 static chunk *next_chunk(vm *m, uint32_t n) {
     chunk *c = m->chunk;
     size_t need = n + STACK_SLACK;
-    if (c && c->above && (size_t)(c->above->end - c->above->regs) >= need)
-        return c->above;
+    if (c && c->above && (size_t)(c->above->end - c->above->regs) >= need) return c->above;
     if (c && c->above) {
         heap_free(m->h, c->above, (size_t)((char *)c->above->end - (char *)c->above));
         c->above = NULL;
@@ -121,8 +115,7 @@ static chunk *next_chunk(vm *m, uint32_t n) {
     }
     fresh->end = fresh->regs + len;
     fresh->below = c;
-    if (c)
-        c->above = fresh;
+    if (c) c->above = fresh;
     return fresh;
 }
 
@@ -147,8 +140,7 @@ void vm_scratch_end(vm *m, uint32_t n) {
 
 static bool push_env(vm *m, env *e) {
     for (uint32_t i = 0; i < e->imports_len; i++)
-        if (vm_imports_push(m, e->imports[i].alias, e->imports[i].module) != RHAI_OK)
-            return false;
+        if (vm_imports_push(m, e->imports[i].alias, e->imports[i].module) != RHAI_OK) return false;
     return true;
 }
 
@@ -170,20 +162,15 @@ static bool check_limits(vm *m, const invocation *c) {
 /* The chain of libraries that the callee sees. */
 static libs *callee_libs(vm *m, const invocation *c) {
     libs *l = vm_top(m)->libs;
-    if (c->how == ENTER_MAIN)
-        return vm_unit_libs(m, c->p->unit);
-    if (c->how == ENTER_INNER)
-        return l;
-    if (c->env && !(l = vm_libs_push(m, l, c->env->unit)))
-        return NULL;
+    if (c->how == ENTER_MAIN) return vm_unit_libs(m, c->p->unit);
+    if (c->how == ENTER_INNER) return l;
+    if (c->env && !(l = vm_libs_push(m, l, c->env->unit))) return NULL;
     return c->p->unit->is_inner ? l : vm_libs_push(m, l, c->p->unit);
 }
 
 static bool push_callee_imports(vm *m, const invocation *c) {
-    if (c->how != ENTER_CALL)
-        return true;
-    if (c->p->unit->env && !push_env(m, (env *)c->p->unit->env))
-        return false;
+    if (c->how != ENTER_CALL) return true;
+    if (c->p->unit->env && !push_env(m, (env *)c->p->unit->env)) return false;
     return !c->env || c->env == (env *)c->p->unit->env || push_env(m, c->env);
 }
 
@@ -197,8 +184,7 @@ static rhai_value *callee_base(const frame *caller, const invocation *c) {
 
 outcome vm_enter(vm *m, const invocation *c) {
     proto *p = c->p;
-    if (c->how == ENTER_CALL && !check_limits(m, c))
-        return CALL_FAILED;
+    if (c->how == ENTER_CALL && !check_limits(m, c)) return CALL_FAILED;
     libs *l = callee_libs(m, c);
     uint32_t imports = m->imports_len;
     if (!l || !push_callee_imports(m, c) || (m->frames_len == m->frames_cap && !grow_frames(m))) {
@@ -225,26 +211,25 @@ outcome vm_enter(vm *m, const invocation *c) {
         obj_ref(c->self_cell);
     }
     bool inner = c->how == ENTER_INNER;
-    m->frames[m->frames_len++] = (frame){.p = p,
-                                         .pc = p->code,
-                                         .base = base,
-                                         .ret = c->ret,
-                                         .this_ref = inner ? caller->this_ref : c->self,
-                                         .this_cell = c->self_cell,
-                                         .libs = l,
-                                         .chunk = room,
-                                         .names = m->names,
-                                         .names_floor = inner                   ? caller->names_floor
-                                                        : c->how == ENTER_MAIN ? m->main_floor
-                                                                               : m->names,
-                                         .imports = imports,
-                                         .level_before = m->level,
-                                         .pos = c->pos,
-                                         .source = p->unit->source || !(c->by_pointer || inner)
-                                                       ? p->unit->source
-                                                       : caller->source,
-                                         .is_main = c->how == ENTER_MAIN,
-                                         .is_inner = inner};
+    m->frames[m->frames_len++] = (frame){
+        .p = p,
+        .pc = p->code,
+        .base = base,
+        .ret = c->ret,
+        .this_ref = inner ? caller->this_ref : c->self,
+        .this_cell = c->self_cell,
+        .libs = l,
+        .chunk = room,
+        .names = m->names,
+        .names_floor = inner                  ? caller->names_floor
+                       : c->how == ENTER_MAIN ? m->main_floor
+                                              : m->names,
+        .imports = imports,
+        .level_before = m->level,
+        .pos = c->pos,
+        .source = p->unit->source || !(c->by_pointer || inner) ? p->unit->source : caller->source,
+        .is_main = c->how == ENTER_MAIN,
+        .is_inner = inner};
     m->level += c->how != ENTER_MAIN;
     return CALL_PUSHED;
 }
@@ -254,14 +239,11 @@ void vm_leave(vm *m) {
     uint32_t from = f->is_inner ? f->p->first_reg : 0;
     rhai_value *end = f->base + f->p->nregs + f->scratch;
     for (rhai_value *v = f->base + from; v < end; v++)
-        if (value_is_heap(v))
-            value_clear(m->h, v);
+        if (value_is_heap(v)) value_clear(m->h, v);
     /* What eval defines stays until the block around it ends. */
     if (!f->is_eval) {
-        if (m->names != f->names)
-            vm_names_trim(m, f->names);
-        if (m->imports_len != f->imports)
-            vm_imports_trim(m, f->imports);
+        if (m->names != f->names) vm_names_trim(m, f->names);
+        if (m->imports_len != f->imports) vm_imports_trim(m, f->imports);
     }
     if (f->this_cell) {
         f->this_cell->borrows--;
@@ -269,16 +251,16 @@ void vm_leave(vm *m) {
     }
     m->level = f->level_before;
     m->frames_len--;
-    if (m->frames_len)
-        m->chunk = vm_top(m)->chunk;
+    if (m->frames_len) m->chunk = vm_top(m)->chunk;
 }
 
 /* Room on the C stack for another native frame and what it calls. */
-static bool c_stack_low(const vm *m) { return (char *)__builtin_frame_address(0) < m->stack_limit; }
+static bool c_stack_low(const vm *m) {
+    return (char *)__builtin_frame_address(0) < m->stack_limit;
+}
 
 rhai_status vm_finish(vm *m, outcome o) {
-    if (o != CALL_PUSHED)
-        return o == CALL_DONE ? RHAI_OK : RHAI_ERROR;
+    if (o != CALL_PUSHED) return o == CALL_DONE ? RHAI_OK : RHAI_ERROR;
     frame *f = vm_top(m);
     if (c_stack_low(m)) {
         rhai_pos pos = frame_call_pos(m, f);
@@ -289,7 +271,9 @@ rhai_status vm_finish(vm *m, outcome o) {
     return vm_run(m, m->frames_len - 1);
 }
 
-rhai_status vm_call(vm *m, const invocation *c) { return vm_finish(m, vm_enter(m, c)); }
+rhai_status vm_call(vm *m, const invocation *c) {
+    return vm_finish(m, vm_enter(m, c));
+}
 
 /* ---- Size limits ---- */
 
@@ -306,8 +290,7 @@ rhai_status vm_check_sizes(vm *m, const sizes *s, rhai_pos pos) {
 }
 
 rhai_status vm_check_size(vm *m, const rhai_value *v, rhai_pos pos) {
-    if (!m->h->track_sizes || v->type < RHAI_STRING)
-        return RHAI_OK;
+    if (!m->h->track_sizes || v->type < RHAI_STRING) return RHAI_OK;
     sizes s = sizes_of_value(v);
     return vm_check_sizes(m, &s, pos);
 }
@@ -332,8 +315,7 @@ rhai_status vm_call_native(vm *m, const native_entry *n, rhai_value *args, uint3
                       .nargs = nargs,
                       .pos = pos};
     rhai_value result = VALUE_UNIT;
-    if (!vm_track(m, pos))
-        return RHAI_ERROR;
+    if (!vm_track(m, pos)) return RHAI_ERROR;
     m->level++;
     rhai_status status = n->native->fn(&call, args, &result);
     m->level--;
@@ -357,21 +339,21 @@ rhai_status vm_call_native(vm *m, const native_entry *n, rhai_value *args, uint3
     return native_failed(m, &call);
 }
 
-rhai_error *vm_function_not_found(vm *m, const rhai_str *name, const rhai_value *args, uint32_t nargs,
-                                  rhai_pos pos) {
+rhai_error *vm_function_not_found(vm *m, const rhai_str *name, const rhai_value *args,
+                                  uint32_t nargs, rhai_pos pos) {
     text t;
     text_init(&t, m->h);
     text_add_str(&t, name);
     text_add_cstr(&t, " (");
     for (uint32_t i = 0; i < nargs; i++) {
-        if (i)
-            text_add_cstr(&t, ", ");
+        if (i) text_add_cstr(&t, ", ");
         const char *type = value_type_name(&args[i]);
         text_add_cstr(&t, args[i].type == RHAI_STRING ? "&str | ImmutableString | String" : type);
     }
     text_add_cstr(&t, ")");
-    rhai_error *e = t.failed ? error_out_of_memory(m->h)
-                             : error_newf(m->h, ERR_FUNCTION_NOT_FOUND, pos, "%.*s", (int)t.len, t.data);
+    rhai_error *e = t.failed
+                        ? error_out_of_memory(m->h)
+                        : error_newf(m->h, ERR_FUNCTION_NOT_FOUND, pos, "%.*s", (int)t.len, t.data);
     text_done(&t);
     return e;
 }
@@ -387,23 +369,21 @@ static const native_entry *find_native(vm *m, const rhai_str *name, site *s, con
         return s->native;
     const native_entry *n = native_find(&m->engine->natives, name->data, name->len, args, nargs);
     for (uint32_t i = 0; i < nargs; i++)
-        if (args[i].type == RHAI_CUSTOM)
-            return n;
+        if (args[i].type == RHAI_CUSTOM) return n;
     s->native = n;
     s->arg_types = types;
     s->epoch = m->engine->natives.epoch;
     return n;
 }
 
-outcome vm_call_place(vm *m, rhai_str *name, site *s, const target *t, rhai_value *args, uint32_t nargs,
-                      rhai_pos pos, rhai_value *ret, bool *ret_updated) {
+outcome vm_call_place(vm *m, rhai_str *name, site *s, const target *t, rhai_value *args,
+                      uint32_t nargs, rhai_pos pos, rhai_value *ret, bool *ret_updated) {
     uint8_t flags = t->place->flags;
     value_clear(m->h, &args[0]);
     args[0] = *t->place; /* without a reference of its own until it is known how it is passed */
     const native_entry *n = find_native(m, name, s, args, nargs);
     if (!n) {
-        if (vm_track(m, pos))
-            vm_fail(m, vm_function_not_found(m, name, args, nargs, pos));
+        if (vm_track(m, pos)) vm_fail(m, vm_function_not_found(m, name, args, nargs, pos));
         args[0] = VALUE_UNIT;
         return CALL_FAILED;
     }
@@ -415,11 +395,9 @@ outcome vm_call_place(vm *m, rhai_str *name, site *s, const target *t, rhai_valu
     }
     bool lends = (mutates && !t->is_const) || (n->native->flags & RHAI_FN_BORROWS);
     if (lends) {
-        if (t->is_const)
-            args[0].flags |= VALUE_CONST;
+        if (t->is_const) args[0].flags |= VALUE_CONST;
         *t->place = VALUE_UNIT;
-        if (t->cell)
-            t->cell->borrows++;
+        if (t->cell) t->cell->borrows++;
     } else {
         args[0] = value_copy(t->place);
     }
@@ -429,13 +407,10 @@ outcome vm_call_place(vm *m, rhai_str *name, site *s, const target *t, rhai_valu
         *t->place = args[0];
         t->place->flags = flags;
         args[0] = VALUE_UNIT;
-        if (t->cell)
-            t->cell->borrows--;
+        if (t->cell) t->cell->borrows--;
     }
-    if (status != RHAI_OK)
-        return CALL_FAILED;
-    if (ret_updated)
-        *ret_updated = mutates;
+    if (status != RHAI_OK) return CALL_FAILED;
+    if (ret_updated) *ret_updated = mutates;
     if (ret)
         value_store(m->h, ret, result);
     else
@@ -447,35 +422,29 @@ outcome vm_call_place(vm *m, rhai_str *name, site *s, const target *t, rhai_valu
  * look again while the libraries are the same. */
 static proto *find_script(vm *m, rhai_str *name, site *s, uint32_t nargs) {
     libs *l = vm_top(m)->libs;
-    if (s && l && s->libs == l->number)
-        return NULL;
+    if (s && l && s->libs == l->number) return NULL;
     proto *p = vm_find_function(l, name, nargs, NULL);
-    if (s && !p)
-        s->libs = l ? l->number : 0;
+    if (s && !p) s->libs = l ? l->number : 0;
     return p;
 }
 
 static outcome enter_or_skip(vm *m, const invocation *c) {
-    if (!c->p->is_empty)
-        return vm_enter(m, c);
-    if (c->ret)
-        value_clear(m->h, c->ret);
+    if (!c->p->is_empty) return vm_enter(m, c);
+    if (c->ret) value_clear(m->h, c->ret);
     return CALL_DONE;
 }
 
-outcome vm_call_by_name(vm *m, rhai_str *name, site *s, rhai_value *args, uint32_t nargs, rhai_pos pos,
-                        rhai_value *ret) {
+outcome vm_call_by_name(vm *m, rhai_str *name, site *s, rhai_value *args, uint32_t nargs,
+                        rhai_pos pos, rhai_value *ret) {
     proto *p = find_script(m, name, s, nargs);
     if (p) {
-        if (nargs)
-            args[0].flags = 0;
+        if (nargs) args[0].flags = 0;
         invocation c = {.p = p, .args = args, .nargs = nargs, .ret = ret, .pos = pos};
         return enter_or_skip(m, &c);
     }
     const native_entry *n = find_native(m, name, s, args, nargs);
     if (!n) {
-        if (vm_track(m, pos))
-            vm_fail(m, vm_function_not_found(m, name, args, nargs, pos));
+        if (vm_track(m, pos)) vm_fail(m, vm_function_not_found(m, name, args, nargs, pos));
         return CALL_FAILED;
     }
     rhai_value result = VALUE_UNIT;
@@ -484,8 +453,7 @@ outcome vm_call_by_name(vm *m, rhai_str *name, site *s, rhai_value *args, uint32
             vm_fail(m, error_newf(m->h, ERR_NON_PURE_ON_CONSTANT, pos, "%s", name->data));
         return CALL_FAILED;
     }
-    if (vm_call_native(m, n, args, nargs, false, pos, &result) != RHAI_OK)
-        return CALL_FAILED;
+    if (vm_call_native(m, n, args, nargs, false, pos, &result) != RHAI_OK) return CALL_FAILED;
     if (ret)
         value_store(m->h, ret, result);
     else
@@ -507,8 +475,7 @@ bool vm_site_object(vm *m, frame *f, site *s, target *t) {
         break;
     case OBJECT_NAME:
         t->place = vm_name_place(m, f, s->object_name, s, s->object_pos);
-        if (!t->place)
-            return false;
+        if (!t->place) return false;
         break;
     }
     if (t->place->type == RHAI_SHARED) {
@@ -519,12 +486,11 @@ bool vm_site_object(vm *m, frame *f, site *s, target *t) {
     return true;
 }
 
-outcome vm_call_site(vm *m, site *s, rhai_value *args, uint32_t nargs, rhai_pos pos, rhai_value *ret) {
-    if (s->object == OBJECT_TEMP)
-        return vm_call_by_name(m, s->name, s, args, nargs, pos, ret);
+outcome vm_call_site(vm *m, site *s, rhai_value *args, uint32_t nargs, rhai_pos pos,
+                     rhai_value *ret) {
+    if (s->object == OBJECT_TEMP) return vm_call_by_name(m, s->name, s, args, nargs, pos, ret);
     target t;
-    if (!vm_site_object(m, vm_top(m), s, &t))
-        return CALL_FAILED;
+    if (!vm_site_object(m, vm_top(m), s, &t)) return CALL_FAILED;
     if (t.cell && t.cell->borrows) {
         vm_fail(m, error_new(m->h, ERR_DATA_RACE, POS_NONE));
         return CALL_FAILED;
@@ -541,13 +507,13 @@ outcome vm_call_site(vm *m, site *s, rhai_value *args, uint32_t nargs, rhai_pos 
 /* Pointers count references to a function; while there is one, its unit stays (the first
  * reference takes one on the unit, the proto's destroy gives it back). */
 fnptr *vm_fnptr(vm *m, rhai_str *name, proto *p, env *e, const rhai_value *curry, uint32_t ncurry) {
-    fnptr *f = fnptr_new(m->h, name, p ? &p->head : NULL, e ? &e->head : NULL, p ? p->nparams : 0, curry, ncurry);
+    fnptr *f = fnptr_new(m->h, name, p ? &p->head : NULL, e ? &e->head : NULL, p ? p->nparams : 0,
+                         curry, ncurry);
     if (!f) {
         vm_no_memory(m);
         return NULL;
     }
-    if (p && p->head.head.refs == 1)
-        obj_ref(p->unit);
+    if (p && p->head.head.refs == 1) obj_ref(p->unit);
     return f;
 }
 
@@ -558,8 +524,8 @@ static void flatten(vm *m, rhai_value *args, uint32_t n) {
             value_store(m->h, &args[i], value_copy(&as_cell(&args[i])->value));
 }
 
-outcome vm_call_fn(vm *m, const rhai_value *value, const target *self, rhai_value *args, uint32_t nargs,
-                   rhai_pos pos, rhai_value *ret) {
+outcome vm_call_fn(vm *m, const rhai_value *value, const target *self, rhai_value *args,
+                   uint32_t nargs, rhai_pos pos, rhai_value *ret) {
     fnptr *fn = as_fn(value);
     uint32_t total = nargs + fn->ncurry, reserved = 0;
     rhai_value *own = NULL;
@@ -571,8 +537,7 @@ outcome vm_call_fn(vm *m, const rhai_value *value, const target *self, rhai_valu
      * call is built above all those in use. */
     if (fn->ncurry || (self && !is_bound)) {
         own = vm_scratch(m, total + 1);
-        if (!own)
-            goto done;
+        if (!own) goto done;
         reserved = total + 1;
         for (uint32_t i = 0; i < fn->ncurry; i++)
             own[1 + i] = value_copy(&fn->curry[i]);
@@ -622,14 +587,12 @@ static void env_destroy(heap *h, opaque *o) {
 
 env *vm_new_env(vm *m, unit *u) {
     env *e = heap_alloc_zero(m->h, sizeof *e);
-    if (!e)
-        return NULL;
+    if (!e) return NULL;
     e->head.head.refs = 1;
     e->head.head.type = OBJ_OPAQUE;
     e->head.destroy = env_destroy;
     e->unit = u;
-    if (u)
-        obj_ref(u);
+    if (u) obj_ref(u);
     /* Imports below the floor belong to the importer of the module that runs. */
     uint32_t len = m->imports_len - m->imports_floor;
     if (len && !(e->imports = heap_alloc(m->h, len * sizeof *e->imports))) {
@@ -639,8 +602,7 @@ env *vm_new_env(vm *m, unit *u) {
     for (; e->imports_len < len; e->imports_len++) {
         import *i = &m->imports[m->imports_floor + e->imports_len];
         e->imports[e->imports_len] = *i;
-        if (i->alias)
-            obj_ref(i->alias);
+        if (i->alias) obj_ref(i->alias);
         obj_ref(i->module);
     }
     return e;
@@ -649,13 +611,11 @@ env *vm_new_env(vm *m, unit *u) {
 rhai_status vm_current_env(vm *m, env **ret) {
     frame *f = vm_top(m);
     *ret = NULL;
-    if (!f->libs || (!m->imports_len && !f->libs->parent && !f->libs->unit->source))
-        return RHAI_OK;
+    if (!f->libs || (!m->imports_len && !f->libs->parent && !f->libs->unit->source)) return RHAI_OK;
     env *last = m->last_env;
     if (!last || m->last_env_version != m->imports_version || last->unit != f->libs->unit) {
         env *e = vm_new_env(m, f->libs->unit);
-        if (!e)
-            return vm_no_memory(m);
+        if (!e) return vm_no_memory(m);
         obj_unref(m->h, last);
         m->last_env = e;
         m->last_env_version = m->imports_version;

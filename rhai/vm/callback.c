@@ -8,8 +8,7 @@
 static rhai_status hand_over(rhai_call *call, rhai_status status) {
     vm *m = call->vm;
     if (status != RHAI_OK && m->error && !m->exited) {
-        if (call->error)
-            rhai_error_free(call->error);
+        if (call->error) rhai_error_free(call->error);
         call->error = m->error;
         m->error = NULL;
     }
@@ -21,11 +20,10 @@ rhai_status call_check_sizes(rhai_call *call, const sizes *what) {
 }
 
 /* Calls fn with n values taken from args. `lib` calls count as a level of their own. */
-static rhai_status invoke(vm *m, const rhai_value *fn, const target *self, rhai_value *args, uint32_t n,
-                          rhai_pos pos, rhai_value *ret) {
+static rhai_status invoke(vm *m, const rhai_value *fn, const target *self, rhai_value *args,
+                          uint32_t n, rhai_pos pos, rhai_value *ret) {
     rhai_value *regs = vm_scratch(m, n + 1);
-    if (!regs)
-        return RHAI_ERROR;
+    if (!regs) return RHAI_ERROR;
     for (uint32_t i = 0; i < n; i++)
         regs[i] = value_take(&args[i]);
     rhai_value result = VALUE_UNIT;
@@ -41,8 +39,8 @@ static rhai_status invoke(vm *m, const rhai_value *fn, const target *self, rhai_
     return status;
 }
 
-rhai_status rhai_call_value(rhai_call *call, const rhai_value *fn, rhai_value *self, rhai_value *args,
-                            size_t nargs, rhai_value *ret) {
+rhai_status rhai_call_value(rhai_call *call, const rhai_value *fn, rhai_value *self,
+                            rhai_value *args, size_t nargs, rhai_value *ret) {
     vm *m = call->vm;
     target t = {.place = self, .is_ref = true};
     if (fn->type != RHAI_FN)
@@ -53,8 +51,9 @@ rhai_status rhai_call_value(rhai_call *call, const rhai_value *fn, rhai_value *s
 enum { MAX_BACK = 8 };
 
 /* One way of calling back: args, extras and perhaps self among them. */
-static rhai_status attempt(rhai_call *call, const rhai_value *fn, rhai_value *self, const rhai_value *args,
-                           size_t nargs, const rhai_value *extras, size_t nextras, int self_at, rhai_value *ret) {
+static rhai_status attempt(rhai_call *call, const rhai_value *fn, rhai_value *self,
+                           const rhai_value *args, size_t nargs, const rhai_value *extras,
+                           size_t nextras, int self_at, rhai_value *ret) {
     rhai_value all[MAX_BACK + 1];
     uint32_t n = 0;
     for (size_t i = 0; i < nargs + nextras; i++)
@@ -87,9 +86,10 @@ static void forget(vm *m) {
 }
 
 /* A name that is not bound to a function yet is tried with more and more arguments. */
-static rhai_status attempt_all(rhai_call *call, const char *caller, const rhai_value *fn, rhai_value *self,
-                               const rhai_value *args, size_t nargs, const rhai_value *extras, size_t nextras,
-                               int self_at, rhai_value *ret) {
+static rhai_status attempt_all(rhai_call *call, const char *caller, const rhai_value *fn,
+                               rhai_value *self, const rhai_value *args, size_t nargs,
+                               const rhai_value *extras, size_t nextras, int self_at,
+                               rhai_value *ret) {
     vm *m = call->vm;
     bool moves = self && self_at >= 0;
     rhai_status status = attempt(call, fn, self, args, nargs, NULL, 0, -1, ret);
@@ -102,17 +102,17 @@ static rhai_status attempt_all(rhai_call *call, const char *caller, const rhai_v
         status = attempt(call, fn, self, args, nargs, extras, nextras, moves ? self_at : -1, ret);
     }
     if (status != RHAI_OK && m->error && !m->exited)
-        m->error = error_in_call(m->h, caller, vm_top(m)->p->unit ? vm_top(m)->p->unit->source : NULL, m->error,
-                                 POS_NONE);
+        m->error =
+            error_in_call(m->h, caller, vm_top(m)->p->unit ? vm_top(m)->p->unit->source : NULL,
+                          m->error, POS_NONE);
     return status;
 }
 
 rhai_status call_back(rhai_call *call, const char *caller, const rhai_value *fn, rhai_value *self,
-                      const rhai_value *args, size_t nargs, const rhai_value *extras, size_t nextras,
-                      int self_at, rhai_value *ret) {
+                      const rhai_value *args, size_t nargs, const rhai_value *extras,
+                      size_t nextras, int self_at, rhai_value *ret) {
     const fnptr *f = as_fn(fn);
-    if (nargs + nextras > MAX_BACK)
-        return call_no_memory(call);
+    if (nargs + nextras > MAX_BACK) return call_no_memory(call);
     rhai_status status;
     size_t wants = f->nparams - f->ncurry;
     bool moves = self && self_at >= 0;
@@ -131,7 +131,8 @@ rhai_status call_back(rhai_call *call, const char *caller, const rhai_value *fn,
     return hand_over(call, status);
 }
 
-rhai_status call_named(rhai_call *call, const char *name_text, rhai_value *args, size_t nargs, rhai_value *ret) {
+rhai_status call_named(rhai_call *call, const char *name_text, rhai_value *args, size_t nargs,
+                       rhai_value *ret) {
     vm *m = call->vm;
     rhai_str *wanted = str_intern(m->h, name_text, strlen(name_text));
     rhai_value *regs = wanted ? vm_scratch(m, (uint32_t)nargs + 1) : NULL;
@@ -180,8 +181,7 @@ static rhai_status print(rhai_call *call, rhai_value *args, rhai_value *ret) {
     }
     text t;
     rhai_status status = shown(call, &args[0], false, &t);
-    if (status == RHAI_OK)
-        e->print(e->print_data, t.data ? t.data : "", t.len);
+    if (status == RHAI_OK) e->print(e->print_data, t.data ? t.data : "", t.len);
     text_done(&t);
     return status;
 }
@@ -194,13 +194,15 @@ static rhai_status debug(rhai_call *call, rhai_value *args, rhai_value *ret) {
     rhai_status status = call->nargs ? shown(call, &args[0], true, &t) : RHAI_OK;
     if (status == RHAI_OK) {
         unit *u = vm_top(call->vm)->p->unit;
-        e->debug(e->debug_data, t.data ? t.data : "", t.len, u && u->source ? u->source->data : NULL, call->pos);
+        e->debug(e->debug_data, t.data ? t.data : "", t.len,
+                 u && u->source ? u->source->data : NULL, call->pos);
     }
     text_done(&t);
     return status;
 }
 
-static bool matches_def(const fn_slot *f, const rhai_value *name_value, int64_t count, const rhai_value *type) {
+static bool matches_def(const fn_slot *f, const rhai_value *name_value, int64_t count,
+                        const rhai_value *type) {
     return f->nparams == (uint64_t)count && str_equal(f->name, as_str(name_value)) &&
            (type ? f->this_type && str_equal(f->this_type, as_str(type)) : !f->this_type);
 }
@@ -212,8 +214,7 @@ static rhai_status is_def_fn(rhai_call *call, rhai_value *args, rhai_value *ret)
         return call_fail_mismatch(call, "string", value_type_name(type));
     if (name_value->type != RHAI_STRING)
         return call_fail_mismatch(call, "string", value_type_name(name_value));
-    if (count->type != RHAI_INT)
-        return call_fail_mismatch(call, "i64", value_type_name(count));
+    if (count->type != RHAI_INT) return call_fail_mismatch(call, "i64", value_type_name(count));
     bool found = false;
     for (const libs *l = vm_top(call->vm)->libs; l && !found && count->i >= 0; l = l->parent)
         for (uint32_t i = 0; i < l->unit->functions_len && !found; i++)
@@ -225,8 +226,7 @@ static rhai_status is_def_fn(rhai_call *call, rhai_value *args, rhai_value *ret)
 static bool set_field(heap *h, map *m, const char *key, rhai_value v) {
     rhai_str *name = str_intern(h, key, strlen(key));
     bool ok = name && map_set(h, m, name, &v);
-    if (!ok)
-        value_drop(h, &v);
+    if (!ok) value_drop(h, &v);
     obj_unref(h, name);
     return ok;
 }
@@ -236,10 +236,10 @@ static bool set_text(heap *h, map *m, const char *key, const rhai_str *s) {
     return value_new_text(h, s->data, s->len, &v) && set_field(h, m, key, v);
 }
 
-static bool set_strings(heap *h, map *m, const char *key, const ident *names, rhai_str *const *lines, uint32_t n) {
+static bool set_strings(heap *h, map *m, const char *key, const ident *names,
+                        rhai_str *const *lines, uint32_t n) {
     arr *a = arr_new(h, n);
-    if (!a)
-        return false;
+    if (!a) return false;
     rhai_value list = VALUE_OBJ(RHAI_ARRAY, a);
     for (uint32_t i = 0; i < n; i++) {
         const rhai_str *s = names ? names[i].name : lines[i];
@@ -255,39 +255,36 @@ static bool set_strings(heap *h, map *m, const char *key, const ident *names, rh
 /* What a script can know of a function: the map that Rhai gives. */
 static bool describe(heap *h, const fn_def *fn, const rhai_str *source, rhai_value *ret) {
     map *m = map_new(h, 8);
-    if (!m)
-        return false;
+    if (!m) return false;
     *ret = VALUE_OBJ(RHAI_MAP, m);
     rhai_value access;
-    bool ok = value_new_text(h, fn->is_private ? "private" : "public", fn->is_private ? 7 : 6, &access) &&
-              set_field(h, m, "access", access) && set_field(h, m, "is_anonymous", VALUE_BOOL(fn->is_closure)) &&
-              set_text(h, m, "name", fn->name) &&
-              set_strings(h, m, "params", fn->params, NULL, fn->nparams) &&
-              (!fn->this_type || set_text(h, m, "this_type", fn->this_type)) &&
-              (!fn->comments_len || set_strings(h, m, "comments", NULL, fn->comments, fn->comments_len)) &&
-              (!source || set_text(h, m, "namespace", source));
-    if (!ok)
-        value_clear(h, ret);
+    bool ok =
+        value_new_text(h, fn->is_private ? "private" : "public", fn->is_private ? 7 : 6, &access) &&
+        set_field(h, m, "access", access) &&
+        set_field(h, m, "is_anonymous", VALUE_BOOL(fn->is_closure)) &&
+        set_text(h, m, "name", fn->name) &&
+        set_strings(h, m, "params", fn->params, NULL, fn->nparams) &&
+        (!fn->this_type || set_text(h, m, "this_type", fn->this_type)) &&
+        (!fn->comments_len ||
+         set_strings(h, m, "comments", NULL, fn->comments, fn->comments_len)) &&
+        (!source || set_text(h, m, "namespace", source));
+    if (!ok) value_clear(h, ret);
     return ok;
 }
 
 static rhai_status get_fn_metadata_list(rhai_call *call, rhai_value *args, rhai_value *ret) {
     heap *h = call->h;
     arr *list = arr_new(h, 4);
-    if (!list)
-        return call_no_memory(call);
+    if (!list) return call_no_memory(call);
     *ret = VALUE_OBJ(RHAI_ARRAY, list);
     for (const libs *l = vm_top(call->vm)->libs; l; l = l->parent) {
         const ast *tree = l->unit->tree;
         for (uint32_t i = 0; i < tree->functions_len; i++) {
             const fn_def *fn = tree->functions[i];
-            if (call->nargs > 0 && !str_equal(fn->name, as_str(&args[0])))
-                continue;
-            if (call->nargs > 1 && (args[1].i < 0 || fn->nparams != (uint64_t)args[1].i))
-                continue;
+            if (call->nargs > 0 && !str_equal(fn->name, as_str(&args[0]))) continue;
+            if (call->nargs > 1 && (args[1].i < 0 || fn->nparams != (uint64_t)args[1].i)) continue;
             rhai_value v;
-            if (!describe(h, fn, NULL, &v))
-                return call_no_memory(call);
+            if (!describe(h, fn, NULL, &v)) return call_no_memory(call);
             if (!arr_push(h, list, &v)) {
                 value_drop(h, &v);
                 return call_no_memory(call);
@@ -299,7 +296,8 @@ static rhai_status get_fn_metadata_list(rhai_call *call, rhai_value *args, rhai_
 
 static const rhai_native core_functions[] = {
     {"print", "", print, RHAI_FN_VOLATILE, "print()", "Prints an empty line."},
-    {"print", "?", print, RHAI_FN_VOLATILE, "print(value: any)", "Prints a value as text, and a line end."},
+    {"print", "?", print, RHAI_FN_VOLATILE, "print(value: any)",
+     "Prints a value as text, and a line end."},
     {"debug", "", debug, RHAI_FN_VOLATILE, "debug()", "Shows an empty line to the developer."},
     {"debug", "?", debug, RHAI_FN_VOLATILE, "debug(value: any)",
      "Shows a value in its debug form to the developer: strings in quotes, and so on."},
@@ -308,7 +306,8 @@ static const rhai_native core_functions[] = {
     {"is_def_fn", "???", is_def_fn, RHAI_FN_VOLATILE,
      "is_def_fn(type: string, name: string, params: int) -> bool",
      "Whether the script defines a method of this name for objects of the type."},
-    {"get_fn_metadata_list", "", get_fn_metadata_list, RHAI_FN_VOLATILE, "get_fn_metadata_list() -> array",
+    {"get_fn_metadata_list", "", get_fn_metadata_list, RHAI_FN_VOLATILE,
+     "get_fn_metadata_list() -> array",
      "Descriptions of the script's functions: name, params, access and so on, as maps."},
     {"get_fn_metadata_list", "s", get_fn_metadata_list, RHAI_FN_VOLATILE,
      "get_fn_metadata_list(name: string) -> array", "Descriptions of the functions of this name."},

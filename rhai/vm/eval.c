@@ -4,20 +4,18 @@
 #include "code/compile.h"
 #include "syntax/optimize.h"
 
-
 /* ---- Compiling ---- */
 
-static bool call_constant(void *data, rhai_str *wanted, const rhai_value *args, size_t nargs, rhai_value *ret) {
+static bool call_constant(void *data, rhai_str *wanted, const rhai_value *args, size_t nargs,
+                          rhai_value *ret) {
     rhai_engine *e = data;
     vm *m = e->vm;
-    if (nargs > MAX_NATIVE_PARAMS)
-        return false;
-    const native_entry *n = native_find(&e->natives, wanted->data, wanted->len, args, (uint32_t)nargs);
-    if (!n || n->native->flags & RHAI_FN_VOLATILE)
-        return false;
+    if (nargs > MAX_NATIVE_PARAMS) return false;
+    const native_entry *n =
+        native_find(&e->natives, wanted->data, wanted->len, args, (uint32_t)nargs);
+    if (!n || n->native->flags & RHAI_FN_VOLATILE) return false;
     rhai_value *regs = vm_scratch(m, (uint32_t)nargs);
-    if (!regs)
-        return false;
+    if (!regs) return false;
     for (size_t i = 0; i < nargs; i++)
         regs[i] = value_copy(&args[i]);
     rhai_value v = VALUE_UNIT;
@@ -46,12 +44,11 @@ parse_options vm_parse_options(const rhai_engine *e, const outer_var *outer, siz
                            .first_closure = e->closures};
 }
 
-static ast *parse(rhai_engine *e, const char *text_data, size_t len, const outer_var *outer, size_t outer_len,
-                  rhai_error **ret_error) {
+static ast *parse(rhai_engine *e, const char *text_data, size_t len, const outer_var *outer,
+                  size_t outer_len, rhai_error **ret_error) {
     parse_options options = vm_parse_options(e, outer, outer_len);
     ast *tree = parse_script(&e->heap, &options, text_data, len, ret_error);
-    if (tree)
-        e->closures += tree->closures;
+    if (tree) e->closures += tree->closures;
     return tree;
 }
 
@@ -60,8 +57,8 @@ static compile_options compile_options_of(const rhai_engine *e) {
                              .count_variables = e->limits[RHAI_MAX_VARIABLES] != UINT64_MAX};
 }
 
-static ast *parse_with_scope(rhai_engine *e, const char *text_data, size_t len, const rhai_scope *scope,
-                             rhai_error **ret_error) {
+static ast *parse_with_scope(rhai_engine *e, const char *text_data, size_t len,
+                             const rhai_scope *scope, rhai_error **ret_error) {
     size_t count = scope ? scope->len : 0;
     outer_var *outer = count ? heap_alloc(&e->heap, count * sizeof *outer) : NULL;
     if (count && !outer) {
@@ -71,16 +68,14 @@ static ast *parse_with_scope(rhai_engine *e, const char *text_data, size_t len, 
     for (size_t i = 0; i < count; i++)
         outer[i] = (outer_var){scope->entries[i].name, scope->entries[i].value.flags & VALUE_CONST};
     ast *tree = parse(e, text_data, len, outer, count, ret_error);
-    if (outer)
-        heap_free(&e->heap, outer, count * sizeof *outer);
+    if (outer) heap_free(&e->heap, outer, count * sizeof *outer);
     return tree;
 }
 
-unit *vm_compile(rhai_engine *e, const char *text_data, size_t len, rhai_str *source, const rhai_scope *scope,
-                 rhai_error **ret_error) {
+unit *vm_compile(rhai_engine *e, const char *text_data, size_t len, rhai_str *source,
+                 const rhai_scope *scope, rhai_error **ret_error) {
     ast *tree = parse_with_scope(e, text_data, len, scope, ret_error);
-    if (!tree)
-        return NULL;
+    if (!tree) return NULL;
     struct optimize_constant *constants = NULL;
     size_t count = 0, cap = scope ? scope->len : 0;
     if (cap && !(constants = heap_alloc(&e->heap, cap * sizeof *constants))) {
@@ -90,7 +85,8 @@ unit *vm_compile(rhai_engine *e, const char *text_data, size_t len, rhai_str *so
     }
     for (size_t i = 0; i < cap; i++)
         if (scope->entries[i].value.flags & VALUE_CONST)
-            constants[count++] = (struct optimize_constant){scope->entries[i].name, &scope->entries[i].value};
+            constants[count++] =
+                (struct optimize_constant){scope->entries[i].name, &scope->entries[i].value};
     optimize_options options = {.level = e->optimize,
                                 .constants = constants,
                                 .constants_len = count,
@@ -98,8 +94,7 @@ unit *vm_compile(rhai_engine *e, const char *text_data, size_t len, rhai_str *so
                                 .data = e,
                                 .max_string_size = e->limits[RHAI_MAX_STRING_SIZE]};
     bool ok = optimize_ast(tree, &options);
-    if (constants)
-        heap_free(&e->heap, constants, cap * sizeof *constants);
+    if (constants) heap_free(&e->heap, constants, cap * sizeof *constants);
     if (!ok) {
         ast_free(tree);
         *ret_error = error_out_of_memory(&e->heap);
@@ -141,17 +136,16 @@ static rhai_status in_eval(vm *m, rhai_error *e, rhai_pos pos) {
 }
 
 /* The names of scope variables for the parser, oldest first. NULL with *ret_len 0 when empty. */
-static bool outer_names(vm *m, frame *f, const scope_table *scope, outer_var **ret, uint32_t *ret_len) {
+static bool outer_names(vm *m, frame *f, const scope_table *scope, outer_var **ret,
+                        uint32_t *ret_len) {
     uint32_t dynamic = vm_names_visible(m, f), len = scope->len + dynamic;
     *ret = NULL;
     if (m->engine->strict_variables) /* to Rhai, the text stands for itself then */
         len = 0;
     *ret_len = len;
-    if (!len)
-        return true;
+    if (!len) return true;
     outer_var *vars = heap_alloc(m->h, len * sizeof *vars);
-    if (!vars)
-        return false;
+    if (!vars) return false;
     for (uint32_t i = 0; i < scope->len; i++)
         vars[i] = (outer_var){scope->vars[i].name, scope->vars[i].is_const};
     uint32_t at = len;
@@ -161,7 +155,8 @@ static bool outer_names(vm *m, frame *f, const scope_table *scope, outer_var **r
     return true;
 }
 
-static unit *compile_eval(vm *m, const char *text_data, size_t len, const scope_table *scope, rhai_error **error) {
+static unit *compile_eval(vm *m, const char *text_data, size_t len, const scope_table *scope,
+                          rhai_error **error) {
     frame *f = vm_top(m);
     outer_var *vars;
     uint32_t count;
@@ -170,10 +165,8 @@ static unit *compile_eval(vm *m, const char *text_data, size_t len, const scope_
         return NULL;
     }
     ast *tree = parse(m->engine, text_data, len, vars, count, error);
-    if (vars)
-        heap_free(m->h, vars, count * sizeof *vars);
-    if (!tree)
-        return NULL;
+    if (vars) heap_free(m->h, vars, count * sizeof *vars);
+    if (!tree) return NULL;
     if (tree->functions_len) {
         ast_free(tree);
         *error = error_newf(m->h, ERR_PARSING, POS_NONE, "%s",
@@ -185,9 +178,12 @@ static unit *compile_eval(vm *m, const char *text_data, size_t len, const scope_
     return compile_inner(m->h, tree, f->p->unit->source, scope, &how, error);
 }
 
-static bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+static bool is_space(char c) {
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
 
-rhai_status vm_eval(vm *m, const rhai_value *script, const scope_table *scope, rhai_pos pos, rhai_value *ret) {
+rhai_status vm_eval(vm *m, const rhai_value *script, const scope_table *scope, rhai_pos pos,
+                    rhai_value *ret) {
     if (script->type != RHAI_STRING)
         return vm_fail(m, error_mismatch(m->h, "string", vm_raw_type_name(script), pos));
     if (!vm_track(m, pos)) {
@@ -200,12 +196,10 @@ rhai_status vm_eval(vm *m, const rhai_value *script, const scope_table *scope, r
         from++;
     while (end > from && is_space(end[-1]))
         end--;
-    if (from == end)
-        return RHAI_OK;
+    if (from == end) return RHAI_OK;
     rhai_error *error = NULL;
     unit *u = compile_eval(m, from, (size_t)(end - from), scope, &error);
-    if (!u)
-        return in_eval(m, error, pos);
+    if (!u) return in_eval(m, error, pos);
     rhai_status status = RHAI_ERROR;
     if (enter_inner(m, u->main, pos, ret)) {
         vm_top(m)->is_eval = true;
@@ -234,8 +228,7 @@ outcome vm_call_scoped(vm *m, site *s, rhai_str *wanted, const scope_table *scop
     if (!p) {
         rhai_value result = VALUE_UNIT;
         outcome o = vm_call_by_name(m, wanted, NULL, args, nargs, pos, &result);
-        if (vm_finish(m, o) != RHAI_OK)
-            return CALL_FAILED;
+        if (vm_finish(m, o) != RHAI_OK) return CALL_FAILED;
         if (ret)
             value_store(m->h, ret, result);
         else
@@ -243,12 +236,10 @@ outcome vm_call_scoped(vm *m, site *s, rhai_str *wanted, const scope_table *scop
         return CALL_DONE;
     }
     if (p->is_empty) {
-        if (ret)
-            value_clear(m->h, ret);
+        if (ret) value_clear(m->h, ret);
         return CALL_DONE;
     }
-    if (!vm_track(m, pos) || !has_room(m, p, scope, pos))
-        return CALL_FAILED;
+    if (!vm_track(m, pos) || !has_room(m, p, scope, pos)) return CALL_FAILED;
     if (!s->scoped || s->scoped->def != p->def) {
         rhai_error *error = NULL;
         compile_options how = compile_options_of(m->engine);
@@ -259,11 +250,9 @@ outcome vm_call_scoped(vm *m, site *s, rhai_str *wanted, const scope_table *scop
         }
     }
     rhai_value result = VALUE_UNIT;
-    if (!enter_inner(m, s->scoped, pos, &result))
-        return CALL_FAILED;
+    if (!enter_inner(m, s->scoped, pos, &result)) return CALL_FAILED;
     vm_top(m)->this_ref = NULL;
-    if (vm_finish(m, CALL_PUSHED) != RHAI_OK)
-        return CALL_FAILED;
+    if (vm_finish(m, CALL_PUSHED) != RHAI_OK) return CALL_FAILED;
     if (ret)
         value_store(m->h, ret, result);
     else
@@ -271,8 +260,8 @@ outcome vm_call_scoped(vm *m, site *s, rhai_str *wanted, const scope_table *scop
     return CALL_DONE;
 }
 
-outcome vm_call_pointer_scoped(vm *m, site *s, const scope_table *scope, rhai_value *args, uint32_t nargs,
-                               rhai_pos pos, rhai_value *ret) {
+outcome vm_call_pointer_scoped(vm *m, site *s, const scope_table *scope, rhai_value *args,
+                               uint32_t nargs, rhai_pos pos, rhai_value *ret) {
     rhai_value fn = args[0].type == RHAI_SHARED ? as_cell(&args[0])->value : args[0];
     if (fn.type != RHAI_FN) {
         vm_fail(m, error_mismatch(m->h, "Fn", value_type_name(&fn), s->arg_pos));
@@ -286,7 +275,8 @@ outcome vm_call_pointer_scoped(vm *m, site *s, const scope_table *scope, rhai_va
     if (f->code && ((proto *)f->code)->nparams == total) {
         /* A pointer bound to its function has a scope of its own. */
         rhai_value result = VALUE_UNIT;
-        rhai_status status = vm_finish(m, vm_call_fn(m, &fn, NULL, args + 1, nargs - 1, pos, &result));
+        rhai_status status =
+            vm_finish(m, vm_call_fn(m, &fn, NULL, args + 1, nargs - 1, pos, &result));
         if (status == RHAI_OK && ret)
             value_store(m->h, ret, result);
         else
@@ -307,8 +297,7 @@ outcome vm_call_pointer_scoped(vm *m, site *s, const scope_table *scope, rhai_va
             args[i] = value_copy(&f->curry[i]);
         o = vm_call_scoped(m, s, f->name, scope, args, total, pos, ret);
         for (uint32_t i = 0; i < total; i++)
-            if (&args[i] != ret)
-                value_clear(m->h, &args[i]);
+            if (&args[i] != ret) value_clear(m->h, &args[i]);
     }
     value_drop(m->h, &fn);
     return o;
@@ -324,8 +313,7 @@ rhai_status call_eval_json(rhai_call *call, const char *text_data, size_t len, r
     ast *tree = parse_script(m->h, &options, text_data, len, &error);
     compile_options how = compile_options_of(e);
     unit *u = tree ? compile_unit(m->h, tree, NULL, &how, &error) : NULL;
-    if (!u)
-        return call_fail(call, error);
+    if (!u) return call_fail(call, error);
     rhai_value result = VALUE_UNIT;
     name *main_floor = m->main_floor;
     m->main_floor = m->names;

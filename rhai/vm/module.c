@@ -10,8 +10,7 @@ static void module_destroy(heap *h, opaque *o) {
         obj_unref(h, mod->imports[i].alias);
         obj_unref(h, mod->imports[i].module);
     }
-    if (mod->imports)
-        heap_free(h, mod->imports, mod->imports_len * sizeof *mod->imports);
+    if (mod->imports) heap_free(h, mod->imports, mod->imports_len * sizeof *mod->imports);
     obj_unref(h, mod->unit);
     obj_unref(h, mod->path);
     heap_free(h, mod, sizeof *mod);
@@ -21,8 +20,7 @@ static module *module_new(vm *m, unit *u, rhai_str *path) {
     module *mod = heap_alloc_zero(m->h, sizeof *mod);
     map *vars = mod ? map_new(m->h, 0) : NULL;
     if (!vars) {
-        if (mod)
-            heap_free(m->h, mod, sizeof *mod);
+        if (mod) heap_free(m->h, mod, sizeof *mod);
         vm_no_memory(m);
         return NULL;
     }
@@ -43,13 +41,11 @@ rhai_status vm_imports_push(vm *m, rhai_str *alias, module *mod) {
     if (m->imports_len == m->imports_cap) {
         uint32_t cap = m->imports_cap ? m->imports_cap * 2 : 8;
         import *p = heap_resize(m->h, m->imports, m->imports_cap * sizeof *p, cap * sizeof *p);
-        if (!p)
-            return vm_no_memory(m);
+        if (!p) return vm_no_memory(m);
         m->imports = p;
         m->imports_cap = cap;
     }
-    if (alias)
-        obj_ref(alias);
+    if (alias) obj_ref(alias);
     obj_ref(mod);
     m->imports[m->imports_len++] = (import){alias, mod};
     m->imports_version++;
@@ -85,19 +81,19 @@ void vm_trim(vm *m, const rhai_value *slot) {
 
 /* ---- Import ---- */
 
-static rhai_status resolve_source(vm *m, const rhai_value *path, rhai_pos pos, rhai_value *text_value,
-                                  rhai_value *name_value) {
+static rhai_status resolve_source(vm *m, const rhai_value *path, rhai_pos pos,
+                                  rhai_value *text_value, rhai_value *name_value) {
     rhai_engine *e = m->engine;
     frame *f = vm_top(m);
     rhai_call call = {.engine = e, .h = m->h, .vm = m, .pos = pos};
     libs *l = f->libs;
     const rhai_str *importer = l && l->unit->source ? l->unit->canonical : NULL;
     *text_value = *name_value = VALUE_UNIT;
-    if (e->resolver && e->resolver(e->resolver_data, &call, as_str(path)->data,
-                                   importer ? importer->data : NULL, text_value, name_value) == RHAI_OK)
+    if (e->resolver &&
+        e->resolver(e->resolver_data, &call, as_str(path)->data, importer ? importer->data : NULL,
+                    text_value, name_value) == RHAI_OK)
         return RHAI_OK;
-    if (call.error)
-        return vm_fail(m, call.error);
+    if (call.error) return vm_fail(m, call.error);
     return vm_fail(m, error_newf(m->h, ERR_MODULE_NOT_FOUND, pos, "%s", as_str(path)->data));
 }
 
@@ -113,36 +109,31 @@ static rhai_status collect(vm *m, frame *f, module *mod) {
         }
     }
     uint32_t n = m->imports_len - f->imports;
-    if (!n)
-        return RHAI_OK;
-    if (!(mod->imports = heap_alloc(m->h, n * sizeof *mod->imports)))
-        return vm_no_memory(m);
+    if (!n) return RHAI_OK;
+    if (!(mod->imports = heap_alloc(m->h, n * sizeof *mod->imports))) return vm_no_memory(m);
     for (; mod->imports_len < n; mod->imports_len++) {
         import *i = &m->imports[f->imports + mod->imports_len];
         mod->imports[mod->imports_len] = *i;
-        if (i->alias)
-            obj_ref(i->alias);
+        if (i->alias) obj_ref(i->alias);
         obj_ref(i->module);
     }
     env *e = vm_new_env(m, NULL);
-    if (!e)
-        return vm_no_memory(m);
+    if (!e) return vm_no_memory(m);
     mod->unit->env = &e->head;
     return RHAI_OK;
 }
 
 void vm_main_ends(vm *m, frame *f) {
     if (m->loading) {
-        if (!m->error && !m->exited)
-            m->collect_failed = collect(m, f, m->loading) != RHAI_OK;
+        if (!m->error && !m->exited) m->collect_failed = collect(m, f, m->loading) != RHAI_OK;
     } else if (m->host_scope) {
         uint32_t pc = insn_pc(f->p, f->pc);
         for (uint32_t i = 0; i < f->p->globals_len; i++) {
             const global_var *g = &f->p->globals[i];
-            if (pc < g->from_pc)
-                break;
+            if (pc < g->from_pc) break;
             const rhai_value *slot = &f->base[g->reg];
-            scope_add(m->h, m->host_scope, g->name, value_copy(slot->type == RHAI_SHARED ? &as_cell(slot)->value : slot),
+            scope_add(m->h, m->host_scope, g->name,
+                      value_copy(slot->type == RHAI_SHARED ? &as_cell(slot)->value : slot),
                       g->is_const);
         }
     }
@@ -150,8 +141,7 @@ void vm_main_ends(vm *m, frame *f) {
 
 static rhai_status run_module(vm *m, unit *u, rhai_str *path, rhai_pos pos, module **ret) {
     module *mod = module_new(m, u, path);
-    if (!mod)
-        return RHAI_ERROR;
+    if (!mod) return RHAI_ERROR;
     /* The statements run as a script of their own: nothing of the importer is visible. */
     struct module *loading = m->loading;
     export_entry *exports = m->exports;
@@ -168,10 +158,8 @@ static rhai_status run_module(vm *m, unit *u, rhai_str *path, rhai_pos pos, modu
     rhai_value ignored = VALUE_UNIT;
     rhai_status status = vm_run_main(m, u, &ignored);
     value_drop(m->h, &ignored);
-    if (status == RHAI_OK && m->collect_failed)
-        status = m->error ? RHAI_ERROR : vm_no_memory(m);
-    if (m->exports)
-        heap_free(m->h, m->exports, m->exports_cap * sizeof *m->exports);
+    if (status == RHAI_OK && m->collect_failed) status = m->error ? RHAI_ERROR : vm_no_memory(m);
+    if (m->exports) heap_free(m->h, m->exports, m->exports_cap * sizeof *m->exports);
     m->loading = loading;
     m->exports = exports;
     m->exports_len = exports_len;
@@ -184,8 +172,7 @@ static rhai_status run_module(vm *m, unit *u, rhai_str *path, rhai_pos pos, modu
         return RHAI_OK;
     }
     obj_unref(m->h, mod);
-    if (!m->exited)
-        m->error = error_in_module(m->h, path->data, m->error, pos);
+    if (!m->exited) m->error = error_in_module(m->h, path->data, m->error, pos);
     return RHAI_ERROR;
 }
 
@@ -194,8 +181,7 @@ static rhai_status load_module(vm *m, const rhai_value *path, const rhai_value *
     rhai_error *error = NULL;
     rhai_engine *e = m->engine;
     unit *u = vm_compile(e, as_str(source)->data, as_str(source)->len, as_str(path), NULL, &error);
-    if (!u)
-        return vm_fail(m, error_in_module(m->h, as_str(path)->data, error, pos));
+    if (!u) return vm_fail(m, error_in_module(m->h, as_str(path)->data, error, pos));
     u->canonical = as_str(name);
     obj_ref(u->canonical);
     rhai_status status = run_module(m, u, as_str(path), pos, ret);
@@ -205,8 +191,7 @@ static rhai_status load_module(vm *m, const rhai_value *path, const rhai_value *
 
 static rhai_status find_or_load(vm *m, const rhai_value *path, rhai_pos pos, module **ret) {
     rhai_value source, name_value;
-    if (resolve_source(m, path, pos, &source, &name_value) != RHAI_OK)
-        return RHAI_ERROR;
+    if (resolve_source(m, path, pos, &source, &name_value) != RHAI_OK) return RHAI_ERROR;
     rhai_status status = RHAI_OK;
     if (!m->module_cache && !(m->module_cache = map_new(m->h, 4))) {
         status = vm_no_memory(m);
@@ -250,28 +235,26 @@ done:
 
 rhai_status vm_import(vm *m, const rhai_value *path, const site *s, rhai_pos pos) {
     uint64_t max = m->engine->limits[RHAI_MAX_MODULES];
-    if (m->modules_loaded >= max)
-        return vm_fail(m, error_new(m->h, ERR_TOO_MANY_MODULES, pos));
+    if (m->modules_loaded >= max) return vm_fail(m, error_new(m->h, ERR_TOO_MANY_MODULES, pos));
     if (path->type != RHAI_STRING)
         return vm_fail(m, error_mismatch(m->h, "string", vm_raw_type_name(path), s->arg_pos));
     module *mod = NULL;
-    if (find_or_load(m, path, s->arg_pos, &mod) != RHAI_OK)
-        return RHAI_ERROR;
+    if (find_or_load(m, path, s->arg_pos, &mod) != RHAI_OK) return RHAI_ERROR;
     m->modules_loaded++;
     return vm_imports_push(m, s->name, mod);
 }
 
 rhai_status vm_export(vm *m, frame *f, const site *s, rhai_value *slot) {
     name *n = vm_name_find(m, f, s->object_name ? s->object_name : s->name);
-    if (n)
-        slot = &n->value;
+    if (n) slot = &n->value;
     if (!slot)
-        return vm_fail(m, error_newf(m->h, ERR_VARIABLE_NOT_FOUND, s->pos, "%s", s->object_name->data));
+        return vm_fail(
+            m, error_newf(m->h, ERR_VARIABLE_NOT_FOUND, s->pos, "%s", s->object_name->data));
     if (m->exports_len == m->exports_cap) {
         uint32_t cap = m->exports_cap ? m->exports_cap * 2 : 8;
-        export_entry *p = heap_resize(m->h, m->exports, m->exports_cap * sizeof *p, cap * sizeof *p);
-        if (!p)
-            return vm_no_memory(m);
+        export_entry *p =
+            heap_resize(m->h, m->exports, m->exports_cap * sizeof *p, cap * sizeof *p);
+        if (!p) return vm_no_memory(m);
         m->exports = p;
         m->exports_cap = cap;
     }
@@ -283,16 +266,15 @@ rhai_status vm_export(vm *m, frame *f, const site *s, rhai_value *slot) {
 
 static module *find_import(import *list, uint32_t from, uint32_t len, const rhai_str *alias) {
     for (uint32_t i = len; i-- > from;)
-        if (list[i].alias && str_equal(list[i].alias, alias))
-            return list[i].module;
+        if (list[i].alias && str_equal(list[i].alias, alias)) return list[i].module;
     return NULL;
 }
 
 static module *find_module(vm *m, const site *s, bool *ret_has_root) {
     const name_path *path = &s->path;
-    module *mod = s->import_back
-                      ? m->imports[m->imports_len - s->import_back].module
-                      : find_import(m->imports, m->imports_floor, m->imports_len, path->names[0].name);
+    module *mod = s->import_back ? m->imports[m->imports_len - s->import_back].module
+                                 : find_import(m->imports, m->imports_floor, m->imports_len,
+                                               path->names[0].name);
     *ret_has_root = mod != NULL;
     for (uint32_t i = 1; mod && i < path->len; i++)
         mod = find_import(mod->imports, 0, mod->imports_len, path->names[i].name);
@@ -301,8 +283,7 @@ static module *find_module(vm *m, const site *s, bool *ret_has_root) {
 
 static void add_path(text *t, const name_path *path, const char *end) {
     for (uint32_t i = 0; i < path->len; i++) {
-        if (i)
-            text_add_cstr(t, "::");
+        if (i) text_add_cstr(t, "::");
         text_add_str(t, path->names[i].name);
     }
     text_add_cstr(t, end);
@@ -314,8 +295,9 @@ static rhai_status not_found(vm *m, error_kind kind, const name_path *path, cons
     text_init(&t, m->h);
     add_path(&t, path, separator);
     text_add_cstr(&t, rest);
-    rhai_status status =
-        t.failed ? vm_no_memory(m) : vm_fail(m, error_newf(m->h, kind, pos, "%.*s", (int)t.len, t.data));
+    rhai_status status = t.failed
+                             ? vm_no_memory(m)
+                             : vm_fail(m, error_newf(m->h, kind, pos, "%.*s", (int)t.len, t.data));
     text_done(&t);
     return status;
 }
@@ -329,21 +311,21 @@ rhai_status vm_get_path(vm *m, frame *f, const site *s, rhai_value *ret) {
     if (mod)
         v = map_find(mod->vars, s->name);
     else if (!has_root && path->len == 1 && strcmp(path->names[0].name->data, "global") == 0)
-        v = f->libs && f->libs->unit->constants ? map_find(f->libs->unit->constants, s->name) : NULL;
+        v = f->libs && f->libs->unit->constants ? map_find(f->libs->unit->constants, s->name)
+                                                : NULL;
     else if (!has_root)
         return not_found(m, ERR_MODULE_NOT_FOUND, path, "", "", pos);
-    if (!v)
-        return not_found(m, ERR_VARIABLE_NOT_FOUND, path, "::", s->name->data, pos);
+    if (!v) return not_found(m, ERR_VARIABLE_NOT_FOUND, path, "::", s->name->data, pos);
     value_store(m->h, ret, value_copy(v));
     return RHAI_OK;
 }
 
-outcome vm_call_path(vm *m, site *s, rhai_value *args, uint32_t nargs, rhai_pos pos, rhai_value *ret) {
+outcome vm_call_path(vm *m, site *s, rhai_value *args, uint32_t nargs, rhai_pos pos,
+                     rhai_value *ret) {
     bool has_root;
     if (nargs && s->object != OBJECT_TEMP) {
         target t;
-        if (!vm_site_object(m, vm_top(m), s, &t))
-            return CALL_FAILED;
+        if (!vm_site_object(m, vm_top(m), s, &t)) return CALL_FAILED;
         value_store(m->h, &args[0], value_copy(t.place));
     }
     module *mod = find_module(m, s, &has_root);
@@ -359,8 +341,7 @@ outcome vm_call_path(vm *m, site *s, rhai_value *args, uint32_t nargs, rhai_pos 
         return CALL_FAILED;
     }
     if (p->is_empty) {
-        if (ret)
-            value_clear(m->h, ret);
+        if (ret) value_clear(m->h, ret);
         return CALL_DONE;
     }
     invocation c = {.p = p, .args = args, .nargs = nargs, .ret = ret, .pos = pos};

@@ -7,8 +7,7 @@
 
 name *vm_name_find(vm *m, const frame *f, const rhai_str *wanted) {
     for (name *n = m->names; n && n != f->names_floor; n = n->below)
-        if (n->name == wanted || str_equal(n->name, wanted))
-            return n;
+        if (n->name == wanted || str_equal(n->name, wanted)) return n;
     return NULL;
 }
 
@@ -36,8 +35,7 @@ void vm_names_trim(vm *m, const name *top) {
 }
 
 cell *vm_share(vm *m, rhai_value *slot) {
-    if (slot->type == RHAI_SHARED)
-        return as_cell(slot);
+    if (slot->type == RHAI_SHARED) return as_cell(slot);
     uint8_t flags = slot->flags;
     cell *c = cell_new(m->h, *slot);
     if (!c) {
@@ -53,32 +51,27 @@ cell *vm_share(vm *m, rhai_value *slot) {
 static proto *function_named(const libs *l, const rhai_str *wanted) {
     for (; l; l = l->parent)
         for (uint32_t i = 0; i < l->unit->functions_len; i++)
-            if (str_equal(l->unit->functions[i].name, wanted))
-                return l->unit->functions[i].fn;
+            if (str_equal(l->unit->functions[i].name, wanted)) return l->unit->functions[i].fn;
     return NULL;
 }
 
 static rhai_value *find_place(vm *m, frame *f, rhai_str *wanted, const site *s) {
     name *n = vm_name_find(m, f, wanted);
-    if (n)
-        return &n->value;
+    if (n) return &n->value;
     return s->object == OBJECT_SLOT ? &f->base[s->slot] : NULL;
 }
 
 rhai_value *vm_name_place(vm *m, frame *f, rhai_str *wanted, const site *s, rhai_pos pos) {
     name *n = vm_name_find(m, f, wanted);
-    if (n)
-        return &n->value;
+    if (n) return &n->value;
     if (s->checked) /* a fall-back slot was recorded */
         return &f->base[s->slot];
     proto *p = function_named(f->libs, wanted);
     if (p) {
         env *e;
-        if (vm_current_env(m, &e) != RHAI_OK)
-            return NULL;
+        if (vm_current_env(m, &e) != RHAI_OK) return NULL;
         fnptr *fn = vm_fnptr(m, p->name, p, e, NULL, 0);
-        if (!fn)
-            return NULL;
+        if (!fn) return NULL;
         value_store(m->h, &m->name_value, VALUE_OBJ(RHAI_FN, fn));
         return &m->name_value;
     }
@@ -91,20 +84,18 @@ rhai_status vm_get_name(vm *m, frame *f, site *s, rhai_value *ret) {
     if (!place) {
         proto *p = function_named(f->libs, s->name);
         if (!p)
-            return vm_fail(m, error_newf(m->h, ERR_VARIABLE_NOT_FOUND, s->pos, "%s", s->name->data));
+            return vm_fail(m,
+                           error_newf(m->h, ERR_VARIABLE_NOT_FOUND, s->pos, "%s", s->name->data));
         env *e;
-        if (vm_current_env(m, &e) != RHAI_OK)
-            return RHAI_ERROR;
+        if (vm_current_env(m, &e) != RHAI_OK) return RHAI_ERROR;
         fnptr *fn = vm_fnptr(m, p->name, p, e, NULL, 0);
-        if (!fn)
-            return RHAI_ERROR;
+        if (!fn) return RHAI_ERROR;
         value_store(m->h, ret, VALUE_OBJ(RHAI_FN, fn));
         return RHAI_OK;
     }
     if (place->type == RHAI_SHARED) {
         cell *c = as_cell(place);
-        if (c->borrows)
-            return vm_fail(m, error_new(m->h, ERR_DATA_RACE, POS_NONE));
+        if (c->borrows) return vm_fail(m, error_new(m->h, ERR_DATA_RACE, POS_NONE));
         place = &c->value;
     }
     value_store(m->h, ret, value_copy(place));
@@ -116,9 +107,9 @@ rhai_status vm_set_name(vm *m, frame *f, site *s, rhai_value *v) {
     if (!place && !s->path.len && !function_named(f->libs, s->name))
         return vm_fail(m, error_newf(m->h, ERR_VARIABLE_NOT_FOUND, s->pos, "%s", s->name->data));
     if (!place || (place->flags & VALUE_CONST))
-        return vm_fail(m, error_newf(m->h, ERR_ASSIGNMENT_TO_CONSTANT, s->pos, "%s", s->name->data));
-    if (place->type == RHAI_SHARED)
-        place = &as_cell(place)->value;
+        return vm_fail(m,
+                       error_newf(m->h, ERR_ASSIGNMENT_TO_CONSTANT, s->pos, "%s", s->name->data));
+    if (place->type == RHAI_SHARED) place = &as_cell(place)->value;
     value_store(m->h, place, *v);
     *v = VALUE_UNIT;
     return RHAI_OK;
@@ -126,17 +117,14 @@ rhai_status vm_set_name(vm *m, frame *f, site *s, rhai_value *v) {
 
 rhai_value *vm_capture_place(vm *m, frame *f, const site *s) {
     rhai_value *place = find_place(m, f, s->name, s);
-    if (!place)
-        vm_fail(m, error_newf(m->h, ERR_VARIABLE_NOT_FOUND, s->pos, "%s", s->name->data));
+    if (!place) vm_fail(m, error_newf(m->h, ERR_VARIABLE_NOT_FOUND, s->pos, "%s", s->name->data));
     return place;
 }
 
 bool vm_is_defined(vm *m, const frame *f, const scope_table *scope, const rhai_str *wanted) {
-    if (vm_name_find(m, f, wanted))
-        return true;
+    if (vm_name_find(m, f, wanted)) return true;
     for (uint32_t i = 0; i < scope->len; i++)
-        if (str_equal(scope->vars[i].name, wanted))
-            return true;
+        if (str_equal(scope->vars[i].name, wanted)) return true;
     return false;
 }
 
@@ -154,14 +142,12 @@ static bool is_symbol(const rhai_str *s) {
 #undef X
     };
     for (size_t i = 0; i < sizeof symbols / sizeof *symbols; i++)
-        if (s->len && strcmp(symbols[i], s->data) == 0)
-            return true;
+        if (s->len && strcmp(symbols[i], s->data) == 0) return true;
     return false;
 }
 
 rhai_error *vm_check_function_name(vm *m, const rhai_str *wanted, rhai_pos pos) {
-    if (lex_is_function_name(wanted->data, wanted->len))
-        return NULL;
+    if (lex_is_function_name(wanted->data, wanted->len)) return NULL;
     if (lex_is_name(wanted->data, wanted->len))
         return error_newf(m->h, ERR_PARSING, pos, "'%s' is a reserved keyword", wanted->data);
     if (is_symbol(wanted))

@@ -7,13 +7,10 @@ static rhai_status call_operator(vm *m, const char *name, const rhai_value *a, c
                                  rhai_value *place, rhai_pos pos, rhai_value *ret) {
     uint32_t n = b ? 2 : 1;
     rhai_value *args = vm_scratch(m, n);
-    if (!args)
-        return RHAI_ERROR;
+    if (!args) return RHAI_ERROR;
     args[0] = place ? *place : value_copy(a);
-    if (place)
-        *place = VALUE_UNIT;
-    if (b)
-        args[1] = value_copy(b);
+    if (place) *place = VALUE_UNIT;
+    if (b) args[1] = value_copy(b);
     const native_entry *e = native_find(&m->engine->natives, name, strlen(name), args, n);
     rhai_status status;
     if (e) {
@@ -34,65 +31,58 @@ static rhai_status call_operator(vm *m, const char *name, const rhai_value *a, c
 }
 
 const char *vm_raw_type_name(const rhai_value *v) {
-    if (v->type == RHAI_RANGE)
-        return "core::ops::range::Range<i64>";
-    return v->type == RHAI_RANGE_INCLUSIVE ? "core::ops::range::RangeInclusive<i64>" : value_type_name(v);
+    if (v->type == RHAI_RANGE) return "core::ops::range::Range<i64>";
+    return v->type == RHAI_RANGE_INCLUSIVE ? "core::ops::range::RangeInclusive<i64>"
+                                           : value_type_name(v);
 }
 
 /* Strings are joined by a built-in operator, whose errors have no position; other containers by
  * registered functions. */
 static rhai_status check_result(vm *m, rhai_value *v, rhai_pos pos) {
-    if (vm_check_size(m, v, v->type == RHAI_STRING ? POS_NONE : pos) == RHAI_OK)
-        return RHAI_OK;
+    if (vm_check_size(m, v, v->type == RHAI_STRING ? POS_NONE : pos) == RHAI_OK) return RHAI_OK;
     value_clear(m->h, v);
     return RHAI_ERROR;
 }
 
 /* Whether Rhai calls a function where op_binary knows the answer: that counts as an operation. */
 static bool is_call(op o, const rhai_value *a, const rhai_value *b) {
-    bool is_variant = a->type == RHAI_RANGE || a->type == RHAI_RANGE_INCLUSIVE || a->type == RHAI_BYTE ||
-                      b->type == RHAI_RANGE || b->type == RHAI_RANGE_INCLUSIVE || b->type == RHAI_BYTE;
-    if (is_variant)
-        return true;
+    bool is_variant = a->type == RHAI_RANGE || a->type == RHAI_RANGE_INCLUSIVE ||
+                      a->type == RHAI_BYTE || b->type == RHAI_RANGE ||
+                      b->type == RHAI_RANGE_INCLUSIVE || b->type == RHAI_BYTE;
+    if (is_variant) return true;
     if (o >= OP_EQ && o <= OP_GE)
         return a->type == b->type && (a->type >= RHAI_ARRAY || a->type == RHAI_TIMESTAMP);
-    if (a->type < RHAI_STRING && b->type < RHAI_STRING)
-        return a->type == RHAI_TIMESTAMP;
+    if (a->type < RHAI_STRING && b->type < RHAI_STRING) return a->type == RHAI_TIMESTAMP;
     bool joins = a->type == RHAI_STRING || a->type == RHAI_CHAR || a->type == RHAI_UNIT;
     bool is_joined = b->type == RHAI_STRING || b->type == RHAI_CHAR || b->type == RHAI_UNIT;
     return !(joins && is_joined) && !(a->type == RHAI_BLOB && b->type == RHAI_CHAR);
 }
 
-rhai_status vm_binary(vm *m, op o, const rhai_value *a, const rhai_value *b, rhai_pos pos, rhai_value *ret) {
+rhai_status vm_binary(vm *m, op o, const rhai_value *a, const rhai_value *b, rhai_pos pos,
+                      rhai_value *ret) {
     rhai_error *error = NULL;
     if (o == OP_IN || o == OP_NOT_IN) {
         rhai_value found = VALUE_UNIT;
-        if (call_operator(m, "contains", b, a, NULL, pos, &found) != RHAI_OK)
-            return RHAI_ERROR;
-        if (o == OP_NOT_IN && found.type == RHAI_BOOL)
-            found = VALUE_BOOL(!found.b);
+        if (call_operator(m, "contains", b, a, NULL, pos, &found) != RHAI_OK) return RHAI_ERROR;
+        if (o == OP_NOT_IN && found.type == RHAI_BOOL) found = VALUE_BOOL(!found.b);
         value_store(m->h, ret, found);
         return RHAI_OK;
     }
     rhai_value result = VALUE_UNIT;
     if (a->type != RHAI_CUSTOM && b->type != RHAI_CUSTOM) {
-        if (m->counts && is_call(o, a, b) && !vm_count(m, pos))
-            return RHAI_ERROR;
+        if (m->counts && is_call(o, a, b) && !vm_count(m, pos)) return RHAI_ERROR;
         switch (op_binary(m->h, o, a, b, &result, &error)) {
         case OP_DONE:
-            if (m->h->track_sizes && check_result(m, &result, pos) != RHAI_OK)
-                return RHAI_ERROR;
+            if (m->h->track_sizes && check_result(m, &result, pos) != RHAI_OK) return RHAI_ERROR;
             value_store(m->h, ret, result);
             return RHAI_OK;
         case OP_FAILED: return vm_fail(m, error);
         case OP_NOT_BUILTIN: break;
         }
-        if (m->counts && is_call(o, a, b))
-            m->engine->operations--;
+        if (m->counts && is_call(o, a, b)) m->engine->operations--;
         return call_operator(m, op_text(o), a, b, NULL, pos, ret);
     }
-    if (call_operator(m, op_text(o), a, b, NULL, pos, ret) == RHAI_OK)
-        return RHAI_OK;
+    if (call_operator(m, op_text(o), a, b, NULL, pos, ret) == RHAI_OK) return RHAI_OK;
     if (m->error && m->error->kind == ERR_FUNCTION_NOT_FOUND &&
         op_binary(m->h, o, a, b, &result, &error) == OP_DONE) {
         rhai_error_free(m->error);
@@ -110,7 +100,8 @@ rhai_status vm_unary(vm *m, op o, const rhai_value *a, rhai_pos pos, rhai_value 
 }
 
 /* target op= value, as Rhai: built in, else a registered `op=`, else target = target op value. */
-rhai_status vm_assign_op(vm *m, op o, rhai_value *target, rhai_value *value, rhai_pos pos, rhai_pos root_pos) {
+rhai_status vm_assign_op(vm *m, op o, rhai_value *target, rhai_value *value, rhai_pos pos,
+                         rhai_pos root_pos) {
     rhai_error *error = NULL;
     if (target->type != RHAI_CUSTOM && value->type != RHAI_CUSTOM) {
         switch (op_assign(m->h, o, target, value, &error)) {
@@ -125,8 +116,7 @@ rhai_status vm_assign_op(vm *m, op o, rhai_value *target, rhai_value *value, rha
         value_drop(m->h, &result);
     } else if (m->error && m->error->kind == ERR_FUNCTION_NOT_FOUND) {
         status = call_operator(m, op_text(o), target, value, NULL, pos, &result);
-        if (status == RHAI_OK)
-            value_store(m->h, target, result);
+        if (status == RHAI_OK) value_store(m->h, target, result);
     }
     return status == RHAI_OK ? vm_check_size(m, target, root_pos) : status;
 }
@@ -139,7 +129,8 @@ bool vm_text_of(vm *m, const rhai_value *v, text *t, rhai_pos pos) {
     rhai_value shown = VALUE_UNIT;
     rhai_value probe = *v;
     if (native_find(&m->engine->natives, "to_string", 9, &probe, 1) &&
-        call_operator(m, "to_string", v, NULL, NULL, pos, &shown) == RHAI_OK && shown.type == RHAI_STRING)
+        call_operator(m, "to_string", v, NULL, NULL, pos, &shown) == RHAI_OK &&
+        shown.type == RHAI_STRING)
         text_add_str(t, as_str(&shown));
     else
         text_add_display(t, v);

@@ -28,36 +28,32 @@ static void caught_destroy(heap *h, opaque *o) {
 static rhai_status catch_error(vm *m, rhai_value *slot, bool wants_value) {
     frame *f = vm_top(m);
     caught *c = heap_alloc_zero(m->h, sizeof *c);
-    if (!c)
-        return vm_no_memory(m);
+    if (!c) return vm_no_memory(m);
     c->head.head.refs = 1;
     c->head.head.type = OBJ_OPAQUE;
     c->head.destroy = caught_destroy;
     c->error = m->error;
     m->error = NULL;
     value_store(m->h, slot, VALUE_OBJ(OBJ_OPAQUE, c));
-    if (!wants_value)
-        return RHAI_OK;
+    if (!wants_value) return RHAI_OK;
     rhai_value v;
-    if (!error_catch_value(m->h, c->error, f->source, &v))
-        return vm_no_memory(m);
+    if (!error_catch_value(m->h, c->error, f->source, &v)) return vm_no_memory(m);
     value_store(m->h, &slot[1], v);
     return RHAI_OK;
 }
 
-static bool is_empty_throw(const rhai_error *e) { return e->kind == ERR_RUNTIME && e->value.type == RHAI_UNIT; }
+static bool is_empty_throw(const rhai_error *e) {
+    return e->kind == ERR_RUNTIME && e->value.type == RHAI_UNIT;
+}
 
 /* `throw;` in a catch block raises the caught error again, from its own place. */
 static void rethrow(vm *m, rhai_value *slot) {
-    if (slot->type != OBJ_OPAQUE)
-        return;
+    if (slot->type != OBJ_OPAQUE) return;
     caught *c = slot->obj;
-    if (!c->error)
-        return;
+    if (!c->error) return;
     rhai_error *again = c->error;
     c->error = NULL;
-    if (again->h)
-        again->pos = m->error->pos;
+    if (again->h) again->pos = m->error->pos;
     vm_fail(m, again);
 }
 
@@ -67,11 +63,9 @@ static const insn *find_handler(vm *m, frame *f) {
     uint32_t pc = insn_pc(p, f->pc) - 1;
     for (uint32_t i = 0; i < p->handlers_len; i++) {
         const handler *h = &p->handlers[i];
-        if (pc < h->start || pc >= h->end)
-            continue;
+        if (pc < h->start || pc >= h->end) continue;
         if (!h->target) {
-            if (is_empty_throw(m->error))
-                rethrow(m, &f->base[h->caught]);
+            if (is_empty_throw(m->error)) rethrow(m, &f->base[h->caught]);
         } else if (error_is_catchable(m->error)) {
             return p->code + h->target;
         }
@@ -81,8 +75,7 @@ static const insn *find_handler(vm *m, frame *f) {
 
 static void note_origin(vm *m, frame *f) {
     rhai_error *e = m->error;
-    if (!e->h || !pos_is_none(e->origin))
-        return;
+    if (!e->h || !pos_is_none(e->origin)) return;
     e->origin = pos_is_none(e->pos) ? frame_pos(f) : e->pos;
     if (f->source && !e->origin_source) {
         e->origin_source = f->source;
@@ -92,15 +85,13 @@ static void note_origin(vm *m, frame *f) {
 
 /* Wraps the error that leaves frame f, as Rhai's call does. */
 static void leave_with_error(vm *m, frame *f) {
-    if (f->is_main)
-        return;
+    if (f->is_main) return;
     rhai_error *e = m->error;
     rhai_str *source = f->source;
     if (f->is_eval) {
         m->error = error_in_call(m->h, "eval", source, e, frame_call_pos(m, f));
     } else if (error_is_system(e)) {
-        if (e->h)
-            e->pos = frame_call_pos(m, f);
+        if (e->h) e->pos = frame_call_pos(m, f);
     } else {
         m->error = error_in_call(m->h, f->p->name->data, source, e, frame_call_pos(m, f));
     }
@@ -111,8 +102,7 @@ static bool unwind(vm *m, uint32_t depth) {
     for (;;) {
         frame *f = vm_top(m);
         if (!m->exited) {
-            if (m->h->limit_hit)
-                vm_no_memory(m);
+            if (m->h->limit_hit) vm_no_memory(m);
             note_origin(m, f);
             const insn *target = find_handler(m, f);
             if (target) {
@@ -121,11 +111,9 @@ static bool unwind(vm *m, uint32_t depth) {
             }
             leave_with_error(m, f);
         }
-        if (f->is_main)
-            vm_main_ends(m, f);
+        if (f->is_main) vm_main_ends(m, f);
         vm_leave(m);
-        if (m->frames_len == depth)
-            return false;
+        if (m->frames_len == depth) return false;
     }
 }
 
@@ -135,13 +123,14 @@ static bool poll_events(vm *m, rhai_pos pos) {
     atomic_store(&e->poll_flag, false);
     if (!atomic_load(&e->terminated) && e->poll && !e->poll(e->poll_data))
         atomic_store(&e->terminated, true);
-    if (!atomic_load(&e->terminated))
-        return true;
+    if (!atomic_load(&e->terminated)) return true;
     vm_fail(m, error_new(m->h, ERR_TERMINATED, pos));
     return false;
 }
 
-static const rhai_value *flat(const rhai_value *v) { return v->type == RHAI_SHARED ? &as_cell(v)->value : v; }
+static const rhai_value *flat(const rhai_value *v) {
+    return v->type == RHAI_SHARED ? &as_cell(v)->value : v;
+}
 
 static rhai_status not_bool(vm *m, const rhai_value *v, rhai_pos pos) {
     return vm_fail(m, error_mismatch(m->h, "bool", vm_raw_type_name(v), pos));
@@ -155,10 +144,10 @@ static inline bool distinct(double a, double b) {
 }
 
 /* A comparing jump off its fast path: the source's operator on the source's operands. */
-static int compare_slowly(vm *m, op o, const rhai_value *left, const rhai_value *right, rhai_pos pos) {
+static int compare_slowly(vm *m, op o, const rhai_value *left, const rhai_value *right,
+                          rhai_pos pos) {
     rhai_value r = VALUE_UNIT;
-    if (vm_binary(m, o, left, right, pos, &r) != RHAI_OK)
-        return -1;
+    if (vm_binary(m, o, left, right, pos, &r) != RHAI_OK) return -1;
     if (r.type != RHAI_BOOL) {
         not_bool(m, &r, pos);
         value_drop(m->h, &r);
@@ -167,10 +156,10 @@ static int compare_slowly(vm *m, op o, const rhai_value *left, const rhai_value 
     return o == OP_NE ? !r.b : r.b;
 }
 
-static rhai_status make_array(vm *m, rhai_value *from, uint32_t n, const map_shape *shape, rhai_value *ret) {
+static rhai_status make_array(vm *m, rhai_value *from, uint32_t n, const map_shape *shape,
+                              rhai_value *ret) {
     arr *a = arr_new(m->h, n);
-    if (!a)
-        return vm_no_memory(m);
+    if (!a) return vm_no_memory(m);
     rhai_value v = VALUE_OBJ(RHAI_ARRAY, a);
     for (uint32_t i = 0; i < n; i++) {
         if (!arr_push(m->h, a, &from[i])) {
@@ -189,8 +178,7 @@ static rhai_status make_array(vm *m, rhai_value *from, uint32_t n, const map_sha
 
 static rhai_status make_map(vm *m, rhai_value *from, const map_shape *shape, rhai_value *ret) {
     map *made = map_new(m->h, shape->len);
-    if (!made)
-        return vm_no_memory(m);
+    if (!made) return vm_no_memory(m);
     rhai_value v = VALUE_OBJ(RHAI_MAP, made);
     for (uint32_t i = 0; i < shape->len; i++) {
         if (!map_set(m->h, made, shape->keys[i], &from[i])) {
@@ -207,17 +195,16 @@ static rhai_status make_map(vm *m, rhai_value *from, const map_shape *shape, rha
     return RHAI_OK;
 }
 
-static rhai_status interpolate(vm *m, rhai_value *from, uint32_t n, const map_shape *shape, rhai_value *ret) {
+static rhai_status interpolate(vm *m, rhai_value *from, uint32_t n, const map_shape *shape,
+                               rhai_value *ret) {
     text t;
     text_init(&t, m->h);
     for (uint32_t i = 0; i < n; i++) {
-        if (!vm_text_of(m, &from[i], &t, shape->positions[i]))
-            goto fail;
+        if (!vm_text_of(m, &from[i], &t, shape->positions[i])) goto fail;
         value_clear(m->h, &from[i]);
         if (m->h->track_sizes) {
             sizes s = {.string = t.len};
-            if (vm_check_sizes(m, &s, shape->positions[i]) != RHAI_OK)
-                goto fail;
+            if (vm_check_sizes(m, &s, shape->positions[i]) != RHAI_OK) goto fail;
         }
     }
     rhai_value v;
@@ -235,8 +222,7 @@ fail:
 
 static rhai_status make_closure(vm *m, frame *f, const closure_info *info, rhai_value *ret) {
     rhai_value *curry = info->len ? vm_scratch(m, info->len) : NULL;
-    if (info->len && !curry)
-        return RHAI_ERROR;
+    if (info->len && !curry) return RHAI_ERROR;
     rhai_status status = RHAI_OK;
     for (uint32_t i = 0; i < info->len && status == RHAI_OK; i++) {
         const capture *c = &info->captures[i];
@@ -244,7 +230,8 @@ static rhai_status make_closure(vm *m, frame *f, const closure_info *info, rhai_
             curry[i] = value_take(&f->base[c->reg]);
             continue;
         }
-        rhai_value *slot = c->by_name ? vm_capture_place(m, f, &f->p->sites[c->site]) : &f->base[c->reg];
+        rhai_value *slot =
+            c->by_name ? vm_capture_place(m, f, &f->p->sites[c->site]) : &f->base[c->reg];
         cell *shared = slot ? vm_share(m, slot) : NULL;
         if (!shared) {
             status = RHAI_ERROR;
@@ -254,8 +241,7 @@ static rhai_status make_closure(vm *m, frame *f, const closure_info *info, rhai_
         }
     }
     env *e = NULL;
-    if (status == RHAI_OK)
-        status = vm_current_env(m, &e);
+    if (status == RHAI_OK) status = vm_current_env(m, &e);
     if (status == RHAI_OK) {
         fnptr *fn = vm_fnptr(m, info->fn->name, info->fn, e, curry, info->len);
         if (fn)
@@ -263,8 +249,7 @@ static rhai_status make_closure(vm *m, frame *f, const closure_info *info, rhai_
         else
             status = RHAI_ERROR;
     }
-    if (info->len)
-        vm_scratch_end(m, info->len);
+    if (info->len) vm_scratch_end(m, info->len);
     return status;
 }
 
@@ -274,8 +259,7 @@ static rhai_status curry_call(vm *m, rhai_value *args, uint32_t n, rhai_pos pos)
     rhai_value fn = value_copy(flat(&args[0])), made;
     bool ok = vm_curry(m, &fn, args + 1, n - 1, &made);
     value_drop(m->h, &fn);
-    if (!ok)
-        return RHAI_ERROR;
+    if (!ok) return RHAI_ERROR;
     for (uint32_t i = 1; i < n; i++)
         value_clear(m->h, &args[i]);
     value_store(m->h, &args[0], made);
@@ -286,15 +270,12 @@ static rhai_status new_fn(vm *m, const rhai_value *name, rhai_pos pos, rhai_valu
     if (name->type != RHAI_STRING)
         return vm_fail(m, error_mismatch(m->h, "string", vm_raw_type_name(name), pos));
     rhai_error *e = vm_check_function_name(m, as_str(name), pos);
-    if (e)
-        return vm_fail(m, e);
+    if (e) return vm_fail(m, e);
     rhai_str *interned = str_intern(m->h, as_str(name)->data, as_str(name)->len);
-    if (!interned)
-        return vm_no_memory(m);
+    if (!interned) return vm_no_memory(m);
     fnptr *fn = vm_fnptr(m, interned, NULL, NULL, NULL, 0);
     obj_unref(m->h, interned);
-    if (!fn)
-        return RHAI_ERROR;
+    if (!fn) return RHAI_ERROR;
     value_store(m->h, ret, VALUE_OBJ(RHAI_FN, fn));
     return RHAI_OK;
 }
@@ -305,13 +286,11 @@ static bool is_hashable(const rhai_value *v) {
 
 /* Rhai compares hashes: the same type and the same bits. */
 static bool same_label(const rhai_value *label, const rhai_value *v, heap *h) {
-    if (!is_hashable(v))
-        return false;
-    if (label->type != v->type)
-        return false;
-    if (label->type <= RHAI_TIMESTAMP)
-        return label->type == RHAI_UNIT || label->i == v->i;
-    return label->type == RHAI_STRING ? str_equal(as_str(label), as_str(v)) : value_equal(h, label, v);
+    if (!is_hashable(v)) return false;
+    if (label->type != v->type) return false;
+    if (label->type <= RHAI_TIMESTAMP) return label->type == RHAI_UNIT || label->i == v->i;
+    return label->type == RHAI_STRING ? str_equal(as_str(label), as_str(v))
+                                      : value_equal(h, label, v);
 }
 
 static int32_t switch_target(vm *m, const switch_table *t, const rhai_value *v, uint32_t from) {
@@ -319,7 +298,8 @@ static int32_t switch_target(vm *m, const switch_table *t, const rhai_value *v, 
     if (from < t->len) {
         uint64_t hash = label_hash(m->h, v);
         for (int32_t i = t->len ? t->buckets[hash & t->mask] : -1; i >= 0; i = t->entries[i].next)
-            if ((uint32_t)i >= from && t->entries[i].hash == hash && same_label(&t->entries[i].value, v, m->h))
+            if ((uint32_t)i >= from && t->entries[i].hash == hash &&
+                same_label(&t->entries[i].value, v, m->h))
                 return t->entries[i].target;
     }
     if (v->type == RHAI_INT) {
@@ -333,7 +313,8 @@ static int32_t switch_target(vm *m, const switch_table *t, const rhai_value *v, 
         for (uint32_t i = from > t->len ? from - t->len : 0; i < t->ranges_len; i++) {
             const range *r = as_range(&t->ranges[i].value);
             bool inclusive = t->ranges[i].value.type == RHAI_RANGE_INCLUSIVE;
-            if (v->f >= (double)r->from && (inclusive ? v->f <= (double)r->to : v->f < (double)r->to))
+            if (v->f >= (double)r->from &&
+                (inclusive ? v->f <= (double)r->to : v->f < (double)r->to))
                 return (int32_t)t->ranges[i].arm;
         }
     }
@@ -364,20 +345,17 @@ static int next_element(vm *m, rhai_value *state, rhai_pos pos, rhai_value *ret)
     int64_t at = state[1].i;
     switch (v->type) {
     case RHAI_ARRAY:
-        if (at >= (int64_t)as_arr(v)->len)
-            return 0;
+        if (at >= (int64_t)as_arr(v)->len) return 0;
         *ret = value_copy(&as_arr(v)->items[at]);
         break;
     case RHAI_BLOB:
-        if (at >= (int64_t)as_blob(v)->len)
-            return 0;
+        if (at >= (int64_t)as_blob(v)->len) return 0;
         *ret = VALUE_BYTE(as_blob(v)->data[at]);
         break;
     case RHAI_STRING: {
         uint32_t c;
         rhai_str *s = as_str(v);
-        if (at >= (int64_t)s->len)
-            return 0;
+        if (at >= (int64_t)s->len) return 0;
         at += (int64_t)utf8_decode(s->data + at, s->len - (size_t)at, &c) - 1;
         *ret = VALUE_CHAR(c);
         break;
@@ -386,17 +364,16 @@ static int next_element(vm *m, rhai_value *state, rhai_pos pos, rhai_value *ret)
     case RHAI_RANGE_INCLUSIVE: {
         range *r = as_range(v);
         uint64_t left = r->to > r->from ? (uint64_t)r->to - (uint64_t)r->from : 0;
-        if (v->type == RHAI_RANGE_INCLUSIVE && r->to >= r->from)
-            left++;
-        if ((uint64_t)at >= left)
-            return 0;
+        if (v->type == RHAI_RANGE_INCLUSIVE && r->to >= r->from) left++;
+        if ((uint64_t)at >= left) return 0;
         *ret = VALUE_INT(r->from + at);
         break;
     }
     default: {
         rhai_call call = {.engine = m->engine, .h = m->h, .vm = m, .pos = pos};
         *ret = VALUE_UNIT;
-        rhai_status status = as_custom(v)->type->next(&call, as_custom(v)->object, &state[1].i, ret);
+        rhai_status status =
+            as_custom(v)->type->next(&call, as_custom(v)->object, &state[1].i, ret);
         if (status == RHAI_ERROR) {
             if (call.error) {
                 error_fill_pos(call.error, pos);
@@ -418,8 +395,7 @@ static int next_element(vm *m, rhai_value *state, rhai_pos pos, rhai_value *ret)
 /* What a finished call leaves in its argument registers, but for its result. */
 static void clear_registers(heap *h, rhai_value *args, uint32_t n, const rhai_value *ret) {
     for (uint32_t k = 0; k < n; k++)
-        if (&args[k] != ret && value_is_heap(&args[k]))
-            value_clear(h, &args[k]);
+        if (&args[k] != ret && value_is_heap(&args[k])) value_clear(h, &args[k]);
 }
 
 rhai_status vm_run(vm *m, uint32_t depth) {
@@ -452,8 +428,7 @@ rhai_status vm_run(vm *m, uint32_t depth) {
 #define POS() frame_pos(f)
 #define FAIL_IF(condition)                                                                         \
     do {                                                                                           \
-        if (UNLIKELY(condition))                                                                   \
-            goto failed;                                                                           \
+        if (UNLIKELY(condition)) goto failed;                                                      \
     } while (0)
 /* Overwrites a register whose old value may have a heap part. */
 #define SET(slot, v)                                                                               \
@@ -461,13 +436,11 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         rhai_value *slot_ = (slot);                                                                \
         rhai_value old_ = *slot_;                                                                  \
         *slot_ = (v);                                                                              \
-        if (UNLIKELY(value_is_heap(&old_)))                                                        \
-            obj_unref(h, old_.obj);                                                                \
+        if (UNLIKELY(value_is_heap(&old_))) obj_unref(h, old_.obj);                                \
     } while (0)
 #define CONSUME(flag, slot)                                                                        \
     do {                                                                                           \
-        if ((i->flags & (flag)) && value_is_heap(slot))                                            \
-            value_clear(h, slot);                                                                  \
+        if ((i->flags & (flag)) && value_is_heap(slot)) value_clear(h, slot);                      \
     } while (0)
 /* A binary operator off its fast path. */
 #define SLOW_BINARY(o, b_, c_)                                                                     \
@@ -484,7 +457,8 @@ rhai_status vm_run(vm *m, uint32_t depth) {
     CASE(name) : {                                                                                 \
         const rhai_value *b = RB, *c = RC;                                                         \
         int64_t n;                                                                                 \
-        if (LIKELY(b->type == RHAI_INT && c->type == RHAI_INT) && LIKELY(!overflow(b->i, c->i, &n))) \
+        if (LIKELY(b->type == RHAI_INT && c->type == RHAI_INT) &&                                  \
+            LIKELY(!overflow(b->i, c->i, &n)))                                                     \
             SET(RA, VALUE_INT(n));                                                                 \
         else if (b->type == RHAI_FLOAT && c->type == RHAI_FLOAT)                                   \
             SET(RA, VALUE_FLOAT(b->f operator c->f));                                              \
@@ -533,8 +507,7 @@ rhai_status vm_run(vm *m, uint32_t depth) {
 #define JUMP_COMPARE(name, operator)                                                               \
     CASE(JUMP_##name) : {                                                                          \
         rhai_value *x = RA, *y = RB;                                                               \
-        if (LIKELY(x->type == RHAI_INT && y->type == RHAI_INT))                                    \
-            BRANCH(x->i operator y->i);                                                            \
+        if (LIKELY(x->type == RHAI_INT && y->type == RHAI_INT)) BRANCH(x->i operator y->i);        \
         if (x->type == RHAI_FLOAT && y->type == RHAI_FLOAT && distinct(x->f, y->f))                \
             BRANCH(x->f operator y->f);                                                            \
         bool swapped = i->flags & F_SWAPPED;                                                       \
@@ -549,8 +522,7 @@ rhai_status vm_run(vm *m, uint32_t depth) {
 #define JUMP_COMPARE_INT(name, operator)                                                           \
     CASE(JUMP_##name##_INT) : {                                                                    \
         rhai_value *x = RA;                                                                        \
-        if (LIKELY(x->type == RHAI_INT))                                                           \
-            BRANCH(x->i operator SB);                                                              \
+        if (LIKELY(x->type == RHAI_INT)) BRANCH(x->i operator SB);                                 \
         rhai_value y = VALUE_INT(SB);                                                              \
         SAVE();                                                                                    \
         int r = compare_slowly(m, (op)pc->a, x, &y, POS());                                        \
@@ -571,8 +543,7 @@ rhai_status vm_run(vm *m, uint32_t depth) {
     do {                                                                                           \
         outcome o_ = (o);                                                                          \
         FAIL_IF(o_ == CALL_FAILED);                                                                \
-        if (o_ == CALL_DONE)                                                                       \
-            clear_registers(h, args, nargs, ret);                                                  \
+        if (o_ == CALL_DONE) clear_registers(h, args, nargs, ret);                                 \
         RELOAD();                                                                                  \
         NEXT;                                                                                      \
     } while (0)
@@ -718,11 +689,11 @@ rhai_status vm_run(vm *m, uint32_t depth) {
     }
     CASE(CHECK_CONST) : {
         const rhai_value *slot = RA;
-        if (slot->type == RHAI_SHARED)
-            slot = &as_cell(slot)->value;
+        if (slot->type == RHAI_SHARED) slot = &as_cell(slot)->value;
         if (UNLIKELY(slot->flags & VALUE_CONST)) {
             SAVE();
-            vm_fail(m, error_newf(h, ERR_ASSIGNMENT_TO_CONSTANT, POS(), "%s", as_str(&f->p->consts[i->d])->data));
+            vm_fail(m, error_newf(h, ERR_ASSIGNMENT_TO_CONSTANT, POS(), "%s",
+                                  as_str(&f->p->consts[i->d])->data));
             goto failed;
         }
         NEXT;
@@ -743,7 +714,8 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         rhai_value *a = RA;
         const rhai_value *b = RB;
         int64_t n;
-        if (LIKELY(a->type == RHAI_INT && b->type == RHAI_INT) && LIKELY(!__builtin_add_overflow(a->i, b->i, &n))) {
+        if (LIKELY(a->type == RHAI_INT && b->type == RHAI_INT) &&
+            LIKELY(!__builtin_add_overflow(a->i, b->i, &n))) {
             a->i = n;
         } else if (a->type == RHAI_FLOAT && b->type == RHAI_FLOAT) {
             a->f += b->f;
@@ -815,8 +787,7 @@ rhai_status vm_run(vm *m, uint32_t depth) {
             not_bool(m, RA, POS());
             goto failed;
         }
-        if (RA->b == !(i->flags & F_NEGATED))
-            pc += i->d;
+        if (RA->b == !(i->flags & F_NEGATED)) pc += i->d;
         NEXT;
     }
     JUMP_COMPARE(LESS, <)
@@ -828,8 +799,7 @@ rhai_status vm_run(vm *m, uint32_t depth) {
     JUMP_COMPARE_INT(GREATER_EQUAL, >=)
     JUMP_COMPARE_INT(EQUAL, ==)
     CASE(JUMP_UNIT) : {
-        if ((RA->type == RHAI_UNIT) == !(i->flags & F_NEGATED))
-            pc += i->d;
+        if ((RA->type == RHAI_UNIT) == !(i->flags & F_NEGATED)) pc += i->d;
         NEXT;
     }
     CASE(SWITCH) : {
@@ -858,8 +828,7 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         rhai_value v = VALUE_UNIT;
         FAIL_IF(vm_index(m, object, index, p->steps[0].pos, p->steps[0].op_pos, &v) != RHAI_OK);
         RELOAD();
-        if (!(i->flags & F_THIS))
-            CONSUME(F_B_TEMP, RB);
+        if (!(i->flags & F_THIS)) CONSUME(F_B_TEMP, RB);
         CONSUME(F_C_TEMP, RC);
         SET(RA, v);
         pc++;
@@ -877,7 +846,9 @@ rhai_status vm_run(vm *m, uint32_t depth) {
             } else {
                 const rhai_value *found = map_find(o, s->name);
                 if (found) {
-                    s->hint = (uint32_t)((const map_entry *)((const char *)found - offsetof(map_entry, value)) - o->entries);
+                    s->hint = (uint32_t)((const map_entry *)((const char *)found -
+                                                             offsetof(map_entry, value)) -
+                                         o->entries);
                     v = value_copy(found);
                 }
             }
@@ -890,8 +861,7 @@ rhai_status vm_run(vm *m, uint32_t depth) {
             FAIL_IF(vm_property(m, object, &p->steps[0], s, &v) != RHAI_OK);
             RELOAD();
         }
-        if (!(i->flags & F_THIS))
-            CONSUME(F_B_TEMP, RB);
+        if (!(i->flags & F_THIS)) CONSUME(F_B_TEMP, RB);
         SET(RA, v);
         NEXT;
     }
@@ -899,9 +869,11 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         rhai_value *object = i->flags & F_THIS ? f->this_ref : RA;
         rhai_value v = i->flags & F_C_TEMP ? value_take(RC) : value_copy(RC);
         const rhai_value *index = RB;
-        if (LIKELY(object && object->type == RHAI_ARRAY && index->type == RHAI_INT && !h->track_sizes)) {
+        if (LIKELY(object && object->type == RHAI_ARRAY && index->type == RHAI_INT &&
+                   !h->track_sizes)) {
             arr *a = as_arr(object);
-            if (LIKELY(a->head.refs == 1 && (uint64_t)index->i < a->len && !(object->flags & VALUE_CONST))) {
+            if (LIKELY(a->head.refs == 1 && (uint64_t)index->i < a->len &&
+                       !(object->flags & VALUE_CONST))) {
                 SET(&a->items[index->i], v);
                 pc++;
                 NEXT;
@@ -929,14 +901,16 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         if (LIKELY(object && object->type == RHAI_MAP && !h->track_sizes)) {
             map *o = as_map(object);
             site *s = &f->p->sites[p->steps[0].site];
-            if (LIKELY(o->head.refs == 1 && s->hint < o->len && o->entries[s->hint].key == s->name &&
-                       !(object->flags & VALUE_CONST))) {
+            if (LIKELY(o->head.refs == 1 && s->hint < o->len &&
+                       o->entries[s->hint].key == s->name && !(object->flags & VALUE_CONST))) {
                 SET(&o->entries[s->hint].value, v);
                 NEXT;
             }
             const rhai_value *found = map_find(o, s->name);
             if (found)
-                s->hint = (uint32_t)((const map_entry *)((const char *)found - offsetof(map_entry, value)) - o->entries);
+                s->hint = (uint32_t)((const map_entry *)((const char *)found -
+                                                         offsetof(map_entry, value)) -
+                                     o->entries);
         }
         SAVE();
         if (!object) {
@@ -962,8 +936,7 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         }
         RELOAD();
         for (uint32_t k = 0; k < p->nregs; k++)
-            if (value_is_heap(&regs[k]))
-                value_clear(h, &regs[k]);
+            if (value_is_heap(&regs[k])) value_clear(h, &regs[k]);
         if (p->mode == PATH_GET && !(i->flags & F_DISCARD))
             SET(RA, v);
         else
@@ -997,8 +970,7 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         }
         SET(&state[1], VALUE_INT(0));
         SET(&state[2], VALUE_INT(-1));
-        if (i->flags & F_C_TEMP)
-            SET(&state[4], VALUE_INT(0));
+        if (i->flags & F_C_TEMP) SET(&state[4], VALUE_INT(0));
         pc += i->d;
         NEXT;
     }
@@ -1010,24 +982,20 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         if (LIKELY(state->type == RHAI_ARRAY)) {
             arr *a = as_arr(state);
             more = state[1].i < (int64_t)a->len;
-            if (more)
-                v = value_copy(&a->items[state[1].i++]);
+            if (more) v = value_copy(&a->items[state[1].i++]);
         } else {
             SAVE();
             more = next_element(m, state, POS(), &v);
             FAIL_IF(more < 0);
             RELOAD();
         }
-        if (!more)
-            NEXT;
+        if (!more) NEXT;
         state[2].i++;
         if (UNLIKELY(i->flags & F_CHECKED)) {
-            if (i->flags & F_C_TEMP)
-                set_loop_var(m, &state[4], VALUE_INT(state[2].i));
+            if (i->flags & F_C_TEMP) set_loop_var(m, &state[4], VALUE_INT(state[2].i));
             set_loop_var(m, &state[3], v);
         } else {
-            if (i->flags & F_C_TEMP)
-                SET(&state[4], VALUE_INT(state[2].i));
+            if (i->flags & F_C_TEMP) SET(&state[4], VALUE_INT(state[2].i));
             SET(&state[3], v);
         }
         pc += i->d;
@@ -1055,34 +1023,29 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         }
         int64_t from = state[0].i, to = state[1].i;
         uint64_t left = to > from ? (uint64_t)to - (uint64_t)from : 0;
-        if (inclusive && to >= from)
-            left++;
+        if (inclusive && to >= from) left++;
         if (!left) {
             pc += i->d;
             NEXT;
         }
         state[1].i = (int64_t)(left - 1);
         SET(&state[2], VALUE_INT(0));
-        if (i->flags & F_C_TEMP)
-            SET(&state[4], VALUE_INT(0));
+        if (i->flags & F_C_TEMP) SET(&state[4], VALUE_INT(0));
         SET(&state[3], VALUE_INT(from));
         NEXT;
     }
     CASE(FOR_RANGE_NEXT) : {
         rhai_value *state = RA;
         POLL();
-        if (state[1].i == 0)
-            NEXT;
+        if (state[1].i == 0) NEXT;
         state[1].i--;
         state[2].i++;
         int64_t n = ++state[0].i;
         if (UNLIKELY(i->flags & F_CHECKED)) {
-            if (i->flags & F_C_TEMP)
-                set_loop_var(m, &state[4], VALUE_INT(state[2].i));
+            if (i->flags & F_C_TEMP) set_loop_var(m, &state[4], VALUE_INT(state[2].i));
             set_loop_var(m, &state[3], VALUE_INT(n));
         } else {
-            if (i->flags & F_C_TEMP)
-                SET(&state[4], VALUE_INT(state[2].i));
+            if (i->flags & F_C_TEMP) SET(&state[4], VALUE_INT(state[2].i));
             SET(&state[3], VALUE_INT(n));
         }
         pc += i->d;
@@ -1094,8 +1057,8 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         rhai_value *args = RA, *ret = i->flags & F_DISCARD ? NULL : RA;
         proto *p = f->p->unit->protos[i->c];
         if (LIKELY(f->libs->unit == p->unit && !p->unit->env && m->level < m->plain_level &&
-                   m->frames_len < m->frames_cap && args + p->nregs + STACK_SLACK <= f->chunk->end &&
-                   !p->is_empty)) {
+                   m->frames_len < m->frames_cap &&
+                   args + p->nregs + STACK_SLACK <= f->chunk->end && !p->is_empty)) {
             frame *callee = f + 1;
             *callee = (frame){.p = p,
                               .base = args,
@@ -1118,8 +1081,7 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         uint32_t nargs = i->b;
         if (UNLIKELY(p->is_empty)) {
             clear_registers(h, args, nargs, NULL);
-            if (ret)
-                SET(ret, VALUE_UNIT);
+            if (ret) SET(ret, VALUE_UNIT);
             NEXT;
         }
         invocation c = {.p = p, .args = args, .nargs = nargs, .ret = ret, .pos = POS_CALLER};
@@ -1202,8 +1164,9 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         uint32_t nargs = i->b;
         const scope_table *scope = &f->p->scopes[pc->d];
         site *s = &f->p->sites[i->c];
-        outcome o = i->flags & F_B_TEMP ? vm_call_pointer_scoped(m, s, scope, args, nargs, POS(), ret)
-                                        : vm_call_scoped(m, s, s->name, scope, args, nargs, POS(), ret);
+        outcome o = i->flags & F_B_TEMP
+                        ? vm_call_pointer_scoped(m, s, scope, args, nargs, POS(), ret)
+                        : vm_call_scoped(m, s, s->name, scope, args, nargs, POS(), ret);
         FAIL_IF(o == CALL_FAILED);
         RELOAD();
         clear_registers(h, args, nargs, ret);
@@ -1342,14 +1305,14 @@ rhai_status vm_run(vm *m, uint32_t depth) {
     }
     CASE(TRACK) : {
         const rhai_value *object = i->flags & F_THIS ? f->this_ref : RB;
-        if ((i->flags & F_CHECKED) && (!object || object->type != RHAI_MAP))
-            NEXT;
+        if ((i->flags & F_CHECKED) && (!object || object->type != RHAI_MAP)) NEXT;
         SAVE();
         FAIL_IF(!vm_track(m, POS()));
         NEXT;
     }
     CASE(COUNT_VARIABLES) : {
-        if (UNLIKELY((uint64_t)i->d + vm_names_visible(m, f) >= engine->limits[RHAI_MAX_VARIABLES])) {
+        if (UNLIKELY((uint64_t)i->d + vm_names_visible(m, f) >=
+                     engine->limits[RHAI_MAX_VARIABLES])) {
             SAVE();
             vm_fail(m, error_new(h, ERR_TOO_MANY_VARIABLES, POS()));
             goto failed;
@@ -1367,8 +1330,7 @@ leave : {
     }
     if (LIKELY(f->is_plain && m->names == f->names && m->imports_len == f->imports)) {
         for (rhai_value *v = base, *end = base + f->p->nregs; v < end; v++)
-            if (UNLIKELY(value_is_heap(v)))
-                value_clear(h, v);
+            if (UNLIKELY(value_is_heap(v))) value_clear(h, v);
         m->level = f->level_before;
         m->frames_len--;
         f--;
@@ -1381,22 +1343,19 @@ leave : {
         NEXT;
     }
     SAVE();
-    if (UNLIKELY(f->is_main))
-        vm_main_ends(m, f);
+    if (UNLIKELY(f->is_main)) vm_main_ends(m, f);
     vm_leave(m);
     if (ret)
         SET(ret, result);
     else
         value_drop(h, &result);
-    if (is_entry)
-        return RHAI_OK;
+    if (is_entry) return RHAI_OK;
     RELOAD();
     NEXT;
 }
 
 failed:
-    if (!unwind(m, depth))
-        return RHAI_ERROR;
+    if (!unwind(m, depth)) return RHAI_ERROR;
     RELOAD();
     NEXT;
 }

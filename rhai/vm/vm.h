@@ -71,23 +71,23 @@ typedef struct frame {
     proto *p;
     const insn *pc; /* next instruction, while another frame runs */
     rhai_value *base;
-    rhai_value *ret; /* where the result goes; NULL: nobody wants it */
+    rhai_value *ret;      /* where the result goes; NULL: nobody wants it */
     rhai_value *this_ref; /* NULL: not bound */
     cell *this_cell;      /* borrowed for `this`; NULL: none */
     libs *libs;
     chunk *chunk;
-    name *names;      /* top of the names at entry */
-    name *names_floor; /* names from here down belong to callers: not visible */
-    uint32_t imports; /* height of the imports at entry */
-    uint32_t scratch; /* registers above p->nregs that C code is using */
+    name *names;           /* top of the names at entry */
+    name *names_floor;     /* names from here down belong to callers: not visible */
+    uint32_t imports;      /* height of the imports at entry */
+    uint32_t scratch;      /* registers above p->nregs that C code is using */
     uint32_t level_before; /* call level of the caller */
-    rhai_pos pos;   /* of the call, or POS_CALLER */
-    rhai_str *source; /* the module that errors name; NULL: the main script */
-    bool is_plain;  /* a call within one unit: returning has nothing to do but clear registers */
-    bool is_entry;  /* returning leaves vm_run */
-    bool is_inner;  /* shares the registers of the frame below */
-    bool is_eval;   /* errors are wrapped as of a call to eval */
-    bool is_main;   /* global level: errors are not wrapped */
+    rhai_pos pos;          /* of the call, or POS_CALLER */
+    rhai_str *source;      /* the module that errors name; NULL: the main script */
+    bool is_plain; /* a call within one unit: returning has nothing to do but clear registers */
+    bool is_entry; /* returning leaves vm_run */
+    bool is_inner; /* shares the registers of the frame below */
+    bool is_eval;  /* errors are wrapped as of a call to eval */
+    bool is_main;  /* global level: errors are not wrapped */
 } frame;
 
 typedef struct vm {
@@ -111,7 +111,7 @@ typedef struct vm {
     char *stack_limit; /* C stack below this address is a stack overflow */
     env *last_env;     /* cache of vm_current_env; owned */
     uint32_t last_env_version;
-    map *module_cache; /* canonical name -> module, as opaque values; () while it loads */
+    map *module_cache;      /* canonical name -> module, as opaque values; () while it loads */
     struct module *loading; /* the module whose statements run; NULL: the main script's */
     export_entry *exports;  /* what they have exported */
     uint32_t exports_len, exports_cap;
@@ -132,11 +132,15 @@ void vm_free(vm *m);
 rhai_status vm_fail(vm *m, rhai_error *e);
 rhai_status vm_no_memory(vm *m);
 
-static inline frame *vm_top(vm *m) { return &m->frames[m->frames_len - 1]; }
+static inline frame *vm_top(vm *m) {
+    return &m->frames[m->frames_len - 1];
+}
 /* Counts an operation, as Rhai does for each call; false: it was one too many (error set). */
 bool vm_count(vm *m, rhai_pos pos);
-static inline bool vm_track(vm *m, rhai_pos pos) { return !m->counts || vm_count(m, pos); }
-rhai_pos frame_pos(const frame *f); /* of the instruction being executed */
+static inline bool vm_track(vm *m, rhai_pos pos) {
+    return !m->counts || vm_count(m, pos);
+}
+rhai_pos frame_pos(const frame *f);                   /* of the instruction being executed */
 rhai_pos frame_call_pos(const vm *m, const frame *f); /* of the call that made the frame */
 
 /* ---- run.c ---- */
@@ -148,12 +152,12 @@ rhai_status vm_run(vm *m, uint32_t depth);
 
 /* An object whose method is called. */
 typedef struct target {
-    rhai_value *place;  /* where the value is */
-    bool is_const;      /* in a constant, however deep */
-    cell *cell;         /* the shared cell it is in; NULL: none */
-    bool is_ref;        /* part of a variable: changes stay; else a temporary */
-    bool is_method;     /* called as a method: a native that changes it refuses a constant */
-    rhai_str *name;     /* of the variable at the root, for errors; may be NULL */
+    rhai_value *place; /* where the value is */
+    bool is_const;     /* in a constant, however deep */
+    cell *cell;        /* the shared cell it is in; NULL: none */
+    bool is_ref;       /* part of a variable: changes stay; else a temporary */
+    bool is_method;    /* called as a method: a native that changes it refuses a constant */
+    rhai_str *name;    /* of the variable at the root, for errors; may be NULL */
 } target;
 
 /* How a call went: its result is there, or a frame was pushed that will produce it. */
@@ -168,13 +172,13 @@ typedef struct invocation {
     } how;
     bool by_pointer; /* through a function value: errors name the caller's source if p has none */
     proto *p;
-    env *env;          /* NULL: none */
-    rhai_value *self;  /* `this`; NULL: not bound */
-    cell *self_cell;   /* the cell self is in, to be borrowed; NULL: none */
+    env *env;         /* NULL: none */
+    rhai_value *self; /* `this`; NULL: not bound */
+    cell *self_cell;  /* the cell self is in, to be borrowed; NULL: none */
     rhai_value *args;
     uint32_t nargs;
-    rhai_value *ret;   /* NULL: result not wanted */
-    rhai_pos pos;      /* or POS_CALLER */
+    rhai_value *ret; /* NULL: result not wanted */
+    rhai_pos pos;    /* or POS_CALLER */
 } invocation;
 
 outcome vm_enter(vm *m, const invocation *call);
@@ -190,19 +194,20 @@ rhai_status vm_call(vm *m, const invocation *call);
 rhai_status vm_call_native(vm *m, const native_entry *n, rhai_value *args, uint32_t nargs,
                            bool lent, rhai_pos pos, rhai_value *ret);
 /* name(args) with all arguments in registers. s: the call's cache, may be NULL. */
-outcome vm_call_by_name(vm *m, rhai_str *name, site *s, rhai_value *args, uint32_t nargs, rhai_pos pos,
-                        rhai_value *ret);
+outcome vm_call_by_name(vm *m, rhai_str *name, site *s, rhai_value *args, uint32_t nargs,
+                        rhai_pos pos, rhai_value *ret);
 /* A native by name whose first argument is t->place; args[0] is a free register. The value is
  * lent to natives that may change it, for others it is copied. */
-outcome vm_call_place(vm *m, rhai_str *name, site *s, const target *t, rhai_value *args, uint32_t nargs,
-                      rhai_pos pos, rhai_value *ret, bool *ret_updated);
+outcome vm_call_place(vm *m, rhai_str *name, site *s, const target *t, rhai_value *args,
+                      uint32_t nargs, rhai_pos pos, rhai_value *ret, bool *ret_updated);
 /* Finds the object that a site names; place NULL: it is the temporary in args[0]. False: error. */
 bool vm_site_object(vm *m, frame *f, site *s, target *t);
 /* A call as written: name(args), the first one perhaps a variable (args[0] is free then). */
-outcome vm_call_site(vm *m, site *s, rhai_value *args, uint32_t nargs, rhai_pos pos, rhai_value *ret);
+outcome vm_call_site(vm *m, site *s, rhai_value *args, uint32_t nargs, rhai_pos pos,
+                     rhai_value *ret);
 /* fn(args), with `self` (NULL: none) as `this`, or as first argument of a native. */
-outcome vm_call_fn(vm *m, const rhai_value *fn, const target *self, rhai_value *args, uint32_t nargs,
-                   rhai_pos pos, rhai_value *ret);
+outcome vm_call_fn(vm *m, const rhai_value *fn, const target *self, rhai_value *args,
+                   uint32_t nargs, rhai_pos pos, rhai_value *ret);
 /* A function pointer to p (or, p NULL, to whatever has the name when it is called). NULL: error
  * set. The curried values are copied. */
 fnptr *vm_fnptr(vm *m, rhai_str *name, proto *p, env *e, const rhai_value *curry, uint32_t ncurry);
@@ -210,9 +215,10 @@ fnptr *vm_fnptr(vm *m, rhai_str *name, proto *p, env *e, const rhai_value *curry
 bool vm_curry(vm *m, const rhai_value *fn, rhai_value *args, uint32_t nargs, rhai_value *ret);
 /* Runs a pushed frame to its end: for C code that needs the result now. */
 rhai_status vm_finish(vm *m, outcome o);
-proto *vm_find_function(const libs *l, const rhai_str *name, uint32_t nparams, const rhai_value *self);
-rhai_error *vm_function_not_found(vm *m, const rhai_str *name, const rhai_value *args, uint32_t nargs,
-                                  rhai_pos pos);
+proto *vm_find_function(const libs *l, const rhai_str *name, uint32_t nparams,
+                        const rhai_value *self);
+rhai_error *vm_function_not_found(vm *m, const rhai_str *name, const rhai_value *args,
+                                  uint32_t nargs, rhai_pos pos);
 libs *vm_libs_push(vm *m, libs *below, unit *u); /* NULL: out of memory (error set) */
 /* What the statements of a main script see: u and the pieces of the session before it. */
 libs *vm_unit_libs(vm *m, unit *u);
@@ -231,10 +237,13 @@ rhai_status vm_check_sizes(vm *m, const sizes *s, rhai_pos pos);
 const char *vm_raw_type_name(const rhai_value *v);
 
 /* a op b in full generality: built-in, then registered. */
-rhai_status vm_binary(vm *m, op o, const rhai_value *a, const rhai_value *b, rhai_pos pos, rhai_value *ret);
+rhai_status vm_binary(vm *m, op o, const rhai_value *a, const rhai_value *b, rhai_pos pos,
+                      rhai_value *ret);
 rhai_status vm_unary(vm *m, op o, const rhai_value *a, rhai_pos pos, rhai_value *ret);
-rhai_status vm_assign_op(vm *m, op o, rhai_value *target, rhai_value *value, rhai_pos pos, rhai_pos root_pos);
-bool vm_text_of(vm *m, const rhai_value *v, text *t, rhai_pos pos); /* as print shows it; false: error */
+rhai_status vm_assign_op(vm *m, op o, rhai_value *target, rhai_value *value, rhai_pos pos,
+                         rhai_pos root_pos);
+bool vm_text_of(vm *m, const rhai_value *v, text *t,
+                rhai_pos pos); /* as print shows it; false: error */
 
 /* ---- walk.c: chains ---- */
 
@@ -295,23 +304,25 @@ rhai_status vm_import(vm *m, const rhai_value *path, const site *s, rhai_pos pos
 void vm_imports_trim(vm *m, uint32_t height);
 rhai_status vm_imports_push(vm *m, rhai_str *alias, module *mod);
 rhai_status vm_get_path(vm *m, frame *f, const site *s, rhai_value *ret);
-outcome vm_call_path(vm *m, site *s, rhai_value *args, uint32_t nargs, rhai_pos pos, rhai_value *ret);
+outcome vm_call_path(vm *m, site *s, rhai_value *args, uint32_t nargs, rhai_pos pos,
+                     rhai_value *ret);
 /* slot NULL: the variable is found by name. */
 rhai_status vm_export(vm *m, frame *f, const site *s, rhai_value *slot);
 
 /* ---- eval.c ---- */
 
-rhai_status vm_eval(vm *m, const rhai_value *script, const scope_table *scope, rhai_pos pos, rhai_value *ret);
+rhai_status vm_eval(vm *m, const rhai_value *script, const scope_table *scope, rhai_pos pos,
+                    rhai_value *ret);
 outcome vm_call_scoped(vm *m, site *s, rhai_str *name, const scope_table *scope, rhai_value *args,
                        uint32_t nargs, rhai_pos pos, rhai_value *ret);
 /* call!(args[0], ...): the function is looked up by the pointer's name. */
-outcome vm_call_pointer_scoped(vm *m, site *s, const scope_table *scope, rhai_value *args, uint32_t nargs,
-                               rhai_pos pos, rhai_value *ret);
+outcome vm_call_pointer_scoped(vm *m, site *s, const scope_table *scope, rhai_value *args,
+                               uint32_t nargs, rhai_pos pos, rhai_value *ret);
 /* The statements at global level are done (or failed): hands their variables to whoever asked. */
 void vm_main_ends(vm *m, frame *f);
 /* Parses and compiles with the engine's settings; NULL: *ret_error set. */
-unit *vm_compile(rhai_engine *e, const char *text, size_t len, rhai_str *source, const rhai_scope *scope,
-                 rhai_error **ret_error);
+unit *vm_compile(rhai_engine *e, const char *text, size_t len, rhai_str *source,
+                 const rhai_scope *scope, rhai_error **ret_error);
 /* The parser's options for a script that sees `outer`. */
 parse_options vm_parse_options(const rhai_engine *e, const outer_var *outer, size_t outer_len);
 /* Runs the statements of a unit as main script or module body in a fresh frame. */

@@ -10,7 +10,14 @@
 #include <stdio.h>
 #include <string.h>
 
-typedef enum spot_kind { SPOT_PLAIN, SPOT_BIT, SPOT_BITS, SPOT_BYTE, SPOT_CHAR, SPOT_SLICE } spot_kind;
+typedef enum spot_kind {
+    SPOT_PLAIN,
+    SPOT_BIT,
+    SPOT_BITS,
+    SPOT_BYTE,
+    SPOT_CHAR,
+    SPOT_SLICE
+} spot_kind;
 
 /* Something found on the way. */
 typedef struct spot {
@@ -18,12 +25,12 @@ typedef struct spot {
     rhai_value temp;   /* owned */
     cell *cell;
     bool is_ref;
-    bool is_const; /* part of a constant */
-    spot_kind kind;      /* other than PLAIN: `temp` is a piece of *source */
+    bool is_const;  /* part of a constant */
+    spot_kind kind; /* other than PLAIN: `temp` is a piece of *source */
     rhai_value *source;
-    int64_t mask;        /* BITS */
-    uint32_t shift;      /* BIT, BITS */
-    size_t start, end;   /* BYTE, CHAR (start), SLICE: characters [start, end) */
+    int64_t mask;      /* BITS */
+    uint32_t shift;    /* BIT, BITS */
+    size_t start, end; /* BYTE, CHAR (start), SLICE: characters [start, end) */
 } spot;
 
 typedef struct walk {
@@ -35,7 +42,9 @@ typedef struct walk {
     bool updated; /* the last part of the chain may have changed its target */
 } walk;
 
-static void spot_done(vm *m, spot *s) { value_clear(m->h, &s->temp); }
+static void spot_done(vm *m, spot *s) {
+    value_clear(m->h, &s->temp);
+}
 
 static void spot_temp(spot *s, rhai_value v) {
     *s = (spot){.temp = v};
@@ -47,16 +56,14 @@ static void spot_temp(spot *s, rhai_value v) {
 /* Calls accessor `name` with the object at `place` and up to two more values. The object is
  * lent, so setters of custom types change it. *ret_found: there was one for these types. */
 static rhai_status call_accessor(vm *m, const char *name, rhai_value *place, const rhai_value *a,
-                                 const rhai_value *b, rhai_pos pos, rhai_value *ret, bool *ret_found) {
+                                 const rhai_value *b, rhai_pos pos, rhai_value *ret,
+                                 bool *ret_found) {
     uint32_t n = 1 + (a != NULL) + (b != NULL);
     rhai_value *args = vm_scratch(m, n);
     *ret_found = true;
-    if (!args)
-        return RHAI_ERROR;
-    if (a)
-        args[1] = value_copy(a);
-    if (b)
-        args[2] = value_copy(b);
+    if (!args) return RHAI_ERROR;
+    if (a) args[1] = value_copy(a);
+    if (b) args[2] = value_copy(b);
     uint8_t flags = place->flags;
     args[0] = *place;
     rhai_status status = RHAI_OK;
@@ -82,22 +89,25 @@ static rhai_status call_accessor(vm *m, const char *name, rhai_value *place, con
 static rhai_status no_indexer(vm *m, const rhai_value *object, const rhai_value *index,
                               const rhai_value *value, rhai_pos pos) {
     if (value)
-        return vm_fail(m, error_newf(m->h, ERR_INDEXING_TYPE, pos, "%s [%s] = %s", value_type_name(object),
-                                     value_type_name(index), value_type_name(value)));
+        return vm_fail(m, error_newf(m->h, ERR_INDEXING_TYPE, pos, "%s [%s] = %s",
+                                     value_type_name(object), value_type_name(index),
+                                     value_type_name(value)));
     return vm_fail(m, error_newf(m->h, ERR_INDEXING_TYPE, pos, "%s [%s]", value_type_name(object),
                                  value_type_name(index)));
 }
 
-static rhai_status index_get(vm *m, rhai_value *object, const rhai_value *index, rhai_pos pos, rhai_value *ret) {
+static rhai_status index_get(vm *m, rhai_value *object, const rhai_value *index, rhai_pos pos,
+                             rhai_value *ret) {
     bool found;
     rhai_status status = call_accessor(m, "index$get$", object, index, NULL, pos, ret, &found);
     return found ? status : no_indexer(m, object, index, NULL, pos);
 }
 
-static rhai_status index_set(vm *m, rhai_value *object, const rhai_value *index, const rhai_value *value,
-                             rhai_pos pos, bool *ret_found) {
+static rhai_status index_set(vm *m, rhai_value *object, const rhai_value *index,
+                             const rhai_value *value, rhai_pos pos, bool *ret_found) {
     rhai_value ignored = VALUE_UNIT;
-    rhai_status status = call_accessor(m, "index$set$", object, index, value, pos, &ignored, ret_found);
+    rhai_status status =
+        call_accessor(m, "index$set$", object, index, value, pos, &ignored, ret_found);
     value_drop(m->h, &ignored);
     return *ret_found ? status : no_indexer(m, object, index, value, pos);
 }
@@ -116,23 +126,20 @@ static rhai_status get_property(vm *m, rhai_value *object, const rhai_str *name,
     rhai_status status = RHAI_OK;
     if (snprintf(accessor, sizeof accessor, "get$%s", name->data) < MAX_ACCESSOR)
         status = call_accessor(m, accessor, object, NULL, NULL, pos, ret, &found);
-    if (found)
-        return status;
-    if (!vm_track(m, pos))
-        return RHAI_ERROR;
+    if (found) return status;
+    if (!vm_track(m, pos)) return RHAI_ERROR;
     rhai_value key = VALUE_OBJ(RHAI_STRING, (void *)(uintptr_t)name);
     status = call_accessor(m, "index$get$", object, &key, NULL, op_pos, ret, &found);
-    if (found)
-        return status;
-    if (!vm_track(m, op_pos))
-        return RHAI_ERROR;
+    if (found) return status;
+    if (!vm_track(m, op_pos)) return RHAI_ERROR;
     return vm_fail(m, error_newf(m->h, ERR_DOT_EXPR, pos,
                                  "Unknown property '%s' - a getter is not registered for type '%s'",
                                  name->data, value_type_name(object)));
 }
 
-static rhai_status set_property(vm *m, rhai_value *object, const rhai_str *name, const rhai_value *value,
-                                rhai_pos pos, rhai_pos op_pos, bool *ret_found) {
+static rhai_status set_property(vm *m, rhai_value *object, const rhai_str *name,
+                                const rhai_value *value, rhai_pos pos, rhai_pos op_pos,
+                                bool *ret_found) {
     char accessor[MAX_ACCESSOR];
     rhai_value ignored = VALUE_UNIT;
     rhai_status status = RHAI_OK;
@@ -140,15 +147,16 @@ static rhai_status set_property(vm *m, rhai_value *object, const rhai_str *name,
     if (snprintf(accessor, sizeof accessor, "set$%s", name->data) < MAX_ACCESSOR)
         status = call_accessor(m, accessor, object, value, NULL, pos, &ignored, ret_found);
     value_drop(m->h, &ignored);
-    if (*ret_found)
-        return status;
+    if (*ret_found) return status;
     rhai_value key = VALUE_OBJ(RHAI_STRING, (void *)(uintptr_t)name);
     status = index_set(m, object, &key, value, op_pos, ret_found);
-    if (*ret_found)
-        return status;
-    return vm_fail(m, error_newf(m->h, ERR_DOT_EXPR, pos,
-                                 "No writable property '%s' - a setter is not registered for type '%s' to handle '%s'",
-                                 name->data, value_type_name(object), value_type_name(value)));
+    if (*ret_found) return status;
+    return vm_fail(
+        m,
+        error_newf(
+            m->h, ERR_DOT_EXPR, pos,
+            "No writable property '%s' - a setter is not registered for type '%s' to handle '%s'",
+            name->data, value_type_name(object), value_type_name(value)));
 }
 
 /* ---- Finding an element ---- */
@@ -157,8 +165,7 @@ static rhai_status set_property(vm *m, rhai_value *object, const rhai_str *name,
 static bool resolve_index(size_t len, int64_t index, size_t *ret) {
     if (index < 0) {
         uint64_t back = (uint64_t) - (index + 1) + 1;
-        if (back > len)
-            return false;
+        if (back > len) return false;
         *ret = len - (size_t)back;
         return true;
     }
@@ -166,19 +173,23 @@ static bool resolve_index(size_t len, int64_t index, size_t *ret) {
     return (uint64_t)index < len;
 }
 
-static bool is_range(const rhai_value *v) { return v->type == RHAI_RANGE || v->type == RHAI_RANGE_INCLUSIVE; }
+static bool is_range(const rhai_value *v) {
+    return v->type == RHAI_RANGE || v->type == RHAI_RANGE_INCLUSIVE;
+}
 
-static rhai_status find_bits(vm *m, rhai_value *object, const rhai_value *index, rhai_pos pos, spot *ret) {
+static rhai_status find_bits(vm *m, rhai_value *object, const rhai_value *index, rhai_pos pos,
+                             spot *ret) {
     int64_t from = as_range(index)->from, to = as_range(index)->to;
     bool inclusive = index->type == RHAI_RANGE_INCLUSIVE;
-    if (to == INT64_MAX)
-        to = inclusive ? 63 : 64;
+    if (to == INT64_MAX) to = inclusive ? 63 : 64;
     if (from < 0 || from >= 64)
         return vm_fail(m, error_bounds(m->h, ERR_BIT_FIELD_BOUNDS, 64, from, pos));
     if (to < 0 || to > (inclusive ? 63 : 64))
         return vm_fail(m, error_bounds(m->h, ERR_BIT_FIELD_BOUNDS, 64, to, pos));
     int64_t width = to - from + inclusive;
-    uint64_t mask = width <= 0 ? 0 : width >= 64 ? UINT64_MAX : ((UINT64_C(1) << width) - 1) << from;
+    uint64_t mask = width <= 0    ? 0
+                    : width >= 64 ? UINT64_MAX
+                                  : ((UINT64_C(1) << width) - 1) << from;
     uint32_t shift = mask == 0 || mask == UINT64_MAX ? 0 : (uint32_t)from;
     spot_temp(ret, VALUE_INT((int64_t)(object->i & (int64_t)mask) >> shift));
     ret->kind = SPOT_BITS;
@@ -188,7 +199,8 @@ static rhai_status find_bits(vm *m, rhai_value *object, const rhai_value *index,
     return RHAI_OK;
 }
 
-static rhai_status find_bit(vm *m, rhai_value *object, const rhai_value *index, rhai_pos pos, spot *ret) {
+static rhai_status find_bit(vm *m, rhai_value *object, const rhai_value *index, rhai_pos pos,
+                            spot *ret) {
     size_t bit;
     if (index->type != RHAI_INT)
         return vm_fail(m, error_mismatch(m->h, "i64", value_type_name(index), pos));
@@ -201,7 +213,8 @@ static rhai_status find_bit(vm *m, rhai_value *object, const rhai_value *index, 
     return RHAI_OK;
 }
 
-static rhai_status find_slice(vm *m, rhai_value *object, const rhai_value *index, rhai_pos pos, spot *ret) {
+static rhai_status find_slice(vm *m, rhai_value *object, const rhai_value *index, rhai_pos pos,
+                              spot *ret) {
     rhai_str *s = as_str(object);
     size_t chars = str_chars(s), from = 0, to = 0;
     bool inclusive = index->type == RHAI_RANGE_INCLUSIVE;
@@ -224,11 +237,9 @@ static rhai_status find_slice(vm *m, rhai_value *object, const rhai_value *index
             size_t end = take < chars - start ? start + take : chars;
             size_t at = str_offset(s, start), stop = str_offset(s, end);
             value_drop(m->h, &piece);
-            if (!value_new_text(m->h, s->data + at, stop - at, &piece))
-                return vm_no_memory(m);
+            if (!value_new_text(m->h, s->data + at, stop - at, &piece)) return vm_no_memory(m);
         }
-        if (inclusive)
-            to = to < chars ? to + 1 : chars;
+        if (inclusive) to = to < chars ? to + 1 : chars;
     }
     spot_temp(ret, piece);
     ret->kind = SPOT_SLICE;
@@ -238,10 +249,10 @@ static rhai_status find_slice(vm *m, rhai_value *object, const rhai_value *index
     return RHAI_OK;
 }
 
-static rhai_status find_char(vm *m, rhai_value *object, const rhai_value *index, rhai_pos pos, spot *ret) {
+static rhai_status find_char(vm *m, rhai_value *object, const rhai_value *index, rhai_pos pos,
+                             spot *ret) {
     rhai_str *s = as_str(object);
-    if (is_range(index))
-        return find_slice(m, object, index, pos, ret);
+    if (is_range(index)) return find_slice(m, object, index, pos, ret);
     if (index->type != RHAI_INT)
         return vm_fail(m, error_mismatch(m->h, "i64", value_type_name(index), pos));
     size_t chars = str_chars(s), at;
@@ -287,8 +298,7 @@ static rhai_status find_index(vm *m, rhai_value *object, const rhai_value *index
     case RHAI_MAP: {
         if (index->type != RHAI_STRING)
             return vm_fail(m, error_mismatch(m->h, "string", vm_raw_type_name(index), idx_pos));
-        if (owns && !map_own(m->h, object))
-            return vm_no_memory(m);
+        if (owns && !map_own(m->h, object)) return vm_no_memory(m);
         rhai_value *v = map_find(as_map(object), as_str(index));
         if (!v && adds && !(v = map_add(m->h, as_map(object), as_str(index))))
             return vm_no_memory(m);
@@ -303,8 +313,7 @@ static rhai_status find_index(vm *m, rhai_value *object, const rhai_value *index
                                : find_bit(m, object, index, idx_pos, ret);
     case RHAI_STRING: return find_char(m, object, index, idx_pos, ret);
     default:
-        if (!indexers)
-            return no_indexer(m, object, index, NULL, op_pos);
+        if (!indexers) return no_indexer(m, object, index, NULL, op_pos);
         spot_temp(ret, VALUE_UNIT);
         return index_get(m, object, index, op_pos, &ret->temp);
     }
@@ -317,10 +326,8 @@ static rhai_status replace_chars(vm *m, spot *s, const char *text_data, size_t l
     size_t chars = str_chars(old);
     size_t start = s->start < chars ? s->start : chars;
     size_t end = s->kind == SPOT_CHAR ? (start < chars ? start + 1 : chars) : s->end;
-    if (s->kind == SPOT_CHAR && start == chars)
-        return RHAI_OK;
-    if (end < start)
-        end = s->end < chars ? s->end : chars;
+    if (s->kind == SPOT_CHAR && start == chars) return RHAI_OK;
+    if (end < start) end = s->end < chars ? s->end : chars;
     size_t from = str_offset(old, start), to = str_offset(old, end);
     text t;
     text_init(&t, m->h);
@@ -330,8 +337,7 @@ static rhai_status replace_chars(vm *m, spot *s, const char *text_data, size_t l
     rhai_value v;
     bool ok = text_finish(&t, &v);
     text_done(&t);
-    if (!ok)
-        return vm_no_memory(m);
+    if (!ok) return vm_no_memory(m);
     v.tag = s->source->tag;
     value_store(m->h, s->source, v);
     return RHAI_OK;
@@ -352,7 +358,8 @@ static rhai_status write_back(vm *m, spot *s, rhai_pos pos) {
     case SPOT_BITS:
         if (v->type != RHAI_INT)
             return vm_fail(m, error_mismatch(m->h, "integer", vm_raw_type_name(v), pos));
-        s->source->i = (s->source->i & ~s->mask) | ((int64_t)((uint64_t)v->i << s->shift) & s->mask);
+        s->source->i =
+            (s->source->i & ~s->mask) | ((int64_t)((uint64_t)v->i << s->shift) & s->mask);
         return RHAI_OK;
     case SPOT_BYTE:
         if (v->type != RHAI_INT)
@@ -369,7 +376,8 @@ static rhai_status write_back(vm *m, spot *s, rhai_pos pos) {
         text t;
         text_init(&t, m->h);
         text_add_display(&t, v);
-        rhai_status status = t.failed ? vm_no_memory(m) : replace_chars(m, s, t.data ? t.data : "", t.len);
+        rhai_status status =
+            t.failed ? vm_no_memory(m) : replace_chars(m, s, t.data ? t.data : "", t.len);
         text_done(&t);
         return status;
     }
@@ -399,8 +407,7 @@ static rhai_status step_on(walk *w, uint32_t i, spot *t, rhai_value *ret);
 
 /* A container knows the sizes of what is in it: tell it what a change below made of them. */
 static void note_sizes(walk *w, rhai_value *container, const spot *item, const sizes *before) {
-    if (!w->m->h->track_sizes || !item->is_ref || container->type < RHAI_ARRAY)
-        return;
+    if (!w->m->h->track_sizes || !item->is_ref || container->type < RHAI_ARRAY) return;
     sizes after = sizes_of_value(item->place);
     sizes_add(container, before, &after);
 }
@@ -415,7 +422,8 @@ static rhai_status take_result(walk *w, spot *item, rhai_value *ret) {
     return RHAI_OK;
 }
 
-static rhai_status assign_by_indexer(walk *w, const path_step *step, rhai_value *object, const rhai_value *index) {
+static rhai_status assign_by_indexer(walk *w, const path_step *step, rhai_value *object,
+                                     const rhai_value *index) {
     vm *m = w->m;
     rhai_value value = value_take(&w->regs[0]);
     rhai_status status = RHAI_OK;
@@ -423,17 +431,16 @@ static rhai_status assign_by_indexer(walk *w, const path_step *step, rhai_value 
         spot old;
         spot_temp(&old, VALUE_UNIT);
         if (index_get(m, object, index, step->op_pos, &old.temp) == RHAI_OK) {
-            status = vm_assign_op(m, w->p->assign_op, &old.temp, &value, w->p->set_pos, w->p->root_pos);
+            status =
+                vm_assign_op(m, w->p->assign_op, &old.temp, &value, w->p->set_pos, w->p->root_pos);
             value_store(m->h, &value, value_take(&old.temp));
-            if (status == RHAI_OK)
-                status = vm_check_size(m, &value, w->p->set_pos);
+            if (status == RHAI_OK) status = vm_check_size(m, &value, w->p->set_pos);
         } else {
             clear_error(m);
         }
     }
     bool found;
-    if (status == RHAI_OK)
-        status = index_set(m, object, index, &value, step->op_pos, &found);
+    if (status == RHAI_OK) status = index_set(m, object, index, &value, step->op_pos, &found);
     value_drop(m->h, &value);
     w->updated = true;
     return status;
@@ -445,18 +452,16 @@ static rhai_status index_step(walk *w, uint32_t i, spot *t, rhai_value *ret) {
     rhai_value *index = &w->regs[step->arg];
     bool last = i + 1 == w->p->len, stores = w->p->mode != PATH_GET;
     spot item = {0};
-    if (!vm_track(m, POS_NONE))
-        return RHAI_ERROR;
+    if (!vm_track(m, POS_NONE)) return RHAI_ERROR;
     bool is_new = t->is_const && t->place->type == RHAI_MAP && index->type == RHAI_STRING &&
                   !map_find(as_map(t->place), as_str(index));
-    rhai_status status =
-        find_index(m, t->place, index, step->pos, step->op_pos, last && stores, w->owns, !(last && stores), &item);
+    rhai_status status = find_index(m, t->place, index, step->pos, step->op_pos, last && stores,
+                                    w->owns, !(last && stores), &item);
     if (last && stores && status != RHAI_OK && m->error && m->error->kind == ERR_INDEXING_TYPE) {
         clear_error(m);
         return assign_by_indexer(w, step, t->place, index);
     }
-    if (status != RHAI_OK)
-        goto done;
+    if (status != RHAI_OK) goto done;
     if (last && !stores) {
         status = take_result(w, &item, ret);
         goto done;
@@ -465,8 +470,7 @@ static rhai_status index_step(walk *w, uint32_t i, spot *t, rhai_value *ret) {
     sizes before = sizes_before(w, &item);
     if (last) {
         status = assign(w, &item, &w->regs[0]);
-        if (status == RHAI_OK)
-            status = vm_check_size(m, item.place, w->p->set_pos);
+        if (status == RHAI_OK) status = vm_check_size(m, item.place, w->p->set_pos);
         w->updated = true;
     } else {
         status = step_on(w, i + 1, &item, ret);
@@ -492,12 +496,11 @@ static rhai_status entry_step(walk *w, uint32_t i, spot *t, rhai_value *ret) {
     rhai_value key = VALUE_OBJ(RHAI_STRING, w->sites[step->site].name);
     bool last = i + 1 == w->p->len, stores = last && w->p->mode != PATH_GET;
     spot item = {0};
-    if (!vm_track(m, POS_NONE))
-        return RHAI_ERROR;
+    if (!vm_track(m, POS_NONE)) return RHAI_ERROR;
     bool is_new = t->is_const && !map_find(as_map(t->place), w->sites[step->site].name);
-    rhai_status status = find_index(m, t->place, &key, step->pos, step->op_pos, stores, w->owns, false, &item);
-    if (status != RHAI_OK)
-        return status;
+    rhai_status status =
+        find_index(m, t->place, &key, step->pos, step->op_pos, stores, w->owns, false, &item);
+    if (status != RHAI_OK) return status;
     item.is_const = t->is_const && item.is_ref && !is_new;
     if (last && !stores) {
         status = take_result(w, &item, ret);
@@ -508,8 +511,7 @@ static rhai_status entry_step(walk *w, uint32_t i, spot *t, rhai_value *ret) {
     note_sizes(w, t->place, &item, &before);
     if (last) {
         w->updated = true;
-        if (status == RHAI_OK)
-            status = vm_check_size(m, t->place, w->p->set_pos);
+        if (status == RHAI_OK) status = vm_check_size(m, t->place, w->p->set_pos);
     }
 done:
     spot_done(m, &item);
@@ -528,8 +530,7 @@ static rhai_status property_step(walk *w, uint32_t i, spot *t, rhai_value *ret) 
     rhai_status status = RHAI_OK;
     if (!stores || w->p->mode == PATH_ASSIGN_OP)
         status = get_property(m, t->place, name, step->pos, step->op_pos, &item.temp);
-    if (status != RHAI_OK)
-        goto done;
+    if (status != RHAI_OK) goto done;
     if (last && !stores) {
         status = take_result(w, &item, ret);
         goto done;
@@ -546,7 +547,8 @@ static rhai_status property_step(walk *w, uint32_t i, spot *t, rhai_value *ret) 
         goto done;
     }
     if (w->p->mode == PATH_ASSIGN_OP)
-        status = vm_assign_op(m, w->p->assign_op, &item.temp, &w->regs[0], w->p->set_pos, w->p->root_pos);
+        status = vm_assign_op(m, w->p->assign_op, &item.temp, &w->regs[0], w->p->set_pos,
+                              w->p->root_pos);
     else
         item.temp = value_take(&w->regs[0]);
     if (status == RHAI_OK)
@@ -560,15 +562,19 @@ done:
 static rhai_status method_step(walk *w, uint32_t i, spot *t, rhai_value *ret) {
     vm *m = w->m;
     const path_step *step = &w->p->steps[i];
-    target object = {.place = t->place, .is_const = t->is_const, .cell = t->cell, .is_ref = t->is_ref,
-                     .is_method = true, .name = w->p->root_name};
+    target object = {.place = t->place,
+                     .is_const = t->is_const,
+                     .cell = t->cell,
+                     .is_ref = t->is_ref,
+                     .is_method = true,
+                     .name = w->p->root_name};
     spot item;
     spot_temp(&item, VALUE_UNIT);
     bool last = i + 1 == w->p->len, updated = false;
-    rhai_status status = vm_finish(
-        m, vm_method(m, &w->sites[step->site], &object, &w->regs[step->arg], step->pos, &item.temp, &updated));
-    if (status == RHAI_OK && updated)
-        status = write_back(m, t, step->pos);
+    rhai_status status =
+        vm_finish(m, vm_method(m, &w->sites[step->site], &object, &w->regs[step->arg], step->pos,
+                               &item.temp, &updated));
+    if (status == RHAI_OK && updated) status = write_back(m, t, step->pos);
     if (status == RHAI_OK && last) {
         value_store(m->h, ret, value_take(&item.temp));
         w->updated = updated;
@@ -599,8 +605,7 @@ static rhai_status step_on(walk *w, uint32_t i, spot *t, rhai_value *ret) {
 /* Whether the first method of a reading chain may change what it is called on: only then are
  * the containers before it made unshared. */
 static bool will_change(walk *w, rhai_value *v) {
-    if (w->p->mode != PATH_GET)
-        return true;
+    if (w->p->mode != PATH_GET) return true;
     for (uint32_t i = 0; i < w->p->len; i++) {
         const path_step *step = &w->p->steps[i];
         size_t at;
@@ -617,8 +622,7 @@ static bool will_change(walk *w, rhai_value *v) {
         } else {
             v = NULL;
         }
-        if (!v)
-            return true;
+        if (!v) return true;
     }
     return false;
 }
@@ -635,20 +639,17 @@ static rhai_status find_root(walk *w, frame *f, spot *root) {
     case ROOT_SLOT: root->place = &f->base[p->slot]; break;
     case ROOT_NAME:
         root->place = vm_name_place(m, f, p->root_name, &f->p->sites[p->site], p->root_pos);
-        if (!root->place)
-            return RHAI_ERROR;
+        if (!root->place) return RHAI_ERROR;
         break;
     case ROOT_THIS:
         root->place = f->this_ref;
-        if (!root->place)
-            return vm_fail(m, error_new(m->h, ERR_UNBOUND_THIS, p->root_pos));
+        if (!root->place) return vm_fail(m, error_new(m->h, ERR_UNBOUND_THIS, p->root_pos));
         break;
     }
     if (root->place->type == RHAI_SHARED) {
         root->cell = as_cell(root->place);
         root->place = &root->cell->value;
-        if (root->cell->borrows)
-            return vm_fail(m, error_new(m->h, ERR_DATA_RACE, POS_NONE));
+        if (root->cell->borrows) return vm_fail(m, error_new(m->h, ERR_DATA_RACE, POS_NONE));
     }
     return RHAI_OK;
 }
@@ -657,8 +658,7 @@ static rhai_status run_chain(vm *m, path *p, rhai_value *regs, rhai_value *ret) 
     frame *f = vm_top(m);
     walk w = {.m = m, .p = p, .regs = regs, .sites = f->p->sites};
     spot root;
-    if (find_root(&w, f, &root) != RHAI_OK)
-        return RHAI_ERROR;
+    if (find_root(&w, f, &root) != RHAI_OK) return RHAI_ERROR;
     root.is_const = root.place->flags & VALUE_CONST;
     if (root.cell) {
         obj_ref(root.cell);
@@ -676,8 +676,7 @@ static rhai_status run_chain(vm *m, path *p, rhai_value *regs, rhai_value *ret) 
 rhai_status vm_chain(vm *m, path *p, rhai_value *regs, rhai_value *ret) {
     /* What later steps need lies above the arguments of earlier ones; with a scratch register in
      * use, functions that are called begin above all of it. */
-    if (!vm_scratch(m, 1))
-        return RHAI_ERROR;
+    if (!vm_scratch(m, 1)) return RHAI_ERROR;
     rhai_status status = run_chain(m, p, regs, ret);
     vm_scratch_end(m, 1);
     return status;
@@ -685,8 +684,8 @@ rhai_status vm_chain(vm *m, path *p, rhai_value *regs, rhai_value *ret) {
 
 /* ---- Single steps ---- */
 
-rhai_status vm_index(vm *m, rhai_value *object, const rhai_value *index, rhai_pos idx_pos, rhai_pos op_pos,
-                     rhai_value *ret) {
+rhai_status vm_index(vm *m, rhai_value *object, const rhai_value *index, rhai_pos idx_pos,
+                     rhai_pos op_pos, rhai_value *ret) {
     spot item = {0};
     rhai_status status = find_index(m, object, index, idx_pos, op_pos, false, false, true, &item);
     if (status == RHAI_OK)
@@ -695,7 +694,8 @@ rhai_status vm_index(vm *m, rhai_value *object, const rhai_value *index, rhai_po
     return status;
 }
 
-rhai_status vm_property(vm *m, rhai_value *object, const path_step *step, site *s, rhai_value *ret) {
+rhai_status vm_property(vm *m, rhai_value *object, const path_step *step, site *s,
+                        rhai_value *ret) {
     if (object->type == RHAI_MAP) {
         const rhai_value *v = map_find(as_map(object), s->name);
         value_store(m->h, ret, v ? value_copy(v) : VALUE_UNIT);
