@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <histedit.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -112,6 +114,27 @@ static unsigned char on_tab(EditLine *editor, wint_t key) {
     return result;
 }
 
+/* Reads a character. SIGINT is blocked while a line is edited and let through only here, so that
+ * one that comes before the waiting begins ends it all the same. */
+static int read_char(EditLine *editor, wchar_t *ret) {
+    (void)editor;
+    sigset_t waiting;
+    sigprocmask(SIG_BLOCK, NULL, &waiting);
+    sigdelset(&waiting, SIGINT);
+    mbstate_t state = {0};
+    for (;;) {
+        struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+        char byte;
+        if (ppoll(&input, 1, NULL, &waiting) < 0) return -1;
+        ssize_t n = read(STDIN_FILENO, &byte, 1);
+        if (n <= 0) return (int)n;
+        size_t used = mbrtowc(ret, &byte, 1, &state);
+        if (used == (size_t)-2) continue;
+        if (used == (size_t)-1) *ret = L'?';
+        return 1;
+    }
+}
+
 static bool open_editor(line_reader *lr) {
     HistEvent event;
     lr->editor = el_init("rhai", stdin, stdout, stderr);
@@ -128,6 +151,7 @@ static bool open_editor(line_reader *lr) {
     el_set(lr->editor, EL_HIST, history, lr->history);
     /* The wide form keeps the two texts; the narrow one copies them and frees the copies never. */
     el_wset(lr->editor, EL_ADDFN, L"rhai-complete", L"Complete the word before the cursor", on_tab);
+    el_wset(lr->editor, EL_GETCFN, read_char);
     el_set(lr->editor, EL_BIND, "\t", "rhai-complete", NULL);
     el_set(lr->editor, EL_BIND, "^R", "em-inc-search-prev", NULL);
     el_source(lr->editor, NULL); /* ~/.editrc */
@@ -162,13 +186,19 @@ static line_result read_edited(line_reader *lr, const char **ret_line, size_t *r
     int len = 0;
     /* Otherwise el_gets shows the prompt first, and a Ctrl-D typed right then gets lost. */
     el_set(lr->editor, EL_PREP_TERM, 1);
+    sigset_t interrupt, before;
+    sigemptyset(&interrupt);
+    sigaddset(&interrupt, SIGINT);
+    sigprocmask(SIG_BLOCK, &interrupt, &before);
     errno = 0;
     *ret_line = el_gets(lr->editor, &len);
+    int error = errno;
+    sigprocmask(SIG_SETMASK, &before, NULL);
     if (*ret_line && len > 0) {
         *ret_len = (size_t)len;
         return LINE_READ;
     }
-    if (len < 0 && errno == EINTR) {
+    if (len < 0 && error == EINTR) {
         el_reset(lr->editor);
         fputs("^C\n", stdout);
         return LINE_CANCELLED;
