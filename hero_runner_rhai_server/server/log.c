@@ -5,7 +5,8 @@
 #include <time.h>
 #include <unistd.h>
 
-static void write_line(const char *level, const char *message, const char *format, va_list args) {
+__attribute__((format(printf, 3, 0))) static void write_line(const char *level, const char *message,
+                                                             const char *format, va_list args) {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     struct tm utc;

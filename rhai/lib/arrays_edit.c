@@ -201,7 +201,7 @@ static rhai_status empty(rhai_call *call, rhai_value *args) {
         arr_truncate(call->h, a, 0);
         return RHAI_OK;
     }
-    rhai_value fresh;
+    rhai_value fresh = VALUE_UNIT;
     rhai_status status = new_array(call, 0, &fresh);
     if (status == RHAI_OK) {
         swap_contents(&args[0], &fresh);

@@ -59,7 +59,7 @@ static rhai_status map_empty(rhai_call *call, rhai_value *args, rhai_value *ret)
         map_clear(call->h, m);
         return RHAI_OK;
     }
-    rhai_value fresh;
+    rhai_value fresh = VALUE_UNIT;
     rhai_status status = new_map(call, &fresh);
     if (status == RHAI_OK) {
         swap_contents(&args[0], &fresh);

@@ -241,7 +241,8 @@ stmt *parse_fn(parser *p, context c) {
 
     fn_scope scope;
     enter_scope(p, &scope, false);
-    uint32_t depth = p->options->max_function_expr_depth, outer_depth = p->max_depth, name;
+    uint32_t depth = p->options->max_function_expr_depth, outer_depth = p->max_depth,
+             name = UINT32_MAX;
     p->max_depth = depth && depth < PARSE_MAX_DEPTH ? depth : PARSE_MAX_DEPTH;
     bool ok = parse_fn_rest(p, f, &name);
     p->max_depth = outer_depth;

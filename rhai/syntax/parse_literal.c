@@ -159,7 +159,7 @@ expr *parse_map(parser *p, context c) {
     uint64_t max = p->options->max_map_size;
     while (!match(p, TOK_RBRACE)) {
         if (peek(p) == TOK_EOF) return fail_expecting(p, here(p), TOK_RBRACE, map_end);
-        ident *key;
+        ident *key = NULL;
         if (!parse_key(p, mark, serial, &key)) return NULL;
         if (max && (p->scratch_len - mark) / 2 >= max)
             return fail(

@@ -22,7 +22,7 @@ static bool fails_while_running(const char *script) {
 }
 
 typedef struct case_text {
-    char name[128], where[192];
+    char name[128], where[512];
     parse_options options;
     char *script, *error;
     size_t script_len;
