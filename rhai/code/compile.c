@@ -737,6 +737,7 @@ static proto *proto_new(unit *u, rhai_str *name) {
     p->head.destroy = proto_released;
     p->unit = u;
     p->name = name;
+    p->number = u->protos_len;
     u->protos[u->protos_len++] = p;
     return p;
 }

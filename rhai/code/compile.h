@@ -24,7 +24,4 @@ unit *compile_inner(heap *h, ast *tree, rhai_str *source, const scope_table *sco
 proto *compile_scoped_call(unit *u, const fn_def *fn, const scope_table *scope,
                            const compile_options *options, rhai_error **ret_error);
 
-/* Prints the code of a unit as text (rhai run --dump). */
-void dump_unit(const unit *u, text *out);
-
 #endif

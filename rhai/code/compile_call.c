@@ -182,14 +182,6 @@ static const struct special_call *find_special(const expr *e) {
 
 /* ---- Ordinary calls ---- */
 
-static int find_function(const unit *u, const rhai_str *name, uint32_t nargs) {
-    proto *p = unit_find(u, name, nargs, NULL);
-    if (!p) return -1;
-    for (uint32_t i = 0; i < u->protos_len; i++)
-        if (u->protos[i] == p) return (int)i;
-    return -1;
-}
-
 /* name!(...), or call!(f, ...), where the name comes from the first value. */
 static void scoped_call_to(fn_state *fs, const expr *e, uint16_t base, unsigned discard) {
     bool by_pointer = e->call.args.len && name_is(e->call.name, "call");
@@ -208,10 +200,10 @@ static void scoped_call_to(fn_state *fs, const expr *e, uint16_t base, unsigned 
 
 static void named_call_to(fn_state *fs, const expr *e, uint16_t base, unsigned discard) {
     const expr_list *args = &e->call.args;
-    int fn = e->call.path.len ? -1 : find_function(fs->u, e->call.name, args->len);
-    if (fn >= 0 && fn <= UINT16_MAX) {
+    const proto *fn = e->call.path.len ? NULL : unit_find(fs->u, e->call.name, args->len, NULL);
+    if (fn && fn->number <= UINT16_MAX) {
         push_args(fs, args, false);
-        emit(fs, OPC_CALL, discard, base, args->len, (unsigned)fn);
+        emit(fs, OPC_CALL, discard, base, args->len, fn->number);
         emit_pos(fs, e->pos);
         return;
     }

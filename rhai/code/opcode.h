@@ -43,7 +43,6 @@ enum {
 
 /* name, what it does */
 #define OPCODES(X)                                                                                 \
-    X(NOP, "nothing")                                                                              \
     X(UNIT, "R[A] = ()")                                                                           \
     X(BOOL, "R[A] = D != 0")                                                                       \
     X(INT, "R[A] = D")                                                                             \

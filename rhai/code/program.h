@@ -143,7 +143,8 @@ typedef struct global_var {
 
 struct proto {
     opaque head;
-    unit *unit; /* borrowed: the unit owns its functions */
+    unit *unit;      /* borrowed: the unit owns its functions */
+    uint32_t number; /* among the unit's protos */
     rhai_str *name;
     rhai_str *this_type; /* NULL: any */
     const fn_def *def;   /* NULL: top level */

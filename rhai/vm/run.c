@@ -551,7 +551,7 @@ rhai_status vm_run(vm *m, uint32_t depth) {
     RELOAD();
     NEXT;
 
-    CASE(NOP) : CASE(EXTRA) : NEXT;
+    CASE(EXTRA) : NEXT;
     CASE(UNIT) : {
         SET(RA, VALUE_UNIT);
         NEXT;
