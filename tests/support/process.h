@@ -10,6 +10,9 @@ int64_t now_ms(void); /* monotonic */
 void pause_ms(int ms);
 
 /* Waits until `condition` holds, at most `ms`. Says whether it does. */
+/* The time a test allows for what is promised within `promised` ms: ten times that, as tests share
+ * the machine; with PROMISED_TIMES in the environment (bench/promised_times) the promise itself. */
+int64_t allowed_ms(int64_t promised);
 bool wait_until(bool (*condition)(void *ctx), void *ctx, int ms);
 
 /* Alive: there, and not a zombie. */
