@@ -3,40 +3,10 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
-
-/* ---- Messages --------------------------------------------------------------------------- */
-
-void tell(const char *format, ...) {
-    va_list args;
-    va_start(args, format);
-    fflush(stdout); /* what came before stays before it */
-    fputs("hero_runner_rhai: ", stderr);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
-    va_end(args);
-}
-
-int tell_error(struct rpc_error *err) {
-    enum exit_code code = EXIT_FAILED;
-    if (err->kind == RPC_ERROR_UNREACHABLE) code = EXIT_NO_SERVER;
-    if (err->kind == RPC_ERROR_INTERRUPTED) code = EXIT_INTERRUPTED;
-    if (code != EXIT_INTERRUPTED) tell("%s", err->message);
-    if (code == EXIT_NO_SERVER) tell("is hero_runner_rhai_server running?");
-    rpc_error_clear(err);
-    return code;
-}
-
-bool print_json(json_t *document) {
-    bool is_printed = document && json_dumpf(document, stdout, JSON_INDENT(2)) == 0;
-    if (is_printed) putchar('\n');
-    json_decref(document);
-    return is_printed;
-}
 
 /* ---- The server and its sessions -------------------------------------------------------- */
 

@@ -1,31 +1,20 @@
-/* command.h - the commands of hero_runner_rhai and what they share.
- *
- * A command is a row of a table: its options, its help and the function that does it. Messages
- * for people go to standard error as "hero_runner_rhai: ..."; standard output holds only what was
- * asked for.
- */
-#ifndef CLI_COMMAND_H
-#define CLI_COMMAND_H
+/* command.h - the commands of hero_runner_rhai and what they share beyond hero_cli/program.h. */
+#ifndef RUNNER_CLI_COMMAND_H
+#define RUNNER_CLI_COMMAND_H
 
-#include "options.h"
-
+#include <hero_cli/program.h>
 #include <hero_runner_rhai_sdk/runner.h>
 
-enum exit_code {
-    EXIT_OK = 0,
-    EXIT_FAILED = 1, /* the session failed, or the request was refused */
-    EXIT_USAGE = 2,
-    EXIT_NO_SERVER = 3,
-    EXIT_INTERRUPTED = 130, /* as shells count an end by SIGINT */
-};
-
-struct command {
-    const char *name;
-    const char *operands; /* as in a synopsis: "FILE|- [-- ARG...]" */
-    const char *summary;  /* half a sentence */
-    const char *description;
-    struct option_rules rules;
-    int (*run)(const struct options *options);
+/* What all commands together may be given. */
+struct options {
+    struct option_line line;
+    bool as_json;
+    bool follow;
+    bool detach;
+    bool forward_logs;
+    const char *cwd;       /* NULL: not given */
+    int64_t timeout_ms;    /* 0: not given */
+    const char **env_vars; /* "NAME=VALUE", NULL-terminated; NULL: none */
 };
 
 extern const struct command command_run;
@@ -33,17 +22,6 @@ extern const struct command command_list;
 extern const struct command command_logs;
 extern const struct command command_stop;
 extern const struct command command_status;
-
-#define COMMAND_RULES(spec_table)                                                                  \
-    .specs = (spec_table), .spec_count = sizeof(spec_table) / sizeof((spec_table)[0])
-
-void tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* Tells the error and gives the exit code for it; the error is cleared. */
-int tell_error(struct rpc_error *err);
-
-/* Prints a JSON document for programs and releases it. False when it is NULL or memory was short.
- */
-bool print_json(json_t *document);
 
 /* ---- The server and its sessions -------------------------------------------------------- */
 

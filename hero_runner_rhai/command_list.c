@@ -1,8 +1,8 @@
 /* command_list.c - the sessions as a table. */
 #include "command.h"
 
-#include "duration.h"
-#include "table.h"
+#include <hero_cli/duration.h>
+#include <hero_cli/table.h>
 
 #include <inttypes.h>
 #include <stdlib.h>

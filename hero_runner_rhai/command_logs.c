@@ -35,7 +35,7 @@ static int run(const struct options *options) {
     struct runner *runner = open_runner();
     if (!runner) return EXIT_FAILED;
     const struct runner_follow follow = {.line = on_line, .gap = on_gap};
-    int failed = find_session(runner, options->operands[0], id, &err);
+    int failed = find_session(runner, options->line.operands[0], id, &err);
     if (!failed)
         failed = options->follow ? runner_session_follow(runner, id, &follow, NULL, &err)
                                  : show_kept(runner, id, &err);

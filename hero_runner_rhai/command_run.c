@@ -134,7 +134,7 @@ static int run(const struct options *options) {
     struct runner *runner = NULL;
     char *dir = NULL;
     int code = EXIT_FAILED;
-    if (read_script(options->operands[0], &script, &err) < 0) {
+    if (read_script(options->line.operands[0], &script, &err) < 0) {
         tell_error(&err);
         code = EXIT_USAGE;
         goto done;
@@ -150,7 +150,7 @@ static int run(const struct options *options) {
         .script_len = script.len,
         .working_dir = dir,
         .env_vars = options->env_vars,
-        .args = options->script_args,
+        .args = options->line.rest,
         .timeout_ms = options->timeout_ms,
         .forward_logs = options->forward_logs,
     };
@@ -187,6 +187,6 @@ const struct command command_run = {
         "Exits 0 when the script succeeds and 1 when it fails.",
     .rules = {COMMAND_RULES(specs), .operands_min = 1, .operands_max = 1,
               .operand_name = "the script (FILE, or - for standard input)",
-              .has_script_args = true},
+              .rest_name = "arguments for the script"},
     .run = run,
 };

@@ -1,8 +1,8 @@
 /* command_status.c - how the server is. */
 #include "command.h"
 
-#include "duration.h"
-#include "table.h"
+#include <hero_cli/duration.h>
+#include <hero_cli/table.h>
 
 #include <string.h>
 

@@ -22,7 +22,7 @@ static int run(const struct options *options) {
     struct rpc_error err = {0};
     struct runner *runner = open_runner();
     if (!runner) return EXIT_FAILED;
-    int failed = stop(runner, options->operands[0], &err);
+    int failed = stop(runner, options->line.operands[0], &err);
     runner_close(runner);
     return failed ? tell_error(&err) : EXIT_OK;
 }

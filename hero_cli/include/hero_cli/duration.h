@@ -1,6 +1,6 @@
 /* duration.h - lengths of time as people write them. */
-#ifndef CLI_DURATION_H
-#define CLI_DURATION_H
+#ifndef HERO_CLI_DURATION_H
+#define HERO_CLI_DURATION_H
 
 #include <stdbool.h>
 #include <stddef.h>

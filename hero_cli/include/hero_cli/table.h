@@ -1,7 +1,7 @@
 /* table.h - what a command shows: columns for people, the same on a terminal and in a pipe, with
  * glyphs and colours only on a terminal. */
-#ifndef CLI_TABLE_H
-#define CLI_TABLE_H
+#ifndef HERO_CLI_TABLE_H
+#define HERO_CLI_TABLE_H
 
 #include <stdbool.h>
 #include <stddef.h>

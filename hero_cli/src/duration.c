@@ -1,4 +1,4 @@
-#include "duration.h"
+#include "hero_cli/duration.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* Tables: alignment, cutting, colours, and texts that try to be more than text. */
-#include "table.h"
+#include "hero_cli/table.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* Durations as people write and read them. */
-#include "duration.h"
+#include "hero_cli/duration.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

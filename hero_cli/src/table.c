@@ -1,4 +1,4 @@
-#include "table.h"
+#include "hero_cli/table.h"
 
 #include <stdarg.h>
 #include <stdint.h>
