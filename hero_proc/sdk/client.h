@@ -1,0 +1,25 @@
+/* client.h - what the files of the client share. */
+#ifndef PROC_SDK_CLIENT_H
+#define PROC_SDK_CLIENT_H
+
+#include "contract.h"
+
+#include <hero_rpc/client.h>
+
+struct proc_client {
+    struct rpc_client *rpc;
+    char *socket_path;
+    struct contract contract;
+    bool has_contract;
+    struct rpc_strbuf omitted;
+};
+
+/* A call whose parameters are built on the spot: they are released, NULL among them is out of
+ * memory. */
+json_t *client_call(struct proc_client *client, enum proc_method method, json_t *params,
+                    struct rpc_error *err);
+/* The same where the result tells nothing. */
+int client_do(struct proc_client *client, enum proc_method method, json_t *params,
+              struct rpc_error *err);
+
+#endif

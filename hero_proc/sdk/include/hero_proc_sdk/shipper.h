@@ -1,0 +1,55 @@
+/*
+ * Sends lines to the log of a hero_proc from a thread of its own: in batches, with bounded memory,
+ * and without ever making the caller wait. When hero_proc is down, lines are kept up to the bound,
+ * the oldest go first, and what goes is counted; the shipper comes back by itself. When it has no
+ * method for this, lines are dropped at once and it is asked again from time to time.
+ */
+#ifndef HERO_PROC_SDK_SHIPPER_H
+#define HERO_PROC_SDK_SHIPPER_H
+
+#include <hero_rpc/error.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct proc_shipper;
+
+/* Zero in a member: its default. Texts are copied. */
+struct proc_shipper_options {
+    const char *socket_path; /* NULL: as proc_open, looked for at each connection */
+    const char *source;      /* required: "hero_runner_rhai_server" */
+    size_t max_bytes;        /* memory for lines that wait: 4 MiB */
+    unsigned batch_lines;    /* lines in a call: 500 */
+    unsigned flush_ms;       /* a line waits for others at most so long: 200 */
+    unsigned retry_ms;       /* between attempts to reach it: 2,000 */
+};
+
+/* Starts the thread; the first connection is made at once. */
+struct proc_shipper *proc_shipper_start(const struct proc_shipper_options *options,
+                                        struct rpc_error *err);
+/* Sends what waits, for at most so long, and ends the thread. NULL is allowed. */
+void proc_shipper_stop(struct proc_shipper *shipper, unsigned flush_ms);
+
+struct proc_shipper_line {
+    const char *text; /* bytes that are not UTF-8 are replaced */
+    size_t len;
+    const char *level;       /* "info" */
+    int64_t timestamp_ms;    /* wall clock */
+    const char *const *tags; /* NULL-terminated; NULL: none */
+};
+/* Copies the line and returns at once. False when it was dropped (this or an older one is counted).
+ * From any thread. */
+bool proc_shipper_add(struct proc_shipper *shipper, const struct proc_shipper_line *line);
+
+struct proc_shipper_status {
+    bool is_active; /* lines reach hero_proc */
+    uint64_t sent;
+    uint64_t dropped; /* by the bound, for want of the method, or refused by hero_proc */
+    size_t waiting_lines, waiting_bytes;
+    char message[256]; /* why it is not active; "" when it is */
+};
+/* From any thread; does not wait for hero_proc. */
+void proc_shipper_status(struct proc_shipper *shipper, struct proc_shipper_status *ret_status);
+
+#endif
