@@ -174,17 +174,26 @@ static void loop_body(fn_state *fs, loop_scope *l, const block *body) {
 static void while_stmt(fn_state *fs, const stmt *s, int dst) {
     loop_scope l;
     loop_open(fs, &l, dst);
+    const expr *condition = s->flow.condition;
+    bool has_condition = condition && (!expr_is_const(condition, RHAI_BOOL) || !condition->value.b);
+    /* The condition stands behind the body: one jump a round. What an eval in it defines would
+     * come too late for the body there. */
+    bool at_end = has_condition && !fs->all_checked;
+    uint32_t first = at_end ? emit_jump(fs, OPC_JUMP, 0, 0) : 0;
     uint32_t top = emit_here(fs);
     jump_list out = {0};
-    const expr *condition = s->flow.condition;
-    if (condition && (!expr_is_const(condition, RHAI_BOOL) || !condition->value.b))
-        expr_branch(fs, condition, true, &out);
-    else if (!s->flow.body || !s->flow.body->len)
+    if (has_condition && !at_end) expr_branch(fs, condition, true, &out);
+    if (!has_condition && (!s->flow.body || !s->flow.body->len))
         emit_count(fs, s->flow.body ? s->flow.body->pos : s->pos);
     loop_body(fs, &l, s->flow.body);
     jumps_here(fs, &l.continues);
-    emit_loop(fs, top, s->pos);
-    jumps_here(fs, &out);
+    if (at_end) {
+        patch_here(fs, first);
+        expr_branch_back(fs, condition, true, top, s->pos);
+    } else {
+        emit_loop(fs, top, s->pos);
+        jumps_here(fs, &out);
+    }
     loop_close(fs, &l, dst);
 }
 
@@ -259,7 +268,7 @@ static void for_stmt(fn_state *fs, const stmt *s, int dst) {
     loop_body(fs, &l, s->loop_for.body);
     jumps_here(fs, &l.continues);
     if (!range) patch_here(fs, enter);
-    emit_d(fs, range ? OPC_FOR_RANGE_NEXT : OPC_FOR_NEXT, flags, base,
+    emit_d(fs, !range ? OPC_FOR_NEXT : flags ? OPC_FOR_RANGE_NEXT : OPC_FOR_INT_NEXT, flags, base,
            (int32_t)top - (int32_t)emit_here(fs) - 1);
     emit_pos(fs, iterable->pos);
     if (range) patch_here(fs, enter);
@@ -301,25 +310,38 @@ static void check_const(fn_state *fs, uint16_t reg, const expr *target) {
     emit_pos(fs, target->pos);
 }
 
+static const struct assign_code {
+    op op;
+    uint8_t code, code_int; /* 0: none */
+} assign_codes[] = {
+    {OP_ADD, OPC_ASSIGN_ADD, OPC_ASSIGN_ADD_INT},
+    {OP_SUB, OPC_ASSIGN_SUB, OPC_ASSIGN_SUB_INT},
+    {OP_MUL, OPC_ASSIGN_MUL, 0},
+};
+
+static const struct assign_code *find_assign(op o) {
+    for (size_t i = 0; i < sizeof assign_codes / sizeof *assign_codes; i++)
+        if (assign_codes[i].op == o) return &assign_codes[i];
+    return NULL;
+}
+
 static void assign_op(fn_state *fs, const stmt *s, uint16_t target, bool checked) {
     const expr *value = s->assign.value;
-    if (s->assign.op == OP_ADD && !checked) {
-        if (value->kind == EXPR_CONST && value->value.type == RHAI_INT &&
-            value->value.i >= INT16_MIN && value->value.i <= INT16_MAX) {
-            emit_count(fs, value->pos);
-            emit_count(fs, s->assign.target->pos);
-            emit(fs, OPC_ASSIGN_ADD_INT, 0, target, (uint16_t)(int16_t)value->value.i, 0);
-        } else {
-            operand v = expr_any(fs, value);
-            emit_count(fs, s->assign.target->pos);
-            emit(fs, OPC_ASSIGN_ADD, v.is_temp ? F_B_TEMP : 0, target, v.reg, 0);
-        }
+    const struct assign_code *known = checked ? NULL : find_assign(s->assign.op);
+    if (known && known->code_int && value->kind == EXPR_CONST && value->value.type == RHAI_INT &&
+        value->value.i >= INT16_MIN && value->value.i <= INT16_MAX) {
+        emit_count(fs, value->pos);
+        emit_count(fs, s->assign.target->pos);
+        emit(fs, known->code_int, 0, target, (uint16_t)(int16_t)value->value.i, 0);
     } else {
         operand v = expr_any(fs, value);
         emit_count(fs, s->assign.target->pos);
         if (checked) check_const(fs, target, s->assign.target);
-        emit(fs, OPC_ASSIGN_OP, (v.is_temp ? F_B_TEMP : 0) | (checked ? F_CHECKED : 0), target,
-             v.reg, s->assign.op);
+        if (known)
+            emit(fs, known->code, v.is_temp ? F_B_TEMP : 0, target, v.reg, 0);
+        else
+            emit(fs, OPC_ASSIGN_OP, (v.is_temp ? F_B_TEMP : 0) | (checked ? F_CHECKED : 0), target,
+                 v.reg, s->assign.op);
     }
     emit_pos(fs, s->assign.op_pos);
 }
@@ -698,6 +720,7 @@ static void shrink(fn_state *fs, void **table, uint32_t len, uint32_t cap, size_
 
 static void fn_close(fn_state *fs) {
     proto *p = fs->p;
+    if (!fs->failed) finish_code(p->code, p->len);
 #define SHRINK(table)                                                                              \
     shrink(fs, (void **)&p->table, p->table##_len, fs->table##_cap, sizeof *p->table)
     shrink(fs, (void **)&p->code, p->len, fs->code_cap, sizeof *p->code);

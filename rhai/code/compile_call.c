@@ -293,6 +293,12 @@ static bool has_method(const expr *e) {
     return false;
 }
 
+static bool has_optional(const expr *e) {
+    for (uint32_t i = 0; i < e->chain.len; i++)
+        if (e->chain.steps[i].is_optional) return true;
+    return false;
+}
+
 /* The operation that looking at the arguments of step i counts as. */
 static void count_step(fn_state *fs, const expr *e, uint32_t i) {
     const chain_step *step = &e->chain.steps[i];
@@ -467,6 +473,8 @@ static void read_chain(fn_state *fs, const expr *e, int dst) {
     }
     rhai_pos object_pos = root->pos;
     jump_list unit = {0};
+    if (e->chain.len > 1 && !object.is_temp && !has_optional(e) && !fs->options->count_operations)
+        emit(fs, OPC_FETCH, 0, target, 0, e->chain.len);
     for (uint32_t i = 0; i < e->chain.len && !fs->failed; i++) {
         const chain_step *step = &e->chain.steps[i];
         if (step->is_optional) {

@@ -82,16 +82,36 @@ static bool small_int(const expr *e, int16_t *ret) {
 static const struct binary_code {
     op op;
     uint8_t code, code_int; /* 0: none */
+    bool swapped;           /* the instruction has the operands the other way round */
+    int16_t min, max;       /* of code_int's immediate */
 } binary_codes[] = {
-    {OP_ADD, OPC_ADD, OPC_ADD_INT}, {OP_SUB, OPC_SUB, OPC_SUB_INT}, {OP_MUL, OPC_MUL, OPC_MUL_INT},
-    {OP_DIV, OPC_DIV, 0},           {OP_MOD, OPC_MOD, 0},           {OP_LT, OPC_LESS, 0},
-    {OP_LE, OPC_LESS_EQUAL, 0},     {OP_EQ, OPC_EQUAL, 0},
+    {OP_ADD, OPC_ADD, OPC_ADD_INT, false, INT16_MIN, INT16_MAX},
+    {OP_SUB, OPC_SUB, OPC_SUB_INT, false, INT16_MIN, INT16_MAX},
+    {OP_MUL, OPC_MUL, OPC_MUL_INT, false, INT16_MIN, INT16_MAX},
+    {OP_DIV, OPC_DIV, OPC_DIV_INT, false, 2, INT16_MAX},
+    {OP_MOD, OPC_MOD, OPC_MOD_INT, false, 2, INT16_MAX},
+    {OP_BAND, OPC_BAND, OPC_BAND_INT, false, INT16_MIN, INT16_MAX},
+    {OP_BOR, OPC_BOR, 0, false, 0, 0},
+    {OP_XOR, OPC_XOR, 0, false, 0, 0},
+    {OP_SHL, OPC_SHL, OPC_SHL_INT, false, 0, 63},
+    {OP_SHR, OPC_SHR, OPC_SHR_INT, false, 0, 63},
+    {OP_LT, OPC_LESS, 0, false, 0, 0},
+    {OP_LE, OPC_LESS_EQUAL, 0, false, 0, 0},
+    {OP_GT, OPC_LESS, 0, true, 0, 0},
+    {OP_GE, OPC_LESS_EQUAL, 0, true, 0, 0},
+    {OP_EQ, OPC_EQUAL, 0, false, 0, 0},
+    {OP_NE, OPC_NOT_EQUAL, 0, false, 0, 0},
 };
 
 static const struct binary_code *find_binary(op o) {
     for (size_t i = 0; i < sizeof binary_codes / sizeof *binary_codes; i++)
         if (binary_codes[i].op == o) return &binary_codes[i];
     return NULL;
+}
+
+static bool takes_immediate(const struct binary_code *known, const expr *right, int16_t *ret) {
+    return known && known->code_int && small_int(right, ret) && *ret >= known->min &&
+           *ret <= known->max;
 }
 
 void operands_in_order(fn_state *fs, const expr *left, const expr *right, operand *l, operand *r) {
@@ -125,11 +145,13 @@ static void op_to(fn_state *fs, const expr *e, uint16_t dst) {
     uint32_t mark = fs->free_reg;
     const struct binary_code *known = find_binary(e->op.op);
     int16_t imm;
-    if (known && known->code_int && small_int(e->op.right, &imm)) {
+    if (takes_immediate(known, e->op.right, &imm)) {
         operand l = expr_any(fs, e->op.left);
         emit_count(fs, e->op.right->pos);
         emit(fs, known->code_int, l.is_temp ? F_B_TEMP : 0, dst, l.reg, (uint16_t)imm);
         emit_pos(fs, e->pos);
+        if (known->code_int == OPC_DIV_INT || known->code_int == OPC_MOD_INT)
+            emit_word(fs, UINT64_MAX / (uint64_t)imm + 1);
         reg_free_to(fs, mark);
         return;
     }
@@ -138,7 +160,10 @@ static void op_to(fn_state *fs, const expr *e, uint16_t dst) {
         operands_in_order(fs, e->op.right, e->op.left, &r, &l); /* contains(right, left) */
     else
         operands_in_order(fs, e->op.left, e->op.right, &l, &r);
-    if (known) {
+    if (known && known->swapped) {
+        emit(fs, known->code, temp_flags(r, l) | F_SWAPPED, dst, r.reg, l.reg);
+        emit_pos(fs, e->pos);
+    } else if (known) {
         emit(fs, known->code, temp_flags(l, r), dst, l.reg, r.reg);
         emit_pos(fs, e->pos);
     } else {
@@ -330,23 +355,41 @@ void expr_discard(fn_state *fs, const expr *e) {
 
 /* ---- Conditions ---- */
 
-/* Comparisons that jump; `swapped` ones compare the operands the other way round. */
+/* Comparisons that jump, and those that jump when they do not hold. `swapped` ones compare the
+ * operands the other way round. */
 static const struct compare_code {
     op op;
-    uint8_t code, code_int;
-    bool negated, swapped;
+    bool is_not_equal;
+    struct compare_jump {
+        uint8_t code, code_int;
+        bool swapped;
+    } holds, fails;
 } compare_codes[] = {
-    {OP_LT, OPC_JUMP_LESS, OPC_JUMP_LESS_INT, false, false},
-    {OP_LE, OPC_JUMP_LESS_EQUAL, OPC_JUMP_LESS_EQUAL_INT, false, false},
-    {OP_GT, OPC_JUMP_LESS, OPC_JUMP_GREATER_INT, false, true},
-    {OP_GE, OPC_JUMP_LESS_EQUAL, OPC_JUMP_GREATER_EQUAL_INT, false, true},
-    {OP_EQ, OPC_JUMP_EQUAL, OPC_JUMP_EQUAL_INT, false, false},
-    {OP_NE, OPC_JUMP_EQUAL, OPC_JUMP_EQUAL_INT, true, false},
+    {OP_LT, false,
+     {OPC_JUMP_LESS, OPC_JUMP_LESS_INT, false},
+     {OPC_JUMP_LESS_EQUAL, OPC_JUMP_GREATER_EQUAL_INT, true}},
+    {OP_LE, false,
+     {OPC_JUMP_LESS_EQUAL, OPC_JUMP_LESS_EQUAL_INT, false},
+     {OPC_JUMP_LESS, OPC_JUMP_GREATER_INT, true}},
+    {OP_GT, false,
+     {OPC_JUMP_LESS, OPC_JUMP_GREATER_INT, true},
+     {OPC_JUMP_LESS_EQUAL, OPC_JUMP_LESS_EQUAL_INT, false}},
+    {OP_GE, false,
+     {OPC_JUMP_LESS_EQUAL, OPC_JUMP_GREATER_EQUAL_INT, true},
+     {OPC_JUMP_LESS, OPC_JUMP_LESS_INT, false}},
+    {OP_EQ, false,
+     {OPC_JUMP_EQUAL, OPC_JUMP_EQUAL_INT, false},
+     {OPC_JUMP_NOT_EQUAL, OPC_JUMP_NOT_EQUAL_INT, false}},
+    {OP_NE, true,
+     {OPC_JUMP_NOT_EQUAL, OPC_JUMP_NOT_EQUAL_INT, false},
+     {OPC_JUMP_EQUAL, OPC_JUMP_EQUAL_INT, false}},
 };
 
-/* The operator that the source shows travels in the EXTRA word's A: when the fast path does not
- * apply, it decides. */
-static bool compare_branch(fn_state *fs, const expr *e, bool wanted, jump_list *jumps) {
+/* The operator that the source shows travels in the next word's A, whether it has to hold in
+ * F_NEGATED: when the fast path does not apply, these decide (for != with the question whether
+ * the operands are equal). */
+static bool compare_branch(fn_state *fs, const expr *e, bool wanted, jump_list *jumps,
+                           unsigned loop) {
     if (e->kind != EXPR_OP || !e->op.right) return false;
     const struct compare_code *known = NULL;
     for (size_t i = 0; i < sizeof compare_codes / sizeof *compare_codes; i++)
@@ -354,25 +397,44 @@ static bool compare_branch(fn_state *fs, const expr *e, bool wanted, jump_list *
     if (!known) return false;
     emit_count(fs, e->pos);
     uint32_t mark = fs->free_reg;
-    unsigned negated = (wanted != known->negated) ? F_NEGATED : 0;
+    const struct compare_jump *jump = wanted ? &known->fails : &known->holds;
+    unsigned negated = (wanted != known->is_not_equal) ? F_NEGATED : 0;
     int16_t imm;
     if (small_int(e->op.right, &imm)) {
         operand l = expr_any(fs, e->op.left);
         emit_count(fs, e->op.right->pos);
-        emit(fs, known->code_int, negated | (l.is_temp ? F_B_TEMP : 0), l.reg, (uint16_t)imm, 0);
+        emit(fs, jump->code_int + loop, negated | (l.is_temp ? F_B_TEMP : 0), l.reg, (uint16_t)imm,
+             0);
     } else {
         operand l, r;
         operands_in_order(fs, e->op.left, e->op.right, &l, &r);
-        unsigned flags = negated | temp_flags(l, r) | (known->swapped ? F_SWAPPED : 0);
-        if (known->swapped)
-            emit(fs, known->code, flags, r.reg, l.reg, 0);
+        unsigned flags = negated | temp_flags(l, r) | (jump->swapped ? F_SWAPPED : 0);
+        if (jump->swapped)
+            emit(fs, jump->code + loop, flags, r.reg, l.reg, 0);
         else
-            emit(fs, known->code, flags, l.reg, r.reg, 0);
+            emit(fs, jump->code + loop, flags, l.reg, r.reg, 0);
     }
     emit_pos(fs, e->pos);
     jump_add(fs, jumps, emit_d(fs, OPC_EXTRA, 0, e->op.op, 0));
     reg_free_to(fs, mark);
     return true;
+}
+
+/* From a jump's code to that of the same jump backwards. */
+enum { LOOPS = OPC_LOOP_LESS - OPC_JUMP_LESS };
+_Static_assert(OPC_LOOP_NOT_EQUAL_INT - OPC_JUMP_NOT_EQUAL_INT == LOOPS, "one order of both");
+
+/* A condition that is neither a constant nor made of others. */
+static void branch_plain(fn_state *fs, const expr *e, bool wanted, jump_list *jumps,
+                         unsigned loop) {
+    if (compare_branch(fs, e, wanted, jumps, loop)) return;
+    uint32_t mark = fs->free_reg;
+    operand o = expr_any(fs, e);
+    jump_add(fs, jumps,
+             emit_jump(fs, loop ? OPC_LOOP_IF : OPC_JUMP_IF,
+                       (wanted ? F_NEGATED : 0) | (o.is_temp ? F_B_TEMP : 0), o.reg));
+    emit_pos(fs, e->pos);
+    reg_free_to(fs, mark);
 }
 
 static void branch_list(fn_state *fs, const expr *e, bool wanted, jump_list *jumps) {
@@ -402,12 +464,19 @@ void expr_branch(fn_state *fs, const expr *e, bool wanted, jump_list *jumps) {
         branch_list(fs, e, wanted, jumps);
         return;
     }
-    if (compare_branch(fs, e, wanted, jumps)) return;
-    uint32_t mark = fs->free_reg;
-    operand o = expr_any(fs, e);
-    jump_add(
-        fs, jumps,
-        emit_jump(fs, OPC_JUMP_IF, (wanted ? F_NEGATED : 0) | (o.is_temp ? F_B_TEMP : 0), o.reg));
-    emit_pos(fs, e->pos);
-    reg_free_to(fs, mark);
+    branch_plain(fs, e, wanted, jumps, 0);
+}
+
+void expr_branch_back(fn_state *fs, const expr *e, bool wanted, uint32_t target, rhai_pos pos) {
+    if (fs->failed) return;
+    jump_list back = {0};
+    if (e->kind != EXPR_AND && e->kind != EXPR_OR && e->kind != EXPR_CONST) {
+        branch_plain(fs, e, !wanted, &back, LOOPS);
+    } else {
+        jump_list out = {0};
+        expr_branch(fs, e, wanted, &out);
+        emit_loop(fs, target, pos);
+        jumps_here(fs, &out);
+    }
+    jumps_to(fs, &back, target);
 }

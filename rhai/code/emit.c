@@ -41,6 +41,12 @@ uint32_t emit_d(fn_state *fs, opcode op, unsigned flags, unsigned a, int32_t d) 
                (insn){.op = (uint8_t)op, .flags = (uint8_t)flags, .a = operand16(fs, a), .d = d});
 }
 
+void emit_word(fn_state *fs, uint64_t word) {
+    insn i;
+    memcpy(&i, &word, sizeof i);
+    put(fs, i);
+}
+
 void emit_pos(fn_state *fs, rhai_pos pos) {
     proto *p = fs->p;
     if (pos_is_none(pos) || !p->len) return;
@@ -69,8 +75,12 @@ void jump_add(fn_state *fs, jump_list *list, uint32_t jump) {
 }
 
 void jumps_here(fn_state *fs, jump_list *list) {
-    for (uint32_t i = 0; i < list->len; i++)
-        patch_here(fs, list->at[i]);
+    jumps_to(fs, list, emit_here(fs));
+}
+
+void jumps_to(fn_state *fs, jump_list *list, uint32_t target) {
+    for (uint32_t i = 0; i < list->len && !fs->failed; i++)
+        fs->p->code[list->at[i]].d = (int32_t)target - (int32_t)list->at[i] - 1;
     heap_free(fs->h, list->at, list->cap * sizeof *list->at);
     *list = (jump_list){0};
 }
@@ -119,7 +129,7 @@ uint32_t add_site(fn_state *fs, rhai_str *name, rhai_pos pos) {
 void reg_reserve(fn_state *fs, uint32_t n) {
     uint32_t top = fs->free_reg + n;
     if (fs->failed) return;
-    if (top > UINT16_MAX - 8)
+    if (top > MAX_REGS)
         fs->failed = fs->too_large = true;
     else if (top > fs->p->nregs)
         fs->p->nregs = top;

@@ -68,6 +68,7 @@ bool table_grow(fn_state *fs, void **table, uint32_t len, uint32_t *cap, size_t 
 
 uint32_t emit(fn_state *fs, opcode op, unsigned flags, unsigned a, unsigned b, unsigned c);
 uint32_t emit_d(fn_state *fs, opcode op, unsigned flags, unsigned a, int32_t d);
+void emit_word(fn_state *fs, uint64_t word); /* one that is no instruction */
 void emit_pos(fn_state *fs, rhai_pos pos); /* of the last instruction */
 uint32_t emit_here(const fn_state *fs);
 /* Jump to be aimed later, and aiming one at the next instruction. */
@@ -108,6 +109,7 @@ typedef struct jump_list {
 } jump_list;
 void jump_add(fn_state *fs, jump_list *list, uint32_t jump);
 void jumps_here(fn_state *fs, jump_list *list); /* aims them all here and empties the list */
+void jumps_to(fn_state *fs, jump_list *list, uint32_t target);
 
 /* A value ready to be an operand. */
 typedef struct operand {
@@ -134,6 +136,8 @@ void expr_to_uncounted(fn_state *fs, const expr *e, uint16_t dst);
 void expr_to_safely(fn_state *fs, const expr *e, uint16_t dst);
 /* Jumps (to be patched) when e is not `wanted`; falls through when it is. */
 void expr_branch(fn_state *fs, const expr *e, bool wanted, jump_list *jumps);
+/* The end of a loop: back to `target` when e is `wanted`, else falls through. */
+void expr_branch_back(fn_state *fs, const expr *e, bool wanted, uint32_t target, rhai_pos pos);
 
 void call_to(fn_state *fs, const expr *e, int dst);
 void chain_to(fn_state *fs, const expr *e, int dst);

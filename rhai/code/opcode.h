@@ -11,13 +11,15 @@
  *     +-------+-------+---------------+-------------------------------+
  *
  * R[x] is register x of the running function, K[x] its constant, S[x] a call site, jumps count
- * instructions from the one after the jump. Registers above those in use hold no heap value.
+ * instructions from the one after the jump. An operand that names a register holds twice its
+ * number in finished code (see REG_SCALE). Registers above those in use hold no heap value.
  * A register that is a temporary is consumed by the instruction that reads it: flags B_TEMP and
  * C_TEMP say so, and the instruction leaves a value without heap part behind.
  */
 #ifndef RHAI_CODE_OPCODE_H
 #define RHAI_CODE_OPCODE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef struct insn {
@@ -35,110 +37,178 @@ enum {
     F_B_TEMP = 1,
     F_C_TEMP = 2,
     F_THIS = 4,     /* the object operand is `this`, not a register */
-    F_NEGATED = 8,  /* conditional jumps: jump when the comparison fails; do loops: until */
+    F_NEGATED = 8,  /* jumps: jump when it is not so; do loops: until; != for == */
     F_CHECKED = 16, /* the object operand's register may hold a shared cell */
     F_DISCARD = 32, /* calls: nobody wants the result */
     F_SWAPPED = 64, /* the source has the operands the other way round */
 };
 
-/* name, what it does */
+/* A register is 16 bytes, and x86 scales an index by 8 at most: with registers counted in halves
+ * an operand is a ready index. The compiler works with plain numbers; finish_code scales. */
+enum { REG_SCALE = 2, MAX_REGS = 65536 / REG_SCALE - 8 };
+
+/* name, operands, what it does.
+ *
+ * Operands, in order A B C (or A D) and the word that may follow:
+ *   .  none     r  register     e  end of a run of registers (exclusive)
+ *   n  number                  i  signed number      s  site        p  chain       f  function
+ *   g  scope table             h  shape              c  closure     o  operator
+ *   K  D: constant             J  D: jump            N  D: number   W  D: switch table
+ * The word after:
+ *   j  D: jump, A: the source's operator             q  D: chain    w  D: number
+ *   y  D: shape                x  D: scope table     u  A: operator
+ *   m  64 bits: floor(2^64 / C) + 1
+ */
 #define OPCODES(X)                                                                                 \
-    X(UNIT, "R[A] = ()")                                                                           \
-    X(BOOL, "R[A] = D != 0")                                                                       \
-    X(INT, "R[A] = D")                                                                             \
-    X(CONST, "R[A] = K[D]")                                                                        \
-    X(MOVE, "R[A] = copy of R[B]")                                                                 \
-    X(TAKE, "R[A] = R[B], which becomes ()")                                                       \
-    X(FREEZE, "R[A] becomes a constant")                                                           \
-    X(GET_CELL, "R[A] = copy of R[B], or of the cell's value when R[B] is shared")                 \
-    X(SET_CELL, "R[A] or its cell = R[B]")                                                         \
-    X(GET_RAW, "R[A] = copy of R[B], sharing its cell when it has one")                            \
-    X(GET_THIS, "R[A] = copy of this")                                                             \
-    X(SET_THIS, "this = R[B]")                                                                     \
-    X(CLEAR, "R[A] .. R[B-1] = ()")                                                                \
-    X(CHECK_CONST, "error if the variable in R[A], named K[D], is a constant")                     \
-    X(CHECK_THIS, "error if this is not bound or a constant")                                      \
-    X(ADD, "R[A] = R[B] + R[C]")                                                                   \
-    X(SUB, "R[A] = R[B] - R[C]")                                                                   \
-    X(MUL, "R[A] = R[B] * R[C]")                                                                   \
-    X(DIV, "R[A] = R[B] / R[C]")                                                                   \
-    X(MOD, "R[A] = R[B] % R[C]")                                                                   \
-    X(BINARY, "R[A] = R[B] op R[C]; the next instruction's A is the operator")                     \
-    X(ADD_INT, "R[A] = R[B] + C, C signed")                                                        \
-    X(SUB_INT, "R[A] = R[B] - C, C signed")                                                        \
-    X(MUL_INT, "R[A] = R[B] * C, C signed")                                                        \
-    X(LESS, "R[A] = R[B] < R[C]")                                                                  \
-    X(LESS_EQUAL, "R[A] = R[B] <= R[C]")                                                           \
-    X(EQUAL, "R[A] = R[B] == R[C]")                                                                \
-    X(ASSIGN_OP, "R[A] op= R[B]; C is the operator; F_THIS: this op= R[B]")                        \
-    X(ASSIGN_ADD, "R[A] += R[B]")                                                                  \
-    X(ASSIGN_ADD_INT, "R[A] += B, B signed")                                                       \
-    X(NOT, "R[A] = !R[B]")                                                                         \
-    X(NEGATE, "R[A] = -R[B]")                                                                      \
-    X(PLUS, "R[A] = +R[B]")                                                                        \
-    X(JUMP, "pc += D")                                                                             \
-    X(LOOP, "pc += D, backwards; looks at the poll flag")                                          \
-    X(JUMP_IF, "if R[A] == (not F_NEGATED): pc += D; error if R[A] is not a bool")                 \
-    X(JUMP_LESS, "if R[A] < R[B] (F_NEGATED: if not): pc += the next instruction's D")             \
-    X(JUMP_LESS_EQUAL, "if R[A] <= R[B] (F_NEGATED: if not): pc += the next instruction's D")      \
-    X(JUMP_EQUAL, "if R[A] == R[B] (F_NEGATED: if not): pc += the next instruction's D")           \
-    X(JUMP_LESS_INT, "likewise, if R[A] < B, B signed")                                            \
-    X(JUMP_LESS_EQUAL_INT, "likewise, if R[A] <= B, B signed")                                     \
-    X(JUMP_GREATER_INT, "likewise, if R[A] > B, B signed")                                         \
-    X(JUMP_GREATER_EQUAL_INT, "likewise, if R[A] >= B, B signed")                                  \
-    X(JUMP_EQUAL_INT, "likewise, if R[A] == B, B signed")                                          \
-    X(JUMP_UNIT, "if R[A] is (): pc += D; F_NEGATED: if it is not")                                \
-    X(SWITCH, "jump by R[A] through switch table D, candidates from the next instruction's D on")  \
-    X(INDEX, "R[A] = R[B][R[C]]; chain step at the next instruction's D")                          \
-    X(PROPERTY, "R[A] = R[B].name; step C")                                                        \
-    X(SET_INDEX, "R[A][R[B]] = R[C]; step in the next instruction's D")                            \
-    X(SET_PROPERTY, "R[A].name = R[B]; step C")                                                    \
-    X(CHAIN, "R[A] = chain C, its indices and arguments from R[B] on")                             \
-    X(ARRAY, "R[A] = [R[B] .. C values]")                                                          \
-    X(MAP, "R[A] = map of shape C, values from R[B] on")                                           \
-    X(INTERPOLATE, "R[A] = text of the C values from R[B] on")                                     \
-    X(FOR, "start iterating R[A] (state R[A] .. R[A+2]); pc += D")                                 \
-    X(FOR_NEXT, "R[A+3] = next element and pc += D (backwards); at the end go on; polls")          \
-    X(FOR_RANGE,                                                                                   \
+    X(UNIT, "r", "R[A] = ()")                                                                      \
+    X(BOOL, "rN", "R[A] = D != 0")                                                                 \
+    X(INT, "rN", "R[A] = D")                                                                       \
+    X(CONST, "rK", "R[A] = K[D]")                                                                  \
+    X(MOVE, "rr", "R[A] = copy of R[B]")                                                           \
+    X(TAKE, "rr", "R[A] = R[B], which becomes ()")                                                 \
+    X(FREEZE, "r", "R[A] becomes a constant")                                                      \
+    X(GET_CELL, "rr", "R[A] = copy of R[B], or of the cell's value when R[B] is shared")           \
+    X(SET_CELL, "rr", "R[A] or its cell = R[B]")                                                   \
+    X(GET_RAW, "rr", "R[A] = copy of R[B], sharing its cell when it has one")                      \
+    X(GET_THIS, "r", "R[A] = copy of this")                                                        \
+    X(SET_THIS, ".r", "this = R[B]")                                                               \
+    X(CLEAR, "re", "R[A] .. R[B-1] = ()")                                                          \
+    X(CHECK_CONST, "rK", "error if the variable in R[A], named K[D], is a constant")               \
+    X(CHECK_THIS, "", "error if this is not bound or a constant")                                  \
+    X(ADD, "rrr", "R[A] = R[B] + R[C]")                                                            \
+    X(SUB, "rrr", "R[A] = R[B] - R[C]")                                                            \
+    X(MUL, "rrr", "R[A] = R[B] * R[C]")                                                            \
+    X(DIV, "rrr", "R[A] = R[B] / R[C]")                                                            \
+    X(MOD, "rrr", "R[A] = R[B] % R[C]")                                                            \
+    X(BAND, "rrr", "R[A] = R[B] & R[C]")                                                           \
+    X(BOR, "rrr", "R[A] = R[B] | R[C]")                                                            \
+    X(XOR, "rrr", "R[A] = R[B] ^ R[C]")                                                            \
+    X(SHL, "rrr", "R[A] = R[B] << R[C]")                                                           \
+    X(SHR, "rrr", "R[A] = R[B] >> R[C]")                                                           \
+    X(BINARY, "rrru", "R[A] = R[B] op R[C]")                                                       \
+    X(ADD_INT, "rri", "R[A] = R[B] + C")                                                           \
+    X(SUB_INT, "rri", "R[A] = R[B] - C")                                                           \
+    X(MUL_INT, "rri", "R[A] = R[B] * C")                                                           \
+    X(DIV_INT, "rrim", "R[A] = R[B] / C, C > 1")                                                   \
+    X(MOD_INT, "rrim", "R[A] = R[B] % C, C > 1")                                                   \
+    X(BAND_INT, "rri", "R[A] = R[B] & C")                                                          \
+    X(SHL_INT, "rri", "R[A] = R[B] << C, C from 0 to 63")                                          \
+    X(SHR_INT, "rri", "R[A] = R[B] >> C, C from 0 to 63")                                          \
+    X(LESS, "rrr", "R[A] = R[B] < R[C]")                                                           \
+    X(LESS_EQUAL, "rrr", "R[A] = R[B] <= R[C]")                                                    \
+    X(EQUAL, "rrr", "R[A] = R[B] == R[C]")                                                         \
+    X(NOT_EQUAL, "rrr", "R[A] = R[B] != R[C]")                                                     \
+    X(ASSIGN_OP, "rro", "R[A] op= R[B]; C is the operator; F_THIS: this op= R[B]")                 \
+    X(ASSIGN_ADD, "rr", "R[A] += R[B]")                                                            \
+    X(ASSIGN_SUB, "rr", "R[A] -= R[B]")                                                            \
+    X(ASSIGN_MUL, "rr", "R[A] *= R[B]")                                                            \
+    X(ASSIGN_ADD_INT, "ri", "R[A] += B")                                                           \
+    X(ASSIGN_SUB_INT, "ri", "R[A] -= B")                                                           \
+    X(NOT, "rr", "R[A] = !R[B]")                                                                   \
+    X(NEGATE, "rr", "R[A] = -R[B]")                                                                \
+    X(PLUS, "rr", "R[A] = +R[B]")                                                                  \
+    X(JUMP, ".J", "pc += D")                                                                       \
+    X(LOOP, ".J", "pc += D, backwards; looks at the poll flag")                                    \
+    X(JUMP_IF, "rJ", "if R[A] == (not F_NEGATED): pc += D; error if R[A] is not a bool")           \
+    X(LOOP_IF, "rJ", "JUMP_IF backwards; looks at the poll flag")                                  \
+    X(JUMP_LESS, "rr.j", "if R[A] < R[B]: jump; all comparing jumps: as the source's operator, "   \
+                         "negated by F_NEGATED, decides when these are no plain numbers")          \
+    X(JUMP_LESS_EQUAL, "rr.j", "if R[A] <= R[B]: jump")                                            \
+    X(JUMP_EQUAL, "rr.j", "if R[A] == R[B]: jump")                                                 \
+    X(JUMP_NOT_EQUAL, "rr.j", "if R[A] != R[B]: jump")                                             \
+    X(JUMP_LESS_INT, "ri.j", "if R[A] < B: jump")                                                  \
+    X(JUMP_LESS_EQUAL_INT, "ri.j", "if R[A] <= B: jump")                                           \
+    X(JUMP_GREATER_INT, "ri.j", "if R[A] > B: jump")                                               \
+    X(JUMP_GREATER_EQUAL_INT, "ri.j", "if R[A] >= B: jump")                                        \
+    X(JUMP_EQUAL_INT, "ri.j", "if R[A] == B: jump")                                                \
+    X(JUMP_NOT_EQUAL_INT, "ri.j", "if R[A] != B: jump")                                            \
+    X(LOOP_LESS, "rr.j", "JUMP_LESS backwards; looks at the poll flag, as all LOOPs do")           \
+    X(LOOP_LESS_EQUAL, "rr.j", "JUMP_LESS_EQUAL backwards")                                        \
+    X(LOOP_EQUAL, "rr.j", "JUMP_EQUAL backwards")                                                  \
+    X(LOOP_NOT_EQUAL, "rr.j", "JUMP_NOT_EQUAL backwards")                                          \
+    X(LOOP_LESS_INT, "ri.j", "JUMP_LESS_INT backwards")                                            \
+    X(LOOP_LESS_EQUAL_INT, "ri.j", "JUMP_LESS_EQUAL_INT backwards")                                \
+    X(LOOP_GREATER_INT, "ri.j", "JUMP_GREATER_INT backwards")                                      \
+    X(LOOP_GREATER_EQUAL_INT, "ri.j", "JUMP_GREATER_EQUAL_INT backwards")                          \
+    X(LOOP_EQUAL_INT, "ri.j", "JUMP_EQUAL_INT backwards")                                          \
+    X(LOOP_NOT_EQUAL_INT, "ri.j", "JUMP_NOT_EQUAL_INT backwards")                                  \
+    X(JUMP_UNIT, "rJ", "if R[A] is (): pc += D; F_NEGATED: if it is not")                          \
+    X(SWITCH, "rWw", "jump by R[A] through switch table D, candidates from the next word's D on")  \
+    X(FETCH, "r.n", "R[A] = what the C INDEX and PROPERTY steps that follow give, if all their "   \
+                    "containers are plain arrays and maps; else these run one by one")             \
+    X(INDEX, "rrrq", "R[A] = R[B][R[C]]")                                                          \
+    X(PROPERTY, "rrp", "R[A] = R[B].name")                                                         \
+    X(SET_INDEX, "rrrq", "R[A][R[B]] = R[C]")                                                      \
+    X(SET_PROPERTY, "rrp", "R[A].name = R[B]")                                                     \
+    X(CHAIN, "rrp", "R[A] = chain C, its indices and arguments from R[B] on")                      \
+    X(ARRAY, "rrny", "R[A] = [R[B] .. C values]")                                                  \
+    X(MAP, "rrh", "R[A] = map of shape C, values from R[B] on")                                    \
+    X(INTERPOLATE, "rrny", "R[A] = text of the C values from R[B] on")                             \
+    X(FOR, "rJ", "start iterating R[A] (state R[A] .. R[A+2]); pc += D")                           \
+    X(FOR_NEXT, "rJ", "R[A+3] = next element and pc += D (backwards); at the end go on; polls")    \
+    X(FOR_RANGE, "rJ",                                                                             \
       "range from R[A] to R[A+1] into R[A+3], or pc += D if empty; F_NEGATED: inclusive")          \
-    X(FOR_RANGE_NEXT, "R[A+3] = next integer and pc += D (backwards); at the end go on; polls")    \
-    X(CALL, "R[A] = function C of this unit (R[A] .. B arguments)")                                \
-    X(CALL_NAME, "R[A] = call by name, site C, arguments R[A] .. B of them")                       \
-    X(CALL_METHOD, "R[A] = method call, site C, object site's slot or R[A], arguments R[A+1] ..")  \
-    X(CALL_PATH, "R[A] = call of a name in a module, site C")                                      \
-    X(CALL_POINTER, "R[A] = call(R[A], R[A+1] ..), B values")                                      \
-    X(CALL_SCOPED, "R[A] = name!(R[A] ..), site C, scope in the next instruction's D; F_B_TEMP: "  \
-                   "call!(R[A], R[A+1] ..)")                                                       \
-    X(NEW_FN, "R[A] = Fn(R[B])")                                                                   \
-    X(CURRY, "R[A] = curry(R[A], R[A+1] ..), B values")                                            \
-    X(CLOSURE, "R[A] = closure C of this unit, sharing the registers it captures")                 \
-    X(IS_SHARED, "R[A] = whether R[B] is shared")                                                  \
-    X(TYPE_OF, "R[A] = type name of R[B]")                                                         \
-    X(IS_DEF_VAR, "R[A] = whether the variable named R[B] exists in scope table C")                \
-    X(EVAL, "R[A] = eval(R[B]) in scope table C")                                                  \
-    X(RETURN, "return R[A]")                                                                       \
-    X(RETURN_UNIT, "return ()")                                                                    \
-    X(THROW, "throw R[A]")                                                                         \
-    X(CATCH, "R[A] = the caught error, R[A+1] = its value for the script when B")                  \
-    X(GET_NAME, "R[A] = variable found by name, site C")                                           \
-    X(SET_NAME, "variable found by name, site C, = R[B]")                                          \
-    X(DEFINE_NAME, "new variable, site C, = R[B]; A != 0: constant")                               \
-    X(GET_PATH, "R[A] = variable of a module, site C")                                             \
-    X(SET_CONSTANT, "global constant K[D] = R[A], for functions' global::")                        \
-    X(MARK, "R[A] = depth of the names and imports stacks")                                        \
-    X(TRIM, "drop names and imports above mark R[A]")                                              \
-    X(IMPORT, "import module R[B], site C names the alias")                                        \
-    X(EXPORT, "export R[B] (or the variable by name), site C names it")                            \
-    X(TRACK,                                                                                       \
-      "count an operation (only under max_operations); F_CHECKED: if R[B] (F_THIS) is a map")      \
-    X(COUNT_VARIABLES, "error when D variables are over max_variables")                            \
-    X(EXTRA, "more operands of the instruction before")
+    X(FOR_RANGE_NEXT, "rJ", "R[A+3] = next integer and pc += D (backwards); at the end go on; "    \
+                            "polls; F_CHECKED: R[A+3] may be a cell, F_C_TEMP: R[A+4] counts")     \
+    X(FOR_INT_NEXT, "rJ", "FOR_RANGE_NEXT without flags")                                          \
+    X(CALL, "rnf", "R[A] = function C of this unit (R[A] .. B arguments)")                         \
+    X(CALL_NAME, "rns", "R[A] = call by name, site C, arguments R[A] .. B of them")                \
+    X(CALL_METHOD, "rns",                                                                          \
+      "R[A] = method call, site C, object site's slot or R[A], arguments R[A+1] ..")               \
+    X(CALL_PATH, "rns", "R[A] = call of a name in a module, site C")                               \
+    X(CALL_POINTER, "rns", "R[A] = call(R[A], R[A+1] ..), B values")                               \
+    X(CALL_SCOPED, "rnsx", "R[A] = name!(R[A] ..), site C; F_B_TEMP: call!(R[A], R[A+1] ..)")      \
+    X(NEW_FN, "rr", "R[A] = Fn(R[B])")                                                             \
+    X(CURRY, "rn", "R[A] = curry(R[A], R[A+1] ..), B values")                                      \
+    X(CLOSURE, "r.c", "R[A] = closure C of this unit, sharing the registers it captures")          \
+    X(IS_SHARED, "rr", "R[A] = whether R[B] is shared")                                            \
+    X(TYPE_OF, "rr", "R[A] = type name of R[B]")                                                   \
+    X(IS_DEF_VAR, "rrg", "R[A] = whether the variable named R[B] exists in scope table C")         \
+    X(EVAL, "rrg", "R[A] = eval(R[B]) in scope table C")                                           \
+    X(RETURN, "r", "return R[A]")                                                                  \
+    X(RETURN_UNIT, "", "return ()")                                                                \
+    X(THROW, "r", "throw R[A]")                                                                    \
+    X(CATCH, "rn", "R[A] = the caught error, R[A+1] = its value for the script when B")            \
+    X(GET_NAME, "r.s", "R[A] = variable found by name, site C")                                    \
+    X(SET_NAME, ".rs", "variable found by name, site C, = R[B]")                                   \
+    X(DEFINE_NAME, "nrs", "new variable, site C, = R[B]; A != 0: constant")                        \
+    X(GET_PATH, "r.s", "R[A] = variable of a module, site C")                                      \
+    X(SET_CONSTANT, "rK", "global constant K[D] = R[A], for functions' global::")                  \
+    X(MARK, "r", "R[A] = depth of the names and imports stacks")                                   \
+    X(TRIM, "r", "drop names and imports above mark R[A]")                                         \
+    X(IMPORT, ".rs", "import module R[B], site C names the alias")                                 \
+    X(EXPORT, "nrs", "export R[B] (or, A == 0, the variable by name), site C names it")            \
+    X(TRACK, ".r", "count an operation (only under max_operations); F_CHECKED: if R[B] (F_THIS) "  \
+                   "is a map")                                                                     \
+    X(COUNT_VARIABLES, ".N", "error when D variables are over max_variables")                      \
+    X(EXTRA, "", "more operands of the instruction before")
+
+/* The 64 bits of a word that is no instruction. */
+static inline uint64_t insn_word(const insn *at) {
+    uint64_t word;
+    __builtin_memcpy(&word, at, sizeof word);
+    return word;
+}
 
 typedef enum opcode {
-#define X(name, text) OPC_##name,
+#define X(name, operands, text) OPC_##name,
     OPCODES(X)
 #undef X
         OPC_COUNT
 } opcode;
+
+typedef struct opcode_info {
+    const char *name, *operands, *text;
+} opcode_info;
+extern const opcode_info opcodes[OPC_COUNT];
+
+/* The letters above, one by one; 0: none. With d there are no b and c. */
+typedef struct operand_kinds {
+    char a, b, c, d, word;
+} operand_kinds;
+operand_kinds opcode_operands(opcode op);
+
+/* Scales the operands that name registers: once, when a function is complete. */
+void finish_code(insn *code, uint32_t len);
 
 #endif

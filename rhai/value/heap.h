@@ -111,12 +111,32 @@ static inline rhai_value value_take(rhai_value *v) {
     return r;
 }
 
+/* All of a value's first eight bytes: type, flags and tag. Writing them at once lets the next
+ * reader have them from the store buffer; single bytes written over a cleared value do not. */
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define VALUE_HEAD(t) ((uint64_t)(t))
+#define VALUE_HEAD_FLAGS ((uint64_t)0xff << 8)
+#else
+#define VALUE_HEAD(t) ((uint64_t)(t) << 56)
+#define VALUE_HEAD_FLAGS ((uint64_t)0xff << 48)
+#endif
+
+static inline uint64_t value_head(const rhai_value *v) {
+    uint64_t head;
+    __builtin_memcpy(&head, v, sizeof head);
+    return head;
+}
+
+static inline void value_set_head(rhai_value *v, uint64_t head) {
+    __builtin_memcpy(v, &head, sizeof head);
+}
+
 #define VALUE_UNIT ((rhai_value){.type = RHAI_UNIT})
-#define VALUE_BOOL(x) ((rhai_value){.type = RHAI_BOOL, .i = (x) ? 1 : 0})
-#define VALUE_INT(x) ((rhai_value){.type = RHAI_INT, .i = (x)})
-#define VALUE_FLOAT(x) ((rhai_value){.type = RHAI_FLOAT, .f = (x)})
-#define VALUE_CHAR(x) ((rhai_value){.type = RHAI_CHAR, .i = (int64_t)(uint32_t)(x)})
-#define VALUE_BYTE(x) ((rhai_value){.type = RHAI_BYTE, .i = (uint8_t)(x)})
-#define VALUE_OBJ(t, o) ((rhai_value){.type = (uint8_t)(t), .obj = (o)})
+#define VALUE_BOOL(x) ((rhai_value){RHAI_BOOL, 0, 0, 0, {.i = (x) ? 1 : 0}})
+#define VALUE_INT(x) ((rhai_value){RHAI_INT, 0, 0, 0, {.i = (x)}})
+#define VALUE_FLOAT(x) ((rhai_value){RHAI_FLOAT, 0, 0, 0, {.f = (x)}})
+#define VALUE_CHAR(x) ((rhai_value){RHAI_CHAR, 0, 0, 0, {.i = (int64_t)(uint32_t)(x)}})
+#define VALUE_BYTE(x) ((rhai_value){RHAI_BYTE, 0, 0, 0, {.i = (uint8_t)(x)}})
+#define VALUE_OBJ(t, o) ((rhai_value){(uint8_t)(t), 0, 0, 0, {.obj = (o)}})
 
 #endif

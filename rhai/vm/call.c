@@ -5,6 +5,11 @@
 
 rhai_status vm_fail(vm *m, rhai_error *e) {
     if (m->error) rhai_error_free(m->error);
+    if (e->h && e->pos.line == POS_CALLER.line) {
+        bool is_origin = e->origin.line == POS_CALLER.line;
+        e->pos = frame_pos(vm_top(m));
+        if (is_origin) e->origin = e->pos;
+    }
     m->error = e;
     return RHAI_ERROR;
 }

@@ -6,6 +6,7 @@
 static rhai_status call_operator(vm *m, const char *name, const rhai_value *a, const rhai_value *b,
                                  rhai_value *place, rhai_pos pos, rhai_value *ret) {
     uint32_t n = b ? 2 : 1;
+    if (pos.line == POS_CALLER.line) pos = frame_pos(vm_top(m));
     rhai_value *args = vm_scratch(m, n);
     if (!args) return RHAI_ERROR;
     args[0] = place ? *place : value_copy(a);

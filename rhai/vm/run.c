@@ -143,17 +143,42 @@ static inline bool distinct(double a, double b) {
     return fabs(a - b) > larger * 1e-15 && larger > 1e-290 && larger < 1e290;
 }
 
-/* A comparing jump off its fast path: the source's operator on the source's operands. */
-static int compare_slowly(vm *m, op o, const rhai_value *left, const rhai_value *right,
-                          rhai_pos pos) {
+/* An integer and a float, as floats. */
+static inline bool mixed_numbers(const rhai_value *a, const rhai_value *b, double *x, double *y) {
+    if (a->type == RHAI_INT && b->type == RHAI_FLOAT) {
+        *x = (double)a->i;
+        *y = b->f;
+        return true;
+    }
+    *x = a->f;
+    *y = (double)b->i;
+    return a->type == RHAI_FLOAT && b->type == RHAI_INT;
+}
+
+/* A comparing jump off its fast path: the source's operator on the source's operands. For != it
+ * answers whether they are equal, as the jump is a negated one. */
+static int compare_slowly(vm *m, op o, const rhai_value *left, const rhai_value *right) {
     rhai_value r = VALUE_UNIT;
-    if (vm_binary(m, o, left, right, pos, &r) != RHAI_OK) return -1;
+    if (left->type == RHAI_STRING && right->type == RHAI_STRING && (o == OP_EQ || o == OP_NE))
+        return str_equal(as_str(left), as_str(right));
+    if (vm_binary(m, o, left, right, POS_CALLER, &r) != RHAI_OK) return -1;
     if (r.type != RHAI_BOOL) {
-        not_bool(m, &r, pos);
+        not_bool(m, &r, POS_CALLER);
         value_drop(m->h, &r);
         return -1;
     }
     return o == OP_NE ? !r.b : r.b;
+}
+
+/* The entry that a site names, looked for first where it was last time; NULL: none. */
+static inline rhai_value *map_property(map *o, site *s) {
+    if (LIKELY(s->hint < o->len && o->entries[s->hint].key == s->name))
+        return &o->entries[s->hint].value;
+    rhai_value *found = map_find(o, s->name);
+    if (found)
+        s->hint = (uint32_t)((map_entry *)((char *)found - offsetof(map_entry, value)) -
+                             o->entries);
+    return found;
 }
 
 static rhai_status make_array(vm *m, rhai_value *from, uint32_t n, const map_shape *shape,
@@ -403,28 +428,36 @@ rhai_status vm_run(vm *m, uint32_t depth) {
     rhai_engine *const engine = m->engine;
     frame *f;
     rhai_value *base;
-    const insn *pc, *i;
+    const insn *i; /* being executed */
     rhai_value result;
 
     static const void *const labels[] = {
-#define X(name, text) &&L_##name,
+#define X(name, operands, text) &&L_##name,
         OPCODES(X)
 #undef X
     };
 
-#define RA (base + i->a)
-#define RB (base + i->b)
-#define RC (base + i->c)
+#define REG(x) ((rhai_value *)((char *)base + (size_t)(x) * (sizeof(rhai_value) / REG_SCALE)))
+#define RA REG(i->a)
+#define RB REG(i->b)
+#define RC REG(i->c)
 #define SB ((int16_t)i->b)
 #define SC ((int16_t)i->c)
 #define CASE(name) L_##name
+#define DISPATCH goto *labels[i->op]
 #define NEXT                                                                                       \
     do {                                                                                           \
-        i = pc++;                                                                                  \
-        goto *labels[i->op];                                                                       \
+        i++;                                                                                       \
+        DISPATCH;                                                                                  \
     } while (0)
-#define SAVE() (f->pc = pc)
-#define RELOAD() (f = vm_top(m), base = f->base, pc = f->pc)
+/* On behind the word that follows the instruction. */
+#define NEXT_BUT_ONE                                                                               \
+    do {                                                                                           \
+        i += 2;                                                                                    \
+        DISPATCH;                                                                                  \
+    } while (0)
+#define SAVE() (f->pc = i + 1)
+#define RELOAD() (f = vm_top(m), base = f->base, i = f->pc - 1)
 #define POS() frame_pos(f)
 #define FAIL_IF(condition)                                                                         \
     do {                                                                                           \
@@ -438,32 +471,71 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         *slot_ = (v);                                                                              \
         if (UNLIKELY(value_is_heap(&old_))) obj_unref(h, old_.obj);                                \
     } while (0)
+#define SET_SCALAR(slot, type_, field, x)                                                          \
+    do {                                                                                           \
+        rhai_value *slot_ = (slot);                                                                \
+        if (UNLIKELY(value_is_heap(slot_))) value_clear(h, slot_);                                 \
+        value_set_head(slot_, VALUE_HEAD(type_));                                                  \
+        slot_->field = (x);                                                                        \
+    } while (0)
+#define SET_INT(slot, x) SET_SCALAR(slot, RHAI_INT, i, x)
+#define SET_FLOAT(slot, x) SET_SCALAR(slot, RHAI_FLOAT, f, x)
+#define SET_BOOL(slot, x) SET_SCALAR(slot, RHAI_BOOL, i, x)
+/* A copy without the flags of the original. */
+#define SET_COPY(slot, from)                                                                       \
+    do {                                                                                           \
+        const rhai_value *from_ = (from);                                                          \
+        rhai_value *to_ = (slot);                                                                  \
+        uint64_t head_ = value_head(from_) & ~VALUE_HEAD_FLAGS;                                    \
+        int64_t payload_ = from_->i;                                                               \
+        if (value_is_heap(from_)) obj_ref(from_->obj);                                             \
+        if (UNLIKELY(value_is_heap(to_))) value_clear(h, to_);                                     \
+        value_set_head(to_, head_);                                                                \
+        to_->i = payload_;                                                                         \
+    } while (0)
 #define CONSUME(flag, slot)                                                                        \
     do {                                                                                           \
         if ((i->flags & (flag)) && value_is_heap(slot)) value_clear(h, slot);                      \
     } while (0)
-/* A binary operator off its fast path. */
+#define BOTH(t, x, y) ((x)->type == (t) && (y)->type == (t))
+/* A binary operator off its fast path. The position is looked up if it fails. */
 #define SLOW_BINARY(o, b_, c_)                                                                     \
     do {                                                                                           \
         rhai_value result_ = VALUE_UNIT;                                                           \
         SAVE();                                                                                    \
-        FAIL_IF(vm_binary(m, (o), (b_), (c_), POS(), &result_) != RHAI_OK);                        \
+        FAIL_IF(vm_binary(m, (o), (b_), (c_), POS_CALLER, &result_) != RHAI_OK);                   \
         RELOAD();                                                                                  \
         CONSUME(F_B_TEMP, RB);                                                                     \
         CONSUME(F_C_TEMP, RC);                                                                     \
+        SET(RA, result_);                                                                          \
+    } while (0)
+#define SLOW_BINARY_INT(o)                                                                         \
+    do {                                                                                           \
+        rhai_value c_ = VALUE_INT(SC), result_ = VALUE_UNIT;                                       \
+        SAVE();                                                                                    \
+        FAIL_IF(vm_binary(m, (o), RB, &c_, POS_CALLER, &result_) != RHAI_OK);                      \
+        RELOAD();                                                                                  \
+        CONSUME(F_B_TEMP, RB);                                                                     \
         SET(RA, result_);                                                                          \
     } while (0)
 #define ARITHMETIC(name, overflow, operator)                                                       \
     CASE(name) : {                                                                                 \
         const rhai_value *b = RB, *c = RC;                                                         \
         int64_t n;                                                                                 \
-        if (LIKELY(b->type == RHAI_INT && c->type == RHAI_INT) &&                                  \
-            LIKELY(!overflow(b->i, c->i, &n)))                                                     \
-            SET(RA, VALUE_INT(n));                                                                 \
-        else if (b->type == RHAI_FLOAT && c->type == RHAI_FLOAT)                                   \
-            SET(RA, VALUE_FLOAT(b->f operator c->f));                                              \
-        else                                                                                       \
-            SLOW_BINARY(OP_##name, b, c);                                                          \
+        if (LIKELY(BOTH(RHAI_INT, b, c)) && LIKELY(!overflow(b->i, c->i, &n))) {                   \
+            SET_INT(RA, n);                                                                        \
+            NEXT;                                                                                  \
+        }                                                                                          \
+        if (LIKELY(BOTH(RHAI_FLOAT, b, c))) {                                                      \
+            SET_FLOAT(RA, b->f operator c->f);                                                     \
+            NEXT;                                                                                  \
+        }                                                                                          \
+        double x, y;                                                                               \
+        if (mixed_numbers(b, c, &x, &y)) {                                                         \
+            SET_FLOAT(RA, x operator y);                                                           \
+            NEXT;                                                                                  \
+        }                                                                                          \
+        SLOW_BINARY(OP_##name, b, c);                                                              \
         NEXT;                                                                                      \
     }
 #define ARITHMETIC_INT(name, overflow, operator)                                                   \
@@ -471,66 +543,116 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         const rhai_value *b = RB;                                                                  \
         int64_t n;                                                                                 \
         if (LIKELY(b->type == RHAI_INT) && LIKELY(!overflow(b->i, (int64_t)SC, &n))) {             \
-            SET(RA, VALUE_INT(n));                                                                 \
-        } else if (b->type == RHAI_FLOAT) {                                                        \
-            SET(RA, VALUE_FLOAT(b->f operator(double) SC));                                        \
-        } else {                                                                                   \
-            rhai_value c = VALUE_INT(SC), result_ = VALUE_UNIT;                                    \
-            SAVE();                                                                                \
-            FAIL_IF(vm_binary(m, OP_##name, b, &c, POS(), &result_) != RHAI_OK);                   \
-            RELOAD();                                                                              \
-            CONSUME(F_B_TEMP, RB);                                                                 \
-            SET(RA, result_);                                                                      \
+            SET_INT(RA, n);                                                                        \
+            NEXT;                                                                                  \
         }                                                                                          \
+        if (b->type == RHAI_FLOAT) {                                                               \
+            SET_FLOAT(RA, b->f operator(double) SC);                                               \
+            NEXT;                                                                                  \
+        }                                                                                          \
+        SLOW_BINARY_INT(OP_##name);                                                                \
         NEXT;                                                                                      \
     }
-#define COMPARE(name, o, operator)                                                                 \
+/* Division of an integer from 0 to 2^48 - 1 by a constant c below 2^15: with m = floor(2^64 / c)
+ * + 1 the upper half of n * m is the quotient, since n * (m * c - 2^64) < 2^63. */
+#define DIVIDE_INT(name, fast, slow)                                                               \
+    CASE(name##_INT) : {                                                                           \
+        const rhai_value *b = RB;                                                                  \
+        if (LIKELY(b->type == RHAI_INT)) {                                                         \
+            uint64_t n = (uint64_t)b->i;                                                           \
+            int64_t r;                                                                             \
+            if (LIKELY(n >> 48 == 0)) {                                                            \
+                uint64_t quotient = (uint64_t)(((unsigned __int128)n * insn_word(&i[1])) >> 64);   \
+                r = (int64_t)(fast);                                                               \
+            } else {                                                                               \
+                r = b->i slow(int64_t) SC;                                                         \
+            }                                                                                      \
+            SET_INT(RA, r);                                                                        \
+            NEXT_BUT_ONE;                                                                          \
+        }                                                                                          \
+        SLOW_BINARY_INT(OP_##name);                                                                \
+        NEXT_BUT_ONE;                                                                              \
+    }
+#define BITWISE(name, condition, result)                                                           \
     CASE(name) : {                                                                                 \
         const rhai_value *b = RB, *c = RC;                                                         \
-        if (LIKELY(b->type == RHAI_INT && c->type == RHAI_INT))                                    \
-            SET(RA, VALUE_BOOL(b->i operator c->i));                                               \
-        else if (b->type == RHAI_FLOAT && c->type == RHAI_FLOAT && distinct(b->f, c->f))           \
-            SET(RA, VALUE_BOOL(b->f operator c->f));                                               \
+        if (LIKELY(BOTH(RHAI_INT, b, c)) && LIKELY(condition)) {                                   \
+            SET_INT(RA, result);                                                                   \
+            NEXT;                                                                                  \
+        }                                                                                          \
+        SLOW_BINARY(OP_##name, b, c);                                                              \
+        NEXT;                                                                                      \
+    }
+#define BITWISE_INT(name, result)                                                                  \
+    CASE(name##_INT) : {                                                                           \
+        const rhai_value *b = RB;                                                                  \
+        if (LIKELY(b->type == RHAI_INT)) {                                                         \
+            SET_INT(RA, result);                                                                   \
+            NEXT;                                                                                  \
+        }                                                                                          \
+        SLOW_BINARY_INT(OP_##name);                                                                \
+        NEXT;                                                                                      \
+    }
+#define COMPARE(name, o, swapped_o, operator)                                                      \
+    CASE(name) : {                                                                                 \
+        const rhai_value *b = RB, *c = RC;                                                         \
+        if (LIKELY(BOTH(RHAI_INT, b, c))) {                                                        \
+            SET_BOOL(RA, b->i operator c->i);                                                      \
+            NEXT;                                                                                  \
+        }                                                                                          \
+        if (BOTH(RHAI_FLOAT, b, c) && distinct(b->f, c->f)) {                                      \
+            SET_BOOL(RA, b->f operator c->f);                                                      \
+            NEXT;                                                                                  \
+        }                                                                                          \
+        if (BOTH(RHAI_CHAR, b, c)) {                                                               \
+            SET_BOOL(RA, b->c operator c->c);                                                      \
+            NEXT;                                                                                  \
+        }                                                                                          \
+        if (i->flags & F_SWAPPED)                                                                  \
+            SLOW_BINARY(swapped_o, c, b);                                                          \
         else                                                                                       \
             SLOW_BINARY(o, b, c);                                                                  \
         NEXT;                                                                                      \
     }
-/* pc is at the EXTRA word, which holds the distance and the source's operator. */
-#define BRANCH(r)                                                                                  \
-    do {                                                                                           \
-        if ((r) != ((i->flags & F_NEGATED) != 0))                                                  \
-            pc += pc->d + 1;                                                                       \
-        else                                                                                       \
-            pc++;                                                                                  \
+#define ASSIGN(name, overflow, operator)                                                           \
+    CASE(ASSIGN_##name) : {                                                                        \
+        rhai_value *a = RA;                                                                        \
+        const rhai_value *b = RB;                                                                  \
+        int64_t n;                                                                                 \
+        if (LIKELY(BOTH(RHAI_INT, a, b)) && LIKELY(!overflow(a->i, b->i, &n))) {                   \
+            a->i = n;                                                                              \
+            NEXT;                                                                                  \
+        }                                                                                          \
+        if (LIKELY(BOTH(RHAI_FLOAT, a, b))) {                                                      \
+            a->f = a->f operator b->f;                                                             \
+            NEXT;                                                                                  \
+        }                                                                                          \
+        SLOW_ASSIGN(OP_##name, a);                                                                 \
         NEXT;                                                                                      \
+    }
+#define ASSIGN_INT(name, overflow)                                                                 \
+    CASE(ASSIGN_##name##_INT) : {                                                                  \
+        rhai_value *a = RA;                                                                        \
+        int64_t n;                                                                                 \
+        if (LIKELY(a->type == RHAI_INT) && LIKELY(!overflow(a->i, (int64_t)SB, &n))) {             \
+            a->i = n;                                                                              \
+            NEXT;                                                                                  \
+        }                                                                                          \
+        SAVE();                                                                                    \
+        rhai_value v = VALUE_INT(SB);                                                              \
+        FAIL_IF(vm_assign_op(m, OP_##name, a, &v, POS_CALLER, POS_CALLER) != RHAI_OK);             \
+        RELOAD();                                                                                  \
+        NEXT;                                                                                      \
+    }
+#define SLOW_ASSIGN(o, target)                                                                     \
+    do {                                                                                           \
+        SAVE();                                                                                    \
+        rhai_value v_ = i->flags & F_B_TEMP ? value_take(RB) : value_copy(RB);                     \
+        rhai_status status_ = vm_assign_op(m, (o), (target), &v_, POS_CALLER, POS_CALLER);         \
+        value_drop(h, &v_);                                                                        \
+        FAIL_IF(status_ != RHAI_OK);                                                               \
+        RELOAD();                                                                                  \
     } while (0)
-#define JUMP_COMPARE(name, operator)                                                               \
-    CASE(JUMP_##name) : {                                                                          \
-        rhai_value *x = RA, *y = RB;                                                               \
-        if (LIKELY(x->type == RHAI_INT && y->type == RHAI_INT)) BRANCH(x->i operator y->i);        \
-        if (x->type == RHAI_FLOAT && y->type == RHAI_FLOAT && distinct(x->f, y->f))                \
-            BRANCH(x->f operator y->f);                                                            \
-        bool swapped = i->flags & F_SWAPPED;                                                       \
-        SAVE();                                                                                    \
-        int r = compare_slowly(m, (op)pc->a, swapped ? y : x, swapped ? x : y, POS());             \
-        FAIL_IF(r < 0);                                                                            \
-        RELOAD();                                                                                  \
-        CONSUME(swapped ? F_C_TEMP : F_B_TEMP, RA);                                                \
-        CONSUME(swapped ? F_B_TEMP : F_C_TEMP, RB);                                                \
-        BRANCH(r);                                                                                 \
-    }
-#define JUMP_COMPARE_INT(name, operator)                                                           \
-    CASE(JUMP_##name##_INT) : {                                                                    \
-        rhai_value *x = RA;                                                                        \
-        if (LIKELY(x->type == RHAI_INT)) BRANCH(x->i operator SB);                                 \
-        rhai_value y = VALUE_INT(SB);                                                              \
-        SAVE();                                                                                    \
-        int r = compare_slowly(m, (op)pc->a, x, &y, POS());                                        \
-        FAIL_IF(r < 0);                                                                            \
-        RELOAD();                                                                                  \
-        CONSUME(F_B_TEMP, RA);                                                                     \
-        BRANCH(r);                                                                                 \
-    }
 #define POLL()                                                                                     \
     do {                                                                                           \
         if (UNLIKELY(atomic_load_explicit(&engine->poll_flag, memory_order_relaxed))) {            \
@@ -538,6 +660,74 @@ rhai_status vm_run(vm *m, uint32_t depth) {
             FAIL_IF(!poll_events(m, POS()));                                                       \
         }                                                                                          \
     } while (0)
+#define NO_POLL() ((void)0)
+/* Along the next word's distance, or on behind it. The empty statement keeps this a branch, which
+ * is predicted; a conditional move of i would make every instruction wait for the comparison. */
+#define BRANCH(condition, poll)                                                                    \
+    do {                                                                                           \
+        if (condition) {                                                                           \
+            __asm__ volatile("");                                                                  \
+            poll();                                                                                \
+            i += i[1].d + 2;                                                                       \
+            DISPATCH;                                                                              \
+        }                                                                                          \
+        NEXT_BUT_ONE;                                                                              \
+    } while (0)
+/* The fast paths do not look at F_NEGATED: the instruction was chosen with that in mind. */
+#define JUMP_COMPARE(name, poll, operator)                                                         \
+    CASE(name) : {                                                                                 \
+        rhai_value *x = RA, *y = RB;                                                               \
+        if (LIKELY(BOTH(RHAI_INT, x, y))) BRANCH(x->i operator y->i, poll);                        \
+        if (BOTH(RHAI_FLOAT, x, y) && LIKELY(distinct(x->f, y->f)))                                \
+            BRANCH(x->f operator y->f, poll);                                                      \
+        if (BOTH(RHAI_CHAR, x, y)) BRANCH(x->c operator y->c, poll);                               \
+        bool swapped = i->flags & F_SWAPPED;                                                       \
+        SAVE();                                                                                    \
+        int r = compare_slowly(m, (op)i[1].a, swapped ? y : x, swapped ? x : y);                   \
+        FAIL_IF(r < 0);                                                                            \
+        RELOAD();                                                                                  \
+        CONSUME(swapped ? F_C_TEMP : F_B_TEMP, RA);                                                \
+        CONSUME(swapped ? F_B_TEMP : F_C_TEMP, RB);                                                \
+        BRANCH(r != ((i->flags & F_NEGATED) != 0), poll);                                          \
+    }
+#define JUMP_COMPARE_INT(name, poll, operator)                                                     \
+    CASE(name) : {                                                                                 \
+        rhai_value *x = RA;                                                                        \
+        if (LIKELY(x->type == RHAI_INT)) BRANCH(x->i operator SB, poll);                           \
+        rhai_value y = VALUE_INT(SB);                                                              \
+        SAVE();                                                                                    \
+        int r = compare_slowly(m, (op)i[1].a, x, &y);                                              \
+        FAIL_IF(r < 0);                                                                            \
+        RELOAD();                                                                                  \
+        CONSUME(F_B_TEMP, RA);                                                                     \
+        BRANCH(r != ((i->flags & F_NEGATED) != 0), poll);                                          \
+    }
+#define JUMPS(kind, poll)                                                                          \
+    JUMP_COMPARE(kind##_LESS, poll, <)                                                             \
+    JUMP_COMPARE(kind##_LESS_EQUAL, poll, <=)                                                      \
+    JUMP_COMPARE(kind##_EQUAL, poll, ==)                                                           \
+    JUMP_COMPARE(kind##_NOT_EQUAL, poll, !=)                                                       \
+    JUMP_COMPARE_INT(kind##_LESS_INT, poll, <)                                                     \
+    JUMP_COMPARE_INT(kind##_LESS_EQUAL_INT, poll, <=)                                              \
+    JUMP_COMPARE_INT(kind##_GREATER_INT, poll, >)                                                  \
+    JUMP_COMPARE_INT(kind##_GREATER_EQUAL_INT, poll, >=)                                           \
+    JUMP_COMPARE_INT(kind##_EQUAL_INT, poll, ==)                                                   \
+    JUMP_COMPARE_INT(kind##_NOT_EQUAL_INT, poll, !=)
+#define JUMP_BOOL(name, poll)                                                                      \
+    CASE(name) : {                                                                                 \
+        const rhai_value *a = RA;                                                                  \
+        if (UNLIKELY(a->type != RHAI_BOOL)) {                                                      \
+            SAVE();                                                                                \
+            not_bool(m, a, POS());                                                                 \
+            goto failed;                                                                           \
+        }                                                                                          \
+        if (a->b == !(i->flags & F_NEGATED)) {                                                     \
+            __asm__ volatile("");                                                                  \
+            poll();                                                                                \
+            i += i->d;                                                                             \
+        }                                                                                          \
+        NEXT;                                                                                      \
+    }
 /* After a call: either its result is there, or its frame is the top one now. */
 #define AFTER_CALL(o)                                                                              \
     do {                                                                                           \
@@ -553,23 +743,23 @@ rhai_status vm_run(vm *m, uint32_t depth) {
 
     CASE(EXTRA) : NEXT;
     CASE(UNIT) : {
-        SET(RA, VALUE_UNIT);
+        SET_SCALAR(RA, RHAI_UNIT, i, 0);
         NEXT;
     }
     CASE(BOOL) : {
-        SET(RA, VALUE_BOOL(i->d != 0));
+        SET_BOOL(RA, i->d != 0);
         NEXT;
     }
     CASE(INT) : {
-        SET(RA, VALUE_INT(i->d));
+        SET_INT(RA, i->d);
         NEXT;
     }
     CASE(CONST) : {
-        SET(RA, value_copy(&f->p->consts[i->d]));
+        SET_COPY(RA, &f->p->consts[i->d]);
         NEXT;
     }
     CASE(MOVE) : {
-        SET(RA, value_copy(RB));
+        SET_COPY(RA, RB);
         NEXT;
     }
     CASE(TAKE) : {
@@ -640,34 +830,46 @@ rhai_status vm_run(vm *m, uint32_t depth) {
     ARITHMETIC(MUL, __builtin_mul_overflow, *)
     CASE(DIV) : {
         const rhai_value *b = RB, *c = RC;
-        if (LIKELY(b->type == RHAI_INT && c->type == RHAI_INT) && LIKELY(c->i > 0))
-            SET(RA, VALUE_INT(b->i / c->i));
-        else if (b->type == RHAI_FLOAT && c->type == RHAI_FLOAT)
-            SET(RA, VALUE_FLOAT(b->f / c->f));
+        double x, y;
+        if (LIKELY(BOTH(RHAI_INT, b, c)) && LIKELY(c->i > 0))
+            SET_INT(RA, b->i / c->i);
+        else if (BOTH(RHAI_FLOAT, b, c))
+            SET_FLOAT(RA, b->f / c->f);
+        else if (mixed_numbers(b, c, &x, &y))
+            SET_FLOAT(RA, x / y);
         else
             SLOW_BINARY(OP_DIV, b, c);
         NEXT;
     }
     CASE(MOD) : {
         const rhai_value *b = RB, *c = RC;
-        if (LIKELY(b->type == RHAI_INT && c->type == RHAI_INT) && LIKELY(c->i > 0))
-            SET(RA, VALUE_INT(b->i % c->i));
+        if (LIKELY(BOTH(RHAI_INT, b, c)) && LIKELY(c->i > 0))
+            SET_INT(RA, b->i % c->i);
         else
             SLOW_BINARY(OP_MOD, b, c);
         NEXT;
     }
+    BITWISE(BAND, true, b->i & c->i)
+    BITWISE(BOR, true, b->i | c->i)
+    BITWISE(XOR, true, b->i ^ c->i)
+    BITWISE(SHL, (uint64_t)c->i < 64, (int64_t)((uint64_t)b->i << c->i))
+    BITWISE(SHR, (uint64_t)c->i < 64, b->i >> c->i)
     CASE(BINARY) : {
-        op o = (op)pc->a;
-        SLOW_BINARY(o, RB, RC);
-        pc++;
-        NEXT;
+        SLOW_BINARY((op)i[1].a, RB, RC);
+        NEXT_BUT_ONE;
     }
     ARITHMETIC_INT(ADD, __builtin_add_overflow, +)
     ARITHMETIC_INT(SUB, __builtin_sub_overflow, -)
     ARITHMETIC_INT(MUL, __builtin_mul_overflow, *)
-    COMPARE(LESS, OP_LT, <)
-    COMPARE(LESS_EQUAL, OP_LE, <=)
-    COMPARE(EQUAL, OP_EQ, ==)
+    DIVIDE_INT(DIV, quotient, /)
+    DIVIDE_INT(MOD, n - quotient * (uint64_t)SC, %)
+    BITWISE_INT(BAND, b->i & SC)
+    BITWISE_INT(SHL, (int64_t)((uint64_t)b->i << SC))
+    BITWISE_INT(SHR, b->i >> SC)
+    COMPARE(LESS, OP_LT, OP_GT, <)
+    COMPARE(LESS_EQUAL, OP_LE, OP_GE, <=)
+    COMPARE(EQUAL, OP_EQ, OP_EQ, ==)
+    COMPARE(NOT_EQUAL, OP_NE, OP_NE, !=)
     CASE(ASSIGN_OP) : {
         SAVE();
         rhai_value *target = i->flags & F_THIS ? f->this_ref : RA;
@@ -680,11 +882,7 @@ rhai_status vm_run(vm *m, uint32_t depth) {
             }
             target = &shared->value;
         }
-        rhai_value v = i->flags & F_B_TEMP ? value_take(RB) : value_copy(RB);
-        rhai_status status = vm_assign_op(m, (op)i->c, target, &v, POS(), POS());
-        value_drop(h, &v);
-        FAIL_IF(status != RHAI_OK);
-        RELOAD();
+        SLOW_ASSIGN((op)i->c, target);
         NEXT;
     }
     CASE(CHECK_CONST) : {
@@ -710,41 +908,14 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         }
         NEXT;
     }
-    CASE(ASSIGN_ADD) : {
-        rhai_value *a = RA;
-        const rhai_value *b = RB;
-        int64_t n;
-        if (LIKELY(a->type == RHAI_INT && b->type == RHAI_INT) &&
-            LIKELY(!__builtin_add_overflow(a->i, b->i, &n))) {
-            a->i = n;
-        } else if (a->type == RHAI_FLOAT && b->type == RHAI_FLOAT) {
-            a->f += b->f;
-        } else {
-            SAVE();
-            rhai_value v = i->flags & F_B_TEMP ? value_take(RB) : value_copy(RB);
-            rhai_status status = vm_assign_op(m, OP_ADD, a, &v, POS(), POS());
-            value_drop(h, &v);
-            FAIL_IF(status != RHAI_OK);
-            RELOAD();
-        }
-        NEXT;
-    }
-    CASE(ASSIGN_ADD_INT) : {
-        rhai_value *a = RA;
-        int64_t n;
-        if (LIKELY(a->type == RHAI_INT) && LIKELY(!__builtin_add_overflow(a->i, (int64_t)SB, &n))) {
-            a->i = n;
-        } else {
-            SAVE();
-            rhai_value v = VALUE_INT(SB);
-            FAIL_IF(vm_assign_op(m, OP_ADD, a, &v, POS(), POS()) != RHAI_OK);
-            RELOAD();
-        }
-        NEXT;
-    }
+    ASSIGN(ADD, __builtin_add_overflow, +)
+    ASSIGN(SUB, __builtin_sub_overflow, -)
+    ASSIGN(MUL, __builtin_mul_overflow, *)
+    ASSIGN_INT(ADD, __builtin_add_overflow)
+    ASSIGN_INT(SUB, __builtin_sub_overflow)
     CASE(NOT) : {
         if (LIKELY(RB->type == RHAI_BOOL)) {
-            SET(RA, VALUE_BOOL(!RB->b));
+            SET_BOOL(RA, !RB->b);
             NEXT;
         }
         SAVE();
@@ -754,11 +925,11 @@ rhai_status vm_run(vm *m, uint32_t depth) {
     }
     CASE(NEGATE) : {
         if (LIKELY(RB->type == RHAI_INT && RB->i != INT64_MIN)) {
-            SET(RA, VALUE_INT(-RB->i));
+            SET_INT(RA, -RB->i);
             NEXT;
         }
         if (RB->type == RHAI_FLOAT) {
-            SET(RA, VALUE_FLOAT(-RB->f));
+            SET_FLOAT(RA, -RB->f);
             NEXT;
         }
         SAVE();
@@ -773,38 +944,63 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         NEXT;
     }
     CASE(JUMP) : {
-        pc += i->d;
+        i += i->d;
         NEXT;
     }
     CASE(LOOP) : {
         POLL();
-        pc += i->d;
+        i += i->d;
         NEXT;
     }
-    CASE(JUMP_IF) : {
-        if (UNLIKELY(RA->type != RHAI_BOOL)) {
-            SAVE();
-            not_bool(m, RA, POS());
-            goto failed;
-        }
-        if (RA->b == !(i->flags & F_NEGATED)) pc += i->d;
-        NEXT;
-    }
-    JUMP_COMPARE(LESS, <)
-    JUMP_COMPARE(LESS_EQUAL, <=)
-    JUMP_COMPARE(EQUAL, ==)
-    JUMP_COMPARE_INT(LESS, <)
-    JUMP_COMPARE_INT(LESS_EQUAL, <=)
-    JUMP_COMPARE_INT(GREATER, >)
-    JUMP_COMPARE_INT(GREATER_EQUAL, >=)
-    JUMP_COMPARE_INT(EQUAL, ==)
+    JUMP_BOOL(JUMP_IF, NO_POLL)
+    JUMP_BOOL(LOOP_IF, POLL)
+    JUMPS(JUMP, NO_POLL)
+    JUMPS(LOOP, POLL)
     CASE(JUMP_UNIT) : {
-        if ((RA->type == RHAI_UNIT) == !(i->flags & F_NEGATED)) pc += i->d;
+        if ((RA->type == RHAI_UNIT) == !(i->flags & F_NEGATED)) i += i->d;
         NEXT;
     }
     CASE(SWITCH) : {
-        pc = f->p->code + switch_target(m, &f->p->switches[i->d], RA, (uint32_t)pc->d);
-        NEXT;
+        i = f->p->code + switch_target(m, &f->p->switches[i->d], RA, (uint32_t)i[1].d);
+        DISPATCH;
+    }
+    CASE(FETCH) : {
+        const insn *step = i + 1;
+        const rhai_value *place = step->flags & F_THIS ? f->this_ref : REG(step->b);
+        bool has_texts = false;
+        for (uint32_t left = i->c; left && place; left--) {
+            if (step->op == OPC_INDEX) {
+                const rhai_value *index = REG(step->c);
+                if (LIKELY(place->type == RHAI_ARRAY && index->type == RHAI_INT &&
+                           (uint64_t)index->i < as_arr(place)->len)) {
+                    place = &as_arr(place)->items[index->i];
+                } else if (place->type == RHAI_MAP && index->type == RHAI_STRING) {
+                    has_texts = true;
+                    place = map_find(as_map(place), as_str(index));
+                } else {
+                    place = NULL;
+                }
+                step += 2;
+            } else {
+                site *s = &f->p->sites[f->p->paths[step->c].steps[0].site];
+                place = place->type == RHAI_MAP ? map_property(as_map(place), s) : NULL;
+                step++;
+            }
+        }
+        if (UNLIKELY(!place)) NEXT;
+        const insn *at = i + 1;
+        rhai_value *to = RA;
+        if (UNLIKELY(has_texts)) {
+            rhai_value v = value_copy(place);
+            for (; at < step; at += at->op == OPC_INDEX ? 2 : 1)
+                if (at->op == OPC_INDEX && at->flags & F_C_TEMP && value_is_heap(REG(at->c)))
+                    value_clear(h, REG(at->c));
+            SET(to, v);
+        } else {
+            SET_COPY(to, place);
+        }
+        i = step;
+        DISPATCH;
     }
     CASE(INDEX) : {
         rhai_value *object = i->flags & F_THIS ? f->this_ref : RB;
@@ -812,15 +1008,19 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         if (LIKELY(object && object->type == RHAI_ARRAY && index->type == RHAI_INT)) {
             arr *a = as_arr(object);
             if (LIKELY((uint64_t)index->i < a->len)) {
-                rhai_value v = value_copy(&a->items[index->i]);
-                CONSUME(F_B_TEMP, RB);
-                SET(RA, v);
-                pc++;
-                NEXT;
+                const rhai_value *item = &a->items[index->i];
+                if (UNLIKELY(i->flags & F_B_TEMP)) {
+                    rhai_value v = value_copy(item);
+                    value_clear(h, RB);
+                    SET(RA, v);
+                } else {
+                    SET_COPY(RA, item);
+                }
+                NEXT_BUT_ONE;
             }
         }
         SAVE();
-        const path *p = &f->p->paths[pc->d];
+        const path *p = &f->p->paths[i[1].d];
         if (!object) {
             vm_fail(m, error_new(h, ERR_UNBOUND_THIS, p->root_pos));
             goto failed;
@@ -831,7 +1031,7 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         if (!(i->flags & F_THIS)) CONSUME(F_B_TEMP, RB);
         CONSUME(F_C_TEMP, RC);
         SET(RA, v);
-        pc++;
+        i++;
         NEXT;
     }
     CASE(PROPERTY) : {
@@ -840,17 +1040,13 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         site *s = &f->p->sites[p->steps[0].site];
         rhai_value v = VALUE_UNIT;
         if (LIKELY(object && object->type == RHAI_MAP)) {
-            map *o = as_map(object);
-            if (LIKELY(s->hint < o->len && o->entries[s->hint].key == s->name)) {
-                v = value_copy(&o->entries[s->hint].value);
-            } else {
-                const rhai_value *found = map_find(o, s->name);
-                if (found) {
-                    s->hint = (uint32_t)((const map_entry *)((const char *)found -
-                                                             offsetof(map_entry, value)) -
-                                         o->entries);
-                    v = value_copy(found);
+            const rhai_value *found = map_property(as_map(object), s);
+            if (LIKELY(found)) {
+                if (LIKELY(!(i->flags & F_B_TEMP) || i->flags & F_THIS)) {
+                    SET_COPY(RA, found);
+                    NEXT;
                 }
+                v = value_copy(found);
             }
         } else {
             SAVE();
@@ -875,12 +1071,11 @@ rhai_status vm_run(vm *m, uint32_t depth) {
             if (LIKELY(a->head.refs == 1 && (uint64_t)index->i < a->len &&
                        !(object->flags & VALUE_CONST))) {
                 SET(&a->items[index->i], v);
-                pc++;
-                NEXT;
+                NEXT_BUT_ONE;
             }
         }
         SAVE();
-        path *p = &f->p->paths[pc->d];
+        path *p = &f->p->paths[i[1].d];
         if (!object) {
             value_drop(h, &v);
             vm_fail(m, error_new(h, ERR_UNBOUND_THIS, p->root_pos));
@@ -891,7 +1086,7 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         FAIL_IF(status != RHAI_OK);
         RELOAD();
         CONSUME(F_B_TEMP, RB);
-        pc++;
+        i++;
         NEXT;
     }
     CASE(SET_PROPERTY) : {
@@ -900,17 +1095,11 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         rhai_value v = i->flags & F_B_TEMP ? value_take(RB) : value_copy(RB);
         if (LIKELY(object && object->type == RHAI_MAP && !h->track_sizes)) {
             map *o = as_map(object);
-            site *s = &f->p->sites[p->steps[0].site];
-            if (LIKELY(o->head.refs == 1 && s->hint < o->len &&
-                       o->entries[s->hint].key == s->name && !(object->flags & VALUE_CONST))) {
-                SET(&o->entries[s->hint].value, v);
+            rhai_value *found = map_property(o, &f->p->sites[p->steps[0].site]);
+            if (LIKELY(found && o->head.refs == 1 && !(object->flags & VALUE_CONST))) {
+                SET(found, v);
                 NEXT;
             }
-            const rhai_value *found = map_find(o, s->name);
-            if (found)
-                s->hint = (uint32_t)((const map_entry *)((const char *)found -
-                                                         offsetof(map_entry, value)) -
-                                     o->entries);
         }
         SAVE();
         if (!object) {
@@ -945,8 +1134,8 @@ rhai_status vm_run(vm *m, uint32_t depth) {
     }
     CASE(ARRAY) : {
         SAVE();
-        FAIL_IF(make_array(m, RB, i->c, &f->p->shapes[pc->d], RA) != RHAI_OK);
-        pc++;
+        FAIL_IF(make_array(m, RB, i->c, &f->p->shapes[i[1].d], RA) != RHAI_OK);
+        i++;
         NEXT;
     }
     CASE(MAP) : {
@@ -956,9 +1145,9 @@ rhai_status vm_run(vm *m, uint32_t depth) {
     }
     CASE(INTERPOLATE) : {
         SAVE();
-        FAIL_IF(interpolate(m, RB, i->c, &f->p->shapes[pc->d], RA) != RHAI_OK);
+        FAIL_IF(interpolate(m, RB, i->c, &f->p->shapes[i[1].d], RA) != RHAI_OK);
         RELOAD();
-        pc++;
+        i++;
         NEXT;
     }
     CASE(FOR) : {
@@ -971,7 +1160,7 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         SET(&state[1], VALUE_INT(0));
         SET(&state[2], VALUE_INT(-1));
         if (i->flags & F_C_TEMP) SET(&state[4], VALUE_INT(0));
-        pc += i->d;
+        i += i->d;
         NEXT;
     }
     CASE(FOR_NEXT) : {
@@ -998,7 +1187,7 @@ rhai_status vm_run(vm *m, uint32_t depth) {
             if (i->flags & F_C_TEMP) SET(&state[4], VALUE_INT(state[2].i));
             SET(&state[3], v);
         }
-        pc += i->d;
+        i += i->d;
         NEXT;
     }
     CASE(FOR_RANGE) : {
@@ -1025,7 +1214,7 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         uint64_t left = to > from ? (uint64_t)to - (uint64_t)from : 0;
         if (inclusive && to >= from) left++;
         if (!left) {
-            pc += i->d;
+            i += i->d;
             NEXT;
         }
         state[1].i = (int64_t)(left - 1);
@@ -1048,7 +1237,17 @@ rhai_status vm_run(vm *m, uint32_t depth) {
             if (i->flags & F_C_TEMP) SET(&state[4], VALUE_INT(state[2].i));
             SET(&state[3], VALUE_INT(n));
         }
-        pc += i->d;
+        i += i->d;
+        NEXT;
+    }
+    CASE(FOR_INT_NEXT) : {
+        rhai_value *state = RA;
+        POLL();
+        if (UNLIKELY(state[1].i == 0)) NEXT;
+        state[1].i--;
+        int64_t n = ++state[0].i;
+        SET_INT(&state[3], n);
+        i += i->d;
         NEXT;
     }
     CASE(CALL) : {
@@ -1075,8 +1274,8 @@ rhai_status vm_run(vm *m, uint32_t depth) {
             m->frames_len++;
             f = callee;
             base = args;
-            pc = p->code;
-            NEXT;
+            i = p->code;
+            DISPATCH;
         }
         uint32_t nargs = i->b;
         if (UNLIKELY(p->is_empty)) {
@@ -1162,7 +1361,7 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         SAVE();
         rhai_value *args = RA, *ret = i->flags & F_DISCARD ? NULL : RA;
         uint32_t nargs = i->b;
-        const scope_table *scope = &f->p->scopes[pc->d];
+        const scope_table *scope = &f->p->scopes[i[1].d];
         site *s = &f->p->sites[i->c];
         outcome o = i->flags & F_B_TEMP
                         ? vm_call_pointer_scoped(m, s, scope, args, nargs, POS(), ret)
@@ -1170,7 +1369,7 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         FAIL_IF(o == CALL_FAILED);
         RELOAD();
         clear_registers(h, args, nargs, ret);
-        pc++;
+        i++;
         NEXT;
     }
     CASE(NEW_FN) : {
@@ -1339,8 +1538,8 @@ leave : {
         else
             value_drop(h, &result);
         base = f->base;
-        pc = f->pc;
-        NEXT;
+        i = f->pc;
+        DISPATCH;
     }
     SAVE();
     if (UNLIKELY(f->is_main)) vm_main_ends(m, f);

@@ -14,7 +14,8 @@
 #include "engine/engine.h"
 #include "syntax/parse.h"
 
-/* In place of a call's position: that of the caller's instruction, looked up when needed. */
+/* In place of a position: that of the instruction being executed (of a call: the caller's), looked
+ * up when needed. vm_fail puts the real one in its place. */
 #define POS_CALLER ((rhai_pos){UINT32_MAX, 0})
 
 /* Registers that are always free above a frame, for calls made from C. */

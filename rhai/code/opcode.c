@@ -1,0 +1,42 @@
+#include "code/opcode.h"
+
+const opcode_info opcodes[OPC_COUNT] = {
+#define X(name, operands, text) [OPC_##name] = {#name, operands, text},
+    OPCODES(X)
+#undef X
+};
+
+operand_kinds opcode_operands(opcode op) {
+    const char *kinds = opcodes[op].operands;
+    operand_kinds k = {0};
+    if (kinds[0]) k.a = *kinds++;
+    if (*kinds >= 'A' && *kinds <= 'Z') {
+        k.d = *kinds++;
+    } else {
+        if (*kinds) k.b = *kinds++;
+        if (*kinds) k.c = *kinds++;
+    }
+    k.word = *kinds;
+    return k;
+}
+
+static bool is_register(char kind) {
+    return kind == 'r' || kind == 'e';
+}
+
+static void scale(char kind, uint16_t *operand) {
+    if (is_register(kind)) *operand = (uint16_t)(*operand * REG_SCALE);
+}
+
+void finish_code(insn *code, uint32_t len) {
+    for (uint32_t pc = 0; pc < len; pc++) {
+        insn *i = &code[pc];
+        operand_kinds k = opcode_operands((opcode)i->op);
+        scale(k.a, &i->a);
+        if (!k.d) {
+            scale(k.b, &i->b);
+            scale(k.c, &i->c);
+        }
+        if (k.word) pc++;
+    }
+}
