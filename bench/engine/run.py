@@ -18,6 +18,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 BUILD = ROOT / "build" / "release"
+# Rhai allows 64 nested calls unless told otherwise.
+OPTIONS = {"deep_recursion": ["--limit", "max_call_levels=1000000"]}
 
 
 def build_rhai():
@@ -52,7 +54,8 @@ class Languages:
         return iter(self.commands)
 
     def command(self, language, program):
-        return [*self.commands[language], f"{program}.{language}"]
+        options = OPTIONS.get(program.name, []) if language == "rhai" else []
+        return [*self.commands[language], *options, f"{program}.{language}"]
 
 
 class Measure:
