@@ -365,8 +365,9 @@ json_result json_read(json_reader *r, rhai_value *ret) {
     text_init(&in.buffer, r->h);
     rhai_value v = VALUE_UNIT;
     if (read_all(&in, &v)) {
+        r->at = (size_t)(in.p - r->text);
         skip_space(&in);
-        if (in.p < in.end) invalid(&in, in.p, "unexpected text at the end");
+        if (!r->is_prefix && in.p < in.end) invalid(&in, in.p, "unexpected text at the end");
     }
     if (in.result == JSON_OK)
         *ret = v;

@@ -20,6 +20,7 @@ typedef struct json_reader {
     /* Accept only what parse_json, which reads scripts' expressions, would read the same way: an
      * object on the outside, distinct keys, only escapes that scripts have too. */
     bool only_script_like;
+    bool is_prefix; /* more text may follow the value; after JSON_OK `at` is where it begins */
     /* After JSON_INVALID: what was wrong where. */
     const char *message;
     size_t at;

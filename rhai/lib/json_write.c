@@ -34,7 +34,7 @@ static void write_escape(text *out, unsigned char c) {
     }
 }
 
-static void write_standard_string(text *out, const char *s, size_t len) {
+void json_write_string(text *out, const char *s, size_t len) {
     text_add(out, "\"", 1);
     size_t from = 0;
     for (size_t i = 0; i < len; i++) {
@@ -50,7 +50,7 @@ static void write_standard_string(text *out, const char *s, size_t len) {
 
 static void write_string(const writing *w, const rhai_str *s) {
     if (w->style == JSON_STANDARD)
-        write_standard_string(w->out, s->data, s->len);
+        json_write_string(w->out, s->data, s->len);
     else
         text_add_quoted(w->out, s->data, s->len);
 }
@@ -62,7 +62,7 @@ static void write_debug_text(text *out, const rhai_value *v) {
     if (debug.failed)
         out->failed = true;
     else
-        write_standard_string(out, debug.data ? debug.data : "", debug.len);
+        json_write_string(out, debug.data ? debug.data : "", debug.len);
     text_done(&debug);
 }
 
@@ -102,7 +102,7 @@ static void write_standard_leaf(text *out, const rhai_value *v) {
         else
             write_debug_text(out, v);
         break;
-    case RHAI_CHAR: write_standard_string(out, utf8, utf8_encode(v->c, utf8)); break;
+    case RHAI_CHAR: json_write_string(out, utf8, utf8_encode(v->c, utf8)); break;
     case RHAI_BLOB: write_base64(out, as_blob(v)->data, as_blob(v)->len); break;
     default: write_debug_text(out, v);
     }

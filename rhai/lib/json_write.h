@@ -24,4 +24,7 @@ typedef enum json_outcome {
 /* Appends to *out; max_bytes 0 is no bound. Without C recursion. */
 json_outcome json_write(text *out, const rhai_value *v, json_style style, size_t max_bytes);
 
+/* A string of JSON_STANDARD, quotes included. */
+void json_write_string(text *out, const char *s, size_t len);
+
 #endif

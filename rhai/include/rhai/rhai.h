@@ -289,6 +289,52 @@ const rhai_value *rhai_scope_get(const rhai_scope *scope, const char *name); /* 
 size_t rhai_scope_len(const rhai_scope *scope);
 const char *rhai_scope_name(const rhai_scope *scope, size_t index);
 
+/* ---- Declared inputs -------------------------------------------------------------------- */
+
+/* A script may declare what it wants to be given, in the doc-comments before its first statement:
+ *
+ *     /// Copies one database.
+ *     ///
+ *     /// @input host: string               Where it runs; has to be given.
+ *     /// @input port: int = 5432           Its port.
+ *     ///                                   A longer description goes on, indented.
+ *     /// @input tables: array = ["users"]  What to copy.
+ *     /// @input note: string?              May be left out.
+ *
+ * A declaration is `name: type`, then `?` or `= default`, if any, then a description, if any. The
+ * default is JSON. A declaration without a type takes any value. Other lines describe the script;
+ * a doc-comment directly above a function, if it declares nothing, describes the function.
+ *
+ * No engine is needed, and the script need not be correct otherwise. */
+typedef struct rhai_input {
+    const char *name;         /* a variable's name */
+    rhai_type type;           /* RHAI_STRING, _INT, _FLOAT, _BOOL, _ARRAY, _MAP; RHAI_UNIT: any */
+    const char *default_json; /* of the type; NULL: none */
+    const char *description;  /* "": none */
+    bool required;            /* neither `?` nor a default */
+    rhai_pos pos;             /* of the name */
+} rhai_input;
+
+typedef struct rhai_input_error {
+    const char *message;
+    rhai_pos pos;
+} rhai_input_error;
+
+typedef struct rhai_inputs {
+    const rhai_input *items; /* in the order of the script, without those that have an error */
+    size_t count;
+    const rhai_input_error *errors; /* in the order of the script */
+    size_t error_count;
+    const char *description; /* of the script; "": none */
+    /* {"type": "object", ...}: the inputs as one object in JSON Schema (2020-12: type, properties,
+     * required, additionalProperties, description, default). */
+    const char *schema;
+} rhai_inputs;
+
+/* All of it is freed at once; texts are valid UTF-8. NULL: out of memory. */
+rhai_inputs *rhai_inputs_read(const char *script, size_t len);
+void rhai_inputs_free(rhai_inputs *inputs);
+
 /* ---- Errors ----------------------------------------------------------------------------- */
 
 /* The exact text Rhai gives, call trace and positions included. Lives as long as the error. */
