@@ -125,16 +125,13 @@ static void check_file(const char *path, const char *file) {
 
 static void recorded_scripts_parse_or_fail_as_recorded(void **state) {
     (void)state;
-    char dir[512];
-    snprintf(dir, sizeof dir, "%s", __FILE__);
-    strcpy(strrchr(dir, '/'), "/conformance");
-    DIR *d = opendir(dir);
+    DIR *d = opendir(CASES);
     assert_non_null(d);
     for (struct dirent *e; (e = readdir(d));) {
         char path[1024];
         const char *dot = strrchr(e->d_name, '.');
         if (!dot || strcmp(dot, ".cases") != 0) continue;
-        snprintf(path, sizeof path, "%s/%s", dir, e->d_name);
+        snprintf(path, sizeof path, "%s/%s", CASES, e->d_name);
         check_file(path, e->d_name);
     }
     closedir(d);
