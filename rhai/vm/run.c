@@ -415,6 +415,149 @@ static int next_element(vm *m, rhai_value *state, rhai_pos pos, rhai_value *ret)
     return 1;
 }
 
+/* ---- Calls that need nothing but a frame ---- */
+
+/* Whether a function can run in a plain frame: one of the unit that is running, with no limit
+ * near and room for its registers. */
+static inline bool is_plain_call(const vm *m, const frame *f, const proto *p,
+                                 const rhai_value *args) {
+    return f->libs && f->libs->unit == p->unit && !p->unit->env && m->level < m->plain_level &&
+           m->frames_len < m->frames_cap && args + p->nregs + STACK_SLACK <= f->chunk->end &&
+           !p->is_empty;
+}
+
+static inline frame *push_plain(vm *m, frame *f, proto *p, rhai_value *args, rhai_value *ret,
+                                rhai_value *self, rhai_pos pos) {
+    frame *callee = f + 1;
+    *callee = (frame){.p = p,
+                      .base = args,
+                      .ret = ret,
+                      .this_ref = self,
+                      .libs = f->libs,
+                      .chunk = f->chunk,
+                      .names = m->names,
+                      .names_floor = m->names,
+                      .imports = m->imports_len,
+                      .level_before = m->level++,
+                      .pos = pos,
+                      .source = p->unit->source,
+                      .is_plain = true};
+    m->frames_len++;
+    return callee;
+}
+
+/* The script function behind a function value, if it can run in a plain frame; what it has
+ * captured goes before the arguments, which are the topmost registers in use. */
+static proto *plain_closure(vm *m, const frame *f, const fnptr *fn, rhai_value *args,
+                            uint32_t nargs) {
+    proto *p = (proto *)fn->code;
+    const env *e = (const env *)fn->env;
+    if (!p || p->nparams != nargs + fn->ncurry || !is_plain_call(m, f, p, args) ||
+        (f->source && !p->unit->source))
+        return NULL;
+    if (e && (e != m->last_env || m->last_env_version != m->imports_version ||
+              e->unit != f->libs->unit))
+        return NULL;
+    for (uint32_t k = nargs; fn->ncurry && k-- > 0;)
+        args[fn->ncurry + k] = value_take(&args[k]);
+    for (uint32_t k = 0; k < fn->ncurry; k++)
+        args[k] = value_copy(&fn->curry[k]);
+    return p;
+}
+
+static bool is_special_method(const vm *m, const rhai_str *name) {
+    return name == m->name_call || name == m->name_curry || name == m->name_is_shared ||
+           name == m->name_type_of;
+}
+
+/* The function that a method call leads to, if it can run in a plain frame. NULL: look closer. */
+static proto *plain_method(vm *m, const frame *f, site *s, const rhai_value *object,
+                           rhai_value *args) {
+    if (object->type == RHAI_FN)
+        return s->name == m->name_call ? plain_closure(m, f, as_fn(object), args, s->nargs) : NULL;
+    if (object->type == RHAI_MAP) {
+        const rhai_value *held = map_property(as_map(object), s);
+        if (held && held->type == RHAI_FN)
+            return is_special_method(m, s->name) ? NULL
+                                                 : plain_closure(m, f, as_fn(held), args, s->nargs);
+    }
+    if (s->method_type != object->type + 1 || object->type == RHAI_CUSTOM || !s->method ||
+        m->imports_len > m->imports_floor || !f->libs || s->libs != f->libs->number)
+        return NULL;
+    return is_plain_call(m, f, s->method, args) ? s->method : NULL;
+}
+
+/* ---- Chains through plain containers ---- */
+
+/* The place that the first `len` steps of a chain lead to, if it can be changed there at once:
+ * all containers are arrays and maps that nobody else holds. */
+static rhai_value *plain_place(vm *m, frame *f, const path *p, rhai_value *regs, uint32_t len) {
+    rhai_value *place = p->root == ROOT_SLOT ? &f->base[p->slot] : f->this_ref;
+    if (p->root != ROOT_SLOT && p->root != ROOT_THIS) return NULL;
+    if (!place || place->flags & VALUE_CONST || m->counts) return NULL;
+    for (uint32_t k = 0; k < len; k++) {
+        const path_step *step = &p->steps[k];
+        if (step->is_optional) return NULL;
+        if (place->type == RHAI_MAP) {
+            map *o = as_map(place);
+            if (o->head.refs != 1) return NULL;
+            if (step->kind == STEP_PROPERTY)
+                place = map_property(o, &f->p->sites[step->site]);
+            else if (step->kind == STEP_INDEX && regs[step->arg].type == RHAI_STRING)
+                place = map_find(o, as_str(&regs[step->arg]));
+            else
+                return NULL;
+        } else {
+            const rhai_value *index = &regs[step->arg];
+            if (place->type != RHAI_ARRAY || step->kind != STEP_INDEX || index->type != RHAI_INT)
+                return NULL;
+            arr *a = as_arr(place);
+            if (a->head.refs != 1 || (uint64_t)index->i >= a->len) return NULL;
+            place = &a->items[index->i];
+        }
+        if (!place || place->type == RHAI_SHARED) return NULL;
+    }
+    return place;
+}
+
+/* An element of a string, blob or map, where nothing can go wrong. */
+static bool index_plainly(const rhai_value *object, const rhai_value *index, rhai_value *ret) {
+    if (object->type == RHAI_MAP && index->type == RHAI_STRING) {
+        const rhai_value *found = map_find(as_map(object), as_str(index));
+        if (found) *ret = value_copy(found);
+        return true;
+    }
+    if (index->type != RHAI_INT) return false;
+    if (object->type == RHAI_STRING) {
+        rhai_str *s = as_str(object);
+        if ((uint64_t)index->i >= s->len || !str_is_ascii(s)) return false;
+        *ret = VALUE_CHAR((unsigned char)s->data[index->i]);
+        return true;
+    }
+    if (object->type != RHAI_BLOB || (uint64_t)index->i >= as_blob(object)->len) return false;
+    *ret = VALUE_INT(as_blob(object)->data[index->i]);
+    return true;
+}
+
+/* a[i].b = v and a[i].b += v through plain containers. False: not done. The sizes of containers
+ * stay what they are while numbers take the place of numbers. */
+static bool store_plainly(vm *m, frame *f, const path *p, rhai_value *regs, rhai_status *status) {
+    rhai_value *place = plain_place(m, f, p, regs, p->len), *v = &regs[0];
+    if (!place || (m->h->track_sizes && (value_is_heap(place) || value_is_heap(v)))) return false;
+    int64_t n;
+    *status = RHAI_OK;
+    if (p->mode == PATH_SET)
+        value_store(m->h, place, value_take(v));
+    else if (p->assign_op == OP_ADD && place->type == RHAI_INT && v->type == RHAI_INT &&
+             !__builtin_add_overflow(place->i, v->i, &n))
+        place->i = n;
+    else if (p->assign_op == OP_ADD && place->type == RHAI_FLOAT && v->type == RHAI_FLOAT)
+        place->f += v->f;
+    else
+        *status = vm_assign_op(m, p->assign_op, place, v, p->set_pos, p->root_pos);
+    return true;
+}
+
 /* ---- The loop ---- */
 
 /* What a finished call leaves in its argument registers, but for its result. */
@@ -1019,13 +1162,19 @@ rhai_status vm_run(vm *m, uint32_t depth) {
                 NEXT_BUT_ONE;
             }
         }
+        rhai_value v = VALUE_UNIT;
+        if (object && index_plainly(object, index, &v)) {
+            if (!(i->flags & F_THIS)) CONSUME(F_B_TEMP, RB);
+            CONSUME(F_C_TEMP, RC);
+            SET(RA, v);
+            NEXT_BUT_ONE;
+        }
         SAVE();
         const path *p = &f->p->paths[i[1].d];
         if (!object) {
             vm_fail(m, error_new(h, ERR_UNBOUND_THIS, p->root_pos));
             goto failed;
         }
-        rhai_value v = VALUE_UNIT;
         FAIL_IF(vm_index(m, object, index, p->steps[0].pos, p->steps[0].op_pos, &v) != RHAI_OK);
         RELOAD();
         if (!(i->flags & F_THIS)) CONSUME(F_B_TEMP, RB);
@@ -1065,12 +1214,22 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         rhai_value *object = i->flags & F_THIS ? f->this_ref : RA;
         rhai_value v = i->flags & F_C_TEMP ? value_take(RC) : value_copy(RC);
         const rhai_value *index = RB;
-        if (LIKELY(object && object->type == RHAI_ARRAY && index->type == RHAI_INT &&
-                   !h->track_sizes)) {
+        if (LIKELY(object && object->type == RHAI_ARRAY && index->type == RHAI_INT)) {
             arr *a = as_arr(object);
             if (LIKELY(a->head.refs == 1 && (uint64_t)index->i < a->len &&
                        !(object->flags & VALUE_CONST))) {
-                SET(&a->items[index->i], v);
+                rhai_value *item = &a->items[index->i];
+                if (LIKELY(!h->track_sizes || !(value_is_heap(item) || value_is_heap(&v)))) {
+                    SET(item, v);
+                    NEXT_BUT_ONE;
+                }
+            }
+        } else if (object && object->type == RHAI_BLOB && index->type == RHAI_INT &&
+                   v.type == RHAI_INT) {
+            blob *bytes = as_blob(object);
+            if (LIKELY(bytes->head.refs == 1 && (uint64_t)index->i < bytes->len &&
+                       !(object->flags & VALUE_CONST))) {
+                bytes->data[index->i] = (uint8_t)v.i;
                 NEXT_BUT_ONE;
             }
         }
@@ -1093,10 +1252,11 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         rhai_value *object = i->flags & F_THIS ? f->this_ref : RA;
         path *p = &f->p->paths[i->c];
         rhai_value v = i->flags & F_B_TEMP ? value_take(RB) : value_copy(RB);
-        if (LIKELY(object && object->type == RHAI_MAP && !h->track_sizes)) {
+        if (LIKELY(object && object->type == RHAI_MAP)) {
             map *o = as_map(object);
             rhai_value *found = map_property(o, &f->p->sites[p->steps[0].site]);
-            if (LIKELY(found && o->head.refs == 1 && !(object->flags & VALUE_CONST))) {
+            if (LIKELY(found && o->head.refs == 1 && !(object->flags & VALUE_CONST) &&
+                       (!h->track_sizes || !(value_is_heap(found) || value_is_heap(&v))))) {
                 SET(found, v);
                 NEXT;
             }
@@ -1117,8 +1277,35 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         path *p = &f->p->paths[i->c];
         rhai_value *regs = RB;
         rhai_value v = VALUE_UNIT;
+        rhai_status status;
         SAVE();
-        rhai_status status = vm_chain(m, p, regs, &v);
+        if (p->mode == PATH_GET) {
+            const path_step *last = &p->steps[p->len - 1];
+            rhai_value *place = last->kind == STEP_METHOD && !last->is_optional && !h->track_sizes
+                                    ? plain_place(m, f, p, regs, p->len - 1)
+                                    : NULL;
+            if (place) {
+                site *s = &f->p->sites[last->site];
+                rhai_value *args = &regs[last->arg], *ret = i->flags & F_DISCARD ? NULL : RA;
+                uint32_t nargs = s->nargs + 1;
+                POLL();
+                clear_registers(h, regs, last->arg, NULL);
+                proto *function = plain_method(m, f, s, place, args + 1);
+                if (LIKELY(function)) {
+                    if (place->type == RHAI_FN) place = NULL;
+                    f = push_plain(m, f, function, args + 1, ret, place, last->pos);
+                    base = args + 1;
+                    i = function->code;
+                    DISPATCH;
+                }
+                target t = {
+                    .place = place, .is_ref = true, .is_method = true, .name = p->root_name};
+                AFTER_CALL(vm_method(m, s, &t, args, last->pos, ret, NULL));
+            }
+            status = vm_chain(m, p, regs, &v);
+        } else if (!store_plainly(m, f, p, regs, &status)) {
+            status = vm_chain(m, p, regs, &v);
+        }
         if (status != RHAI_OK) {
             value_drop(h, &v);
             goto failed;
@@ -1255,24 +1442,8 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         SAVE();
         rhai_value *args = RA, *ret = i->flags & F_DISCARD ? NULL : RA;
         proto *p = f->p->unit->protos[i->c];
-        if (LIKELY(f->libs->unit == p->unit && !p->unit->env && m->level < m->plain_level &&
-                   m->frames_len < m->frames_cap &&
-                   args + p->nregs + STACK_SLACK <= f->chunk->end && !p->is_empty)) {
-            frame *callee = f + 1;
-            *callee = (frame){.p = p,
-                              .base = args,
-                              .ret = ret,
-                              .libs = f->libs,
-                              .chunk = f->chunk,
-                              .names = m->names,
-                              .names_floor = m->names,
-                              .imports = m->imports_len,
-                              .level_before = m->level++,
-                              .pos = POS_CALLER,
-                              .source = p->unit->source,
-                              .is_plain = true};
-            m->frames_len++;
-            f = callee;
+        if (LIKELY(is_plain_call(m, f, p, args))) {
+            f = push_plain(m, f, p, args, ret, NULL, POS_CALLER);
             base = args;
             i = p->code;
             DISPATCH;
@@ -1302,6 +1473,19 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         rhai_value *args = RA, *ret = i->flags & F_DISCARD ? NULL : RA;
         uint32_t nargs = i->b + 1u;
         site *s = &f->p->sites[i->c];
+        rhai_value *self = s->object == OBJECT_SLOT   ? &base[s->slot]
+                           : s->object == OBJECT_THIS ? f->this_ref
+                                                      : NULL;
+        if (LIKELY(self && self->type != RHAI_SHARED)) {
+            proto *p = plain_method(m, f, s, self, args + 1);
+            if (p) {
+                if (self->type == RHAI_FN) self = NULL;
+                f = push_plain(m, f, p, args + 1, ret, self, POS_CALLER);
+                base = args + 1;
+                i = p->code;
+                DISPATCH;
+            }
+        }
         target t;
         FAIL_IF(!vm_site_object(m, f, s, &t));
         if (t.cell && t.cell->borrows) {
@@ -1349,6 +1533,13 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         if (flat(&args[0])->type != RHAI_FN) {
             vm_fail(m, error_mismatch(h, "Fn", value_type_name(&args[0]), s->arg_pos));
             goto failed;
+        }
+        proto *p = plain_closure(m, f, as_fn(flat(&args[0])), args + 1, nargs - 1);
+        if (p) {
+            f = push_plain(m, f, p, args + 1, ret, NULL, POS_CALLER);
+            base = args + 1;
+            i = p->code;
+            DISPATCH;
         }
         rhai_value fn = value_copy(flat(&args[0]));
         value_clear(h, &args[0]);
