@@ -503,8 +503,10 @@ static void read_chain(fn_state *fs, const expr *e, int dst) {
             emit_pos(fs, step->op_pos);
             emit_d(fs, OPC_EXTRA, 0, 0, (int32_t)index);
         } else {
-            emit(fs, OPC_PROPERTY, flags, to, object.reg, index);
+            emit(fs, OPC_PROPERTY, flags, to, object.reg, 0);
             emit_pos(fs, step->pos);
+            emit_word(fs, (uintptr_t)step->name);
+            emit_d(fs, OPC_EXTRA, 0, 0, (int32_t)index);
         }
         object = (operand){to, true};
         object_flags = 0;
@@ -537,17 +539,20 @@ static void store_operands(fn_state *fs, const stmt *s, operand *value, operand 
     fs->uncounted -= is_free;
 }
 
-/* a[i] = v and a.x = v on a variable of the function itself, or on this. */
+/* a[i] = v, a.x = v and the same with += on a variable of the function itself, or on this. */
 static bool simple_store(fn_state *fs, const stmt *s) {
     const expr *target = s->assign.target;
     const chain_step *step = &target->chain.steps[0];
     const expr *root = target->chain.root;
-    if (target->chain.len != 1 || s->assign.has_op || step->is_optional) return false;
+    bool has_op = s->assign.has_op;
+    if (target->chain.len != 1 || (has_op && fs->options->count_operations) || step->is_optional)
+        return false;
     path shape = root_path(fs, root);
     if (shape.root != ROOT_THIS &&
         (shape.root != ROOT_SLOT || shape.checked || resolve(fs, root->var.name).is_const))
         return false;
-    shape.mode = PATH_SET;
+    shape.mode = has_op ? PATH_ASSIGN_OP : PATH_SET;
+    shape.assign_op = s->assign.op;
     shape.set_pos = s->assign.op_pos;
     uint32_t mark = fs->free_reg;
     unsigned flags = shape.root == ROOT_THIS ? F_THIS : 0;
@@ -555,18 +560,19 @@ static bool simple_store(fn_state *fs, const stmt *s) {
         operand value, index;
         store_operands(fs, s, &value, &index);
         emit_count(fs, root->pos);
-        emit(fs, OPC_SET_INDEX,
+        emit(fs, has_op ? OPC_ASSIGN_INDEX : OPC_SET_INDEX,
              flags | (index.is_temp ? F_B_TEMP : 0) | (value.is_temp ? F_C_TEMP : 0), shape.slot,
              index.reg, value.reg);
         emit_pos(fs, target->pos);
-        emit_d(fs, OPC_EXTRA, 0, 0, (int32_t)add_path(fs, &shape, target));
     } else {
         operand value = expr_any(fs, s->assign.value);
         emit_count(fs, root->pos);
-        emit(fs, OPC_SET_PROPERTY, flags | (value.is_temp ? F_B_TEMP : 0), shape.slot, value.reg,
-             add_path(fs, &shape, target));
+        emit(fs, has_op ? OPC_ASSIGN_PROPERTY : OPC_SET_PROPERTY,
+             flags | (value.is_temp ? F_B_TEMP : 0), shape.slot, value.reg, 0);
         emit_pos(fs, target->pos);
+        emit_word(fs, (uintptr_t)step->name);
     }
+    emit_d(fs, OPC_EXTRA, 0, has_op ? s->assign.op : 0, (int32_t)add_path(fs, &shape, target));
     reg_free_to(fs, mark);
     return true;
 }

@@ -16,7 +16,7 @@ operand_kinds opcode_operands(opcode op) {
         if (*kinds) k.b = *kinds++;
         if (*kinds) k.c = *kinds++;
     }
-    k.word = *kinds;
+    k.words = kinds;
     return k;
 }
 
@@ -37,6 +37,6 @@ void finish_code(insn *code, uint32_t len) {
             scale(k.b, &i->b);
             scale(k.c, &i->c);
         }
-        if (k.word) pc++;
+        pc += (uint32_t)__builtin_strlen(k.words);
     }
 }

@@ -54,10 +54,11 @@ enum { REG_SCALE = 2, MAX_REGS = 65536 / REG_SCALE - 8 };
  *   n  number                  i  signed number      s  site        p  chain       f  function
  *   g  scope table             h  shape              c  closure     o  operator
  *   K  D: constant             J  D: jump            N  D: number   W  D: switch table
- * The word after:
+ * The words after:
  *   j  D: jump, A: the source's operator             q  D: chain    w  D: number
  *   y  D: shape                x  D: scope table     u  A: operator
- *   m  64 bits: floor(2^64 / C) + 1
+ *   m  64 bits: floor(2^64 / C) + 1                  t  64 bits: the property's name, a string
+ *   v  D: chain, A: the operator
  */
 #define OPCODES(X)                                                                                 \
     X(UNIT, "r", "R[A] = ()")                                                                      \
@@ -137,9 +138,11 @@ enum { REG_SCALE = 2, MAX_REGS = 65536 / REG_SCALE - 8 };
     X(FETCH, "r.n", "R[A] = what the C INDEX and PROPERTY steps that follow give, if all their "   \
                     "containers are plain arrays and maps; else these run one by one")             \
     X(INDEX, "rrrq", "R[A] = R[B][R[C]]")                                                          \
-    X(PROPERTY, "rrp", "R[A] = R[B].name")                                                         \
+    X(PROPERTY, "rrntq", "R[A] = R[B].name; C: which entry of the map it was last time")           \
     X(SET_INDEX, "rrrq", "R[A][R[B]] = R[C]")                                                      \
-    X(SET_PROPERTY, "rrp", "R[A].name = R[B]")                                                     \
+    X(SET_PROPERTY, "rrntq", "R[A].name = R[B]; C as for PROPERTY")                                \
+    X(ASSIGN_INDEX, "rrrv", "R[A][R[B]] op= R[C]")                                                 \
+    X(ASSIGN_PROPERTY, "rrntv", "R[A].name op= R[B]; C as for PROPERTY")                           \
     X(CHAIN, "rrp", "R[A] = chain C, its indices and arguments from R[B] on")                      \
     X(ARRAY, "rrny", "R[A] = [R[B] .. C values]")                                                  \
     X(MAP, "rrh", "R[A] = map of shape C, values from R[B] on")                                    \
@@ -204,7 +207,8 @@ extern const opcode_info opcodes[OPC_COUNT];
 
 /* The letters above, one by one; 0: none. With d there are no b and c. */
 typedef struct operand_kinds {
-    char a, b, c, d, word;
+    char a, b, c, d;
+    const char *words; /* one letter for each word that follows */
 } operand_kinds;
 operand_kinds opcode_operands(opcode op);
 

@@ -41,9 +41,7 @@ static bool piece_init(piece *p, heap *h, const rhai_value *v) {
         p->len = as_str(v)->len;
         return true;
     case RHAI_CHAR: p->len = utf8_encode(v->c, p->few); return true;
-    case RHAI_INT:
-        p->len = (size_t)snprintf(p->few, sizeof p->few, "%lld", (long long)v->i);
-        return true;
+    case RHAI_INT: p->len = int_text(v->i, p->few); return true;
     case RHAI_BOOL:
     case RHAI_FLOAT:
     case RHAI_TIMESTAMP:

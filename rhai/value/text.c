@@ -59,15 +59,21 @@ void text_add_char(text *t, uint32_t c) {
     text_add(t, bytes, utf8_encode(c, bytes));
 }
 
-void text_add_int(text *t, int64_t i) {
-    char digits[20];
+size_t int_text(int64_t i, char ret[INT_TEXT_MAX]) {
+    char digits[INT_TEXT_MAX];
     size_t at = sizeof digits;
     uint64_t rest = i < 0 ? 0 - (uint64_t)i : (uint64_t)i;
     do
         digits[--at] = (char)('0' + rest % 10);
     while ((rest /= 10) > 0);
     if (i < 0) digits[--at] = '-';
-    text_add(t, digits + at, sizeof digits - at);
+    memcpy(ret, digits + at, sizeof digits - at);
+    return sizeof digits - at;
+}
+
+void text_add_int(text *t, int64_t i) {
+    char digits[INT_TEXT_MAX];
+    text_add(t, digits, int_text(i, digits));
 }
 
 void text_vprintf(text *t, const char *format, va_list args) {

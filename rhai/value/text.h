@@ -24,6 +24,9 @@ void text_add(text *t, const char *s, size_t len);
 void text_add_cstr(text *t, const char *s);
 void text_add_str(text *t, const rhai_str *s);
 void text_add_char(text *t, uint32_t c); /* as UTF-8 */
+/* An integer's digits, without NUL; returns how many characters. */
+enum { INT_TEXT_MAX = 20 };
+size_t int_text(int64_t i, char ret[INT_TEXT_MAX]);
 void text_add_int(text *t, int64_t i);
 /* Room for `len` more bytes, to be written at data + len by the caller, who then adds to len and
  * writes a NUL. False: out of memory. */

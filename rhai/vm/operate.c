@@ -1,4 +1,5 @@
 /* Operators in full generality: built-in ones, then registered functions. */
+#include "lib/lib.h"
 #include "vm/vm.h"
 
 #include <string.h>
@@ -59,12 +60,28 @@ static bool is_call(op o, const rhai_value *a, const rhai_value *b) {
     return !(joins && is_joined) && !(a->type == RHAI_BLOB && b->type == RHAI_CHAR);
 }
 
+/* `key in map` where no function of the host's has a say. */
+static bool is_plain_lookup(vm *m, const rhai_value *key, const rhai_value *container) {
+    if (container->type != RHAI_MAP || key->type != RHAI_STRING || m->counts) return false;
+    const native_table *natives = &m->engine->natives;
+    if (m->contains_epoch != natives->epoch) {
+        rhai_value args[] = {*container, *key};
+        const native_entry *e = native_find(natives, "contains", strlen("contains"), args, 2);
+        m->contains_epoch = natives->epoch;
+        m->contains_is_own = e && e->native >= maps_package.functions &&
+                             e->native < maps_package.functions + maps_package.count;
+    }
+    return m->contains_is_own;
+}
+
 rhai_status vm_binary(vm *m, op o, const rhai_value *a, const rhai_value *b, rhai_pos pos,
                       rhai_value *ret) {
     rhai_error *error = NULL;
     if (o == OP_IN || o == OP_NOT_IN) {
         rhai_value found = VALUE_UNIT;
-        if (call_operator(m, "contains", b, a, NULL, pos, &found) != RHAI_OK) return RHAI_ERROR;
+        if (is_plain_lookup(m, a, b))
+            found = VALUE_BOOL(map_find(as_map(b), as_str(a)) != NULL);
+        else if (call_operator(m, "contains", b, a, NULL, pos, &found) != RHAI_OK) return RHAI_ERROR;
         if (o == OP_NOT_IN && found.type == RHAI_BOOL) found = VALUE_BOOL(!found.b);
         value_store(m->h, ret, found);
         return RHAI_OK;

@@ -181,6 +181,46 @@ static inline rhai_value *map_property(map *o, site *s) {
     return found;
 }
 
+static rhai_value *find_property(map *o, const insn *i, rhai_str *name) {
+    rhai_value *found = map_find(o, name);
+    if (found) {
+        size_t entry = (size_t)((map_entry *)((char *)found - offsetof(map_entry, value)) -
+                                o->entries);
+        if (entry <= UINT16_MAX) ((insn *)(uintptr_t)i)->c = (uint16_t)entry;
+    }
+    return found;
+}
+
+/* The same for an instruction, which has the name in the word behind it. */
+static inline rhai_value *own_property(map *o, const insn *i) {
+    rhai_str *name = (rhai_str *)(uintptr_t)insn_word(&i[1]);
+    if (LIKELY(i->c < o->len && o->entries[i->c].key == name)) return &o->entries[i->c].value;
+    return find_property(o, i, name);
+}
+
+/* item op= v between numbers of one type; false: not done. */
+static inline bool assign_number(op o, rhai_value *item, const rhai_value *v) {
+    int64_t n;
+    bool overflow;
+    if (item->type == RHAI_INT && v->type == RHAI_INT) {
+        switch (o) {
+        case OP_ADD: overflow = __builtin_add_overflow(item->i, v->i, &n); break;
+        case OP_SUB: overflow = __builtin_sub_overflow(item->i, v->i, &n); break;
+        case OP_MUL: overflow = __builtin_mul_overflow(item->i, v->i, &n); break;
+        default: return false;
+        }
+        if (!overflow) item->i = n;
+        return !overflow;
+    }
+    if (item->type != RHAI_FLOAT || v->type != RHAI_FLOAT) return false;
+    switch (o) {
+    case OP_ADD: item->f += v->f; return true;
+    case OP_SUB: item->f -= v->f; return true;
+    case OP_MUL: item->f *= v->f; return true;
+    default: return false;
+    }
+}
+
 static rhai_status make_array(vm *m, rhai_value *from, uint32_t n, const map_shape *shape,
                               rhai_value *ret) {
     arr *a = arr_new(m->h, n);
@@ -544,18 +584,22 @@ static bool index_plainly(const rhai_value *object, const rhai_value *index, rha
 static bool store_plainly(vm *m, frame *f, const path *p, rhai_value *regs, rhai_status *status) {
     rhai_value *place = plain_place(m, f, p, regs, p->len), *v = &regs[0];
     if (!place || (m->h->track_sizes && (value_is_heap(place) || value_is_heap(v)))) return false;
-    int64_t n;
     *status = RHAI_OK;
     if (p->mode == PATH_SET)
         value_store(m->h, place, value_take(v));
-    else if (p->assign_op == OP_ADD && place->type == RHAI_INT && v->type == RHAI_INT &&
-             !__builtin_add_overflow(place->i, v->i, &n))
-        place->i = n;
-    else if (p->assign_op == OP_ADD && place->type == RHAI_FLOAT && v->type == RHAI_FLOAT)
-        place->f += v->f;
-    else
+    else if (!assign_number(p->assign_op, place, v))
         *status = vm_assign_op(m, p->assign_op, place, v, p->set_pos, p->root_pos);
     return true;
+}
+
+/* A store with one step off its fast path; v is taken over. */
+static rhai_status store_slowly(vm *m, path *p, rhai_value *object, rhai_value *index,
+                                rhai_value v) {
+    rhai_status status =
+        object ? vm_store(m, p, object, index, &v)
+               : vm_fail(m, error_new(m->h, ERR_UNBOUND_THIS, p->root_pos));
+    value_drop(m->h, &v);
+    return status;
 }
 
 /* ---- The loop ---- */
@@ -593,10 +637,15 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         i++;                                                                                       \
         DISPATCH;                                                                                  \
     } while (0)
-/* On behind the word that follows the instruction. */
+/* On behind the word or words that follow the instruction. */
 #define NEXT_BUT_ONE                                                                               \
     do {                                                                                           \
         i += 2;                                                                                    \
+        DISPATCH;                                                                                  \
+    } while (0)
+#define NEXT_BUT_TWO                                                                               \
+    do {                                                                                           \
+        i += 3;                                                                                    \
         DISPATCH;                                                                                  \
     } while (0)
 #define SAVE() (f->pc = i + 1)
@@ -1125,9 +1174,8 @@ rhai_status vm_run(vm *m, uint32_t depth) {
                 }
                 step += 2;
             } else {
-                site *s = &f->p->sites[f->p->paths[step->c].steps[0].site];
-                place = place->type == RHAI_MAP ? map_property(as_map(place), s) : NULL;
-                step++;
+                place = place->type == RHAI_MAP ? own_property(as_map(place), step) : NULL;
+                step += 3;
             }
         }
         if (UNLIKELY(!place)) NEXT;
@@ -1135,7 +1183,7 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         rhai_value *to = RA;
         if (UNLIKELY(has_texts)) {
             rhai_value v = value_copy(place);
-            for (; at < step; at += at->op == OPC_INDEX ? 2 : 1)
+            for (; at < step; at += at->op == OPC_INDEX ? 2 : 3)
                 if (at->op == OPC_INDEX && at->flags & F_C_TEMP && value_is_heap(REG(at->c)))
                     value_clear(h, REG(at->c));
             SET(to, v);
@@ -1185,30 +1233,28 @@ rhai_status vm_run(vm *m, uint32_t depth) {
     }
     CASE(PROPERTY) : {
         rhai_value *object = i->flags & F_THIS ? f->this_ref : RB;
-        const path *p = &f->p->paths[i->c];
-        site *s = &f->p->sites[p->steps[0].site];
         rhai_value v = VALUE_UNIT;
         if (LIKELY(object && object->type == RHAI_MAP)) {
-            const rhai_value *found = map_property(as_map(object), s);
-            if (LIKELY(found)) {
-                if (LIKELY(!(i->flags & F_B_TEMP) || i->flags & F_THIS)) {
-                    SET_COPY(RA, found);
-                    NEXT;
-                }
-                v = value_copy(found);
+            const rhai_value *found = own_property(as_map(object), i);
+            if (LIKELY(found && (!(i->flags & F_B_TEMP) || i->flags & F_THIS))) {
+                SET_COPY(RA, found);
+                NEXT_BUT_TWO;
             }
+            if (found) v = value_copy(found);
         } else {
             SAVE();
+            const path *p = &f->p->paths[i[2].d];
             if (!object) {
                 vm_fail(m, error_new(h, ERR_UNBOUND_THIS, p->root_pos));
                 goto failed;
             }
-            FAIL_IF(vm_property(m, object, &p->steps[0], s, &v) != RHAI_OK);
+            FAIL_IF(vm_property(m, object, &p->steps[0], &f->p->sites[p->steps[0].site], &v) !=
+                    RHAI_OK);
             RELOAD();
         }
         if (!(i->flags & F_THIS)) CONSUME(F_B_TEMP, RB);
         SET(RA, v);
-        NEXT;
+        NEXT_BUT_TWO;
     }
     CASE(SET_INDEX) : {
         rhai_value *object = i->flags & F_THIS ? f->this_ref : RA;
@@ -1234,15 +1280,7 @@ rhai_status vm_run(vm *m, uint32_t depth) {
             }
         }
         SAVE();
-        path *p = &f->p->paths[i[1].d];
-        if (!object) {
-            value_drop(h, &v);
-            vm_fail(m, error_new(h, ERR_UNBOUND_THIS, p->root_pos));
-            goto failed;
-        }
-        rhai_status status = vm_store(m, p, object, RB, &v);
-        value_drop(h, &v);
-        FAIL_IF(status != RHAI_OK);
+        FAIL_IF(store_slowly(m, &f->p->paths[i[1].d], object, RB, v) != RHAI_OK);
         RELOAD();
         CONSUME(F_B_TEMP, RB);
         i++;
@@ -1250,28 +1288,59 @@ rhai_status vm_run(vm *m, uint32_t depth) {
     }
     CASE(SET_PROPERTY) : {
         rhai_value *object = i->flags & F_THIS ? f->this_ref : RA;
-        path *p = &f->p->paths[i->c];
         rhai_value v = i->flags & F_B_TEMP ? value_take(RB) : value_copy(RB);
         if (LIKELY(object && object->type == RHAI_MAP)) {
             map *o = as_map(object);
-            rhai_value *found = map_property(o, &f->p->sites[p->steps[0].site]);
+            rhai_value *found = own_property(o, i);
             if (LIKELY(found && o->head.refs == 1 && !(object->flags & VALUE_CONST) &&
                        (!h->track_sizes || !(value_is_heap(found) || value_is_heap(&v))))) {
                 SET(found, v);
-                NEXT;
+                NEXT_BUT_TWO;
             }
         }
         SAVE();
-        if (!object) {
-            value_drop(h, &v);
-            vm_fail(m, error_new(h, ERR_UNBOUND_THIS, p->root_pos));
-            goto failed;
-        }
-        rhai_status status = vm_store(m, p, object, NULL, &v);
-        value_drop(h, &v);
-        FAIL_IF(status != RHAI_OK);
+        FAIL_IF(store_slowly(m, &f->p->paths[i[2].d], object, NULL, v) != RHAI_OK);
         RELOAD();
-        NEXT;
+        NEXT_BUT_TWO;
+    }
+    CASE(ASSIGN_INDEX) : {
+        rhai_value *object = i->flags & F_THIS ? f->this_ref : RA;
+        const rhai_value *index = RB;
+        rhai_value *item = NULL;
+        if (LIKELY(object && object->type == RHAI_ARRAY && index->type == RHAI_INT)) {
+            arr *a = as_arr(object);
+            if (LIKELY(a->head.refs == 1 && (uint64_t)index->i < a->len))
+                item = &a->items[index->i];
+        } else if (object && object->type == RHAI_MAP && index->type == RHAI_STRING &&
+                   as_map(object)->head.refs == 1) {
+            item = map_find(as_map(object), as_str(index));
+        }
+        if (LIKELY(item && !(object->flags & VALUE_CONST)) &&
+            LIKELY(assign_number((op)i[1].a, item, RC))) {
+            CONSUME(F_B_TEMP, RB);
+            NEXT_BUT_ONE;
+        }
+        rhai_value v = i->flags & F_C_TEMP ? value_take(RC) : value_copy(RC);
+        SAVE();
+        FAIL_IF(store_slowly(m, &f->p->paths[i[1].d], object, RB, v) != RHAI_OK);
+        RELOAD();
+        CONSUME(F_B_TEMP, RB);
+        NEXT_BUT_ONE;
+    }
+    CASE(ASSIGN_PROPERTY) : {
+        rhai_value *object = i->flags & F_THIS ? f->this_ref : RA;
+        if (LIKELY(object && object->type == RHAI_MAP && !(object->flags & VALUE_CONST))) {
+            map *o = as_map(object);
+            rhai_value *found = own_property(o, i);
+            if (LIKELY(found && o->head.refs == 1) &&
+                LIKELY(assign_number((op)i[2].a, found, RB)))
+                NEXT_BUT_TWO;
+        }
+        rhai_value v = i->flags & F_B_TEMP ? value_take(RB) : value_copy(RB);
+        SAVE();
+        FAIL_IF(store_slowly(m, &f->p->paths[i[2].d], object, NULL, v) != RHAI_OK);
+        RELOAD();
+        NEXT_BUT_TWO;
     }
     CASE(CHAIN) : {
         path *p = &f->p->paths[i->c];

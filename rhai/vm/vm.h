@@ -122,6 +122,9 @@ typedef struct vm {
     bool exited;
     rhai_value exit_value;
     rhai_value name_value; /* holds what vm_name_place made for a function's name */
+    /* Whether `in` on a map asks the library's own function, as of this epoch of the natives. */
+    uint32_t contains_epoch;
+    bool contains_is_own;
     /* Method names with a meaning of their own. */
     rhai_str *name_call, *name_curry, *name_is_shared, *name_type_of;
 } vm;
