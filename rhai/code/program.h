@@ -50,6 +50,9 @@ typedef struct site {
     /* Cache: the script method for objects of `method_type` while the libraries are `libs`. */
     proto *method;
     uint8_t method_type; /* rhai_type + 1; 0: nothing cached */
+    /* Cache: a::name(), while the imports have this version, too; the libraries it then sees. */
+    uint64_t imports_version;
+    struct libs *callee_libs;
     proto *scoped;       /* name!(...): the function compiled for this place */
     /* Property cache: where the key was last found in a small map. */
     uint32_t hint;

@@ -1,5 +1,5 @@
 /* Calls: frames, natives, function values, and what is found by name. */
-#include "vm/vm.h"
+#include "vm/plain.h"
 
 #include <string.h>
 
@@ -144,8 +144,15 @@ void vm_scratch_end(vm *m, uint32_t n) {
 }
 
 static bool push_env(vm *m, env *e) {
+    uint64_t below = m->imports_version;
     for (uint32_t i = 0; i < e->imports_len; i++)
         if (vm_imports_push(m, e->imports[i].alias, e->imports[i].module) != RHAI_OK) return false;
+    if (e->below == below) {
+        m->imports_version = e->above;
+    } else {
+        e->below = below;
+        e->above = m->imports_version;
+    }
     return true;
 }
 
@@ -192,6 +199,7 @@ outcome vm_enter(vm *m, const invocation *c) {
     if (c->how == ENTER_CALL && !check_limits(m, c)) return CALL_FAILED;
     libs *l = callee_libs(m, c);
     uint32_t imports = m->imports_len;
+    uint64_t imports_version = m->imports_version;
     if (!l || !push_callee_imports(m, c) || (m->frames_len == m->frames_cap && !grow_frames(m))) {
         vm_imports_trim(m, imports);
         return CALL_FAILED;
@@ -230,6 +238,8 @@ outcome vm_enter(vm *m, const invocation *c) {
                        : c->how == ENTER_MAIN ? m->main_floor
                                               : m->names,
         .imports = imports,
+        .env_top = !c->env || c->env == (env *)p->unit->env ? m->imports_len : UINT32_MAX,
+        .imports_version = imports_version,
         .level_before = m->level,
         .pos = c->pos,
         .source = p->unit->source || !(c->by_pointer || inner) ? p->unit->source : caller->source,
@@ -248,7 +258,10 @@ void vm_leave(vm *m) {
     /* What eval defines stays until the block around it ends. */
     if (!f->is_eval) {
         if (m->names != f->names) vm_names_trim(m, f->names);
-        if (m->imports_len != f->imports) vm_imports_trim(m, f->imports);
+        if (m->imports_len != f->imports) {
+            vm_imports_trim(m, f->imports);
+            m->imports_version = f->imports_version;
+        }
     }
     if (f->this_cell) {
         f->this_cell->borrows--;
@@ -259,15 +272,14 @@ void vm_leave(vm *m) {
     if (m->frames_len) m->chunk = vm_top(m)->chunk;
 }
 
-/* Room on the C stack for another native frame and what it calls. */
-static bool c_stack_low(const vm *m) {
+bool vm_c_stack_low(const vm *m) {
     return (char *)__builtin_frame_address(0) < m->stack_limit;
 }
 
 rhai_status vm_finish(vm *m, outcome o) {
     if (o != CALL_PUSHED) return o == CALL_DONE ? RHAI_OK : RHAI_ERROR;
     frame *f = vm_top(m);
-    if (c_stack_low(m)) {
+    if (vm_c_stack_low(m)) {
         rhai_pos pos = frame_call_pos(m, f);
         vm_leave(m);
         return vm_fail(m, error_new(m->h, ERR_STACK_OVERFLOW, pos));
@@ -520,6 +532,22 @@ fnptr *vm_fnptr(vm *m, rhai_str *name, proto *p, env *e, const rhai_value *curry
     }
     if (p && p->head.head.refs == 1) obj_ref(p->unit);
     return f;
+}
+
+proto *vm_plain_closure(vm *m, const frame *f, const fnptr *fn, rhai_value *args, uint32_t nargs) {
+    proto *p = (proto *)fn->code;
+    const env *e = (const env *)fn->env;
+    if (!p || p->nparams != nargs + fn->ncurry || !is_plain_call(m, f, p, args) ||
+        (f->source && !p->unit->source))
+        return NULL;
+    if (e && (e != m->last_env || m->last_env_version != m->imports_version ||
+              e->unit != f->libs->unit))
+        return NULL;
+    for (uint32_t k = nargs; fn->ncurry && k-- > 0;)
+        args[fn->ncurry + k] = value_take(&args[k]);
+    for (uint32_t k = 0; k < fn->ncurry; k++)
+        args[k] = value_copy(&fn->curry[k]);
+    return p;
 }
 
 /* Natives, and functions found by name, get the values of shared variables. */

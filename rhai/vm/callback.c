@@ -1,5 +1,5 @@
 /* What native functions may ask of the machine: calling back, calling by name, printing. */
-#include "vm/vm.h"
+#include "vm/plain.h"
 
 #include <string.h>
 
@@ -19,19 +19,42 @@ rhai_status call_check_sizes(rhai_call *call, const sizes *what) {
     return hand_over(call, vm_check_sizes(call->vm, what, POS_NONE));
 }
 
+/* The same for a script function that takes just these values: straight into its registers.
+ * NULL: it is not as simple as that. */
+static frame *push_simply(vm *m, const rhai_value *fn, rhai_value *args, uint32_t n,
+                          rhai_pos pos, rhai_value *ret) {
+    frame *f = vm_top(m);
+    rhai_value *regs = f->base + f->p->nregs + f->scratch;
+    fnptr *function = as_fn(fn);
+    if (function->ncurry || vm_c_stack_low(m) || regs + n > f->chunk->end) return NULL;
+    proto *p = vm_plain_closure(m, f, function, regs, n);
+    if (!p) return NULL;
+    for (uint32_t i = 0; i < n; i++)
+        regs[i] = value_take(&args[i]);
+    f = push_plain(m, f, p, regs, ret, NULL, f->libs, pos);
+    f->pc = p->code;
+    f->is_entry = true;
+    return f;
+}
+
 /* Calls fn with n values taken from args. `lib` calls count as a level of their own. */
 static rhai_status invoke(vm *m, const rhai_value *fn, const target *self, rhai_value *args,
                           uint32_t n, rhai_pos pos, rhai_value *ret) {
-    rhai_value *regs = vm_scratch(m, n + 1);
-    if (!regs) return RHAI_ERROR;
-    for (uint32_t i = 0; i < n; i++)
-        regs[i] = value_take(&args[i]);
     rhai_value result = VALUE_UNIT;
     /* As in Rhai, what a call-back does is counted from where its caller stands, and forgotten. */
     uint64_t operations = m->engine->operations;
-    rhai_status status = vm_finish(m, vm_call_fn(m, fn, self, regs, n, pos, &result));
+    rhai_status status;
+    if (!self && push_simply(m, fn, args, n, pos, &result)) {
+        status = vm_run(m, m->frames_len - 1);
+    } else {
+        rhai_value *regs = vm_scratch(m, n + 1);
+        if (!regs) return RHAI_ERROR;
+        for (uint32_t i = 0; i < n; i++)
+            regs[i] = value_take(&args[i]);
+        status = vm_finish(m, vm_call_fn(m, fn, self, regs, n, pos, &result));
+        vm_scratch_end(m, n + 1);
+    }
     m->engine->operations = operations;
-    vm_scratch_end(m, n + 1);
     if (status == RHAI_OK)
         value_store(m->h, ret, result);
     else

@@ -48,7 +48,7 @@ rhai_status vm_imports_push(vm *m, rhai_str *alias, module *mod) {
     if (alias) obj_ref(alias);
     obj_ref(mod);
     m->imports[m->imports_len++] = (import){alias, mod};
-    m->imports_version++;
+    m->imports_version = ++m->imports_count;
     return RHAI_OK;
 }
 
@@ -57,7 +57,7 @@ void vm_imports_trim(vm *m, uint32_t height) {
         import *i = &m->imports[--m->imports_len];
         obj_unref(m->h, i->alias);
         obj_unref(m->h, i->module);
-        m->imports_version++;
+        m->imports_version = ++m->imports_count;
     }
 }
 
@@ -344,6 +344,12 @@ outcome vm_call_path(vm *m, site *s, rhai_value *args, uint32_t nargs, rhai_pos 
         if (ret) value_clear(m->h, ret);
         return CALL_DONE;
     }
+    libs *l = vm_top(m)->libs;
+    s->method = p;
+    s->imports_version = m->imports_version;
+    s->libs = l ? l->number : 0;
+    if (l && !(s->callee_libs = p->unit->is_inner ? l : vm_libs_push(m, l, p->unit)))
+        return CALL_FAILED;
     invocation c = {.p = p, .args = args, .nargs = nargs, .ret = ret, .pos = pos};
     return vm_enter(m, &c);
 }

@@ -3,7 +3,7 @@
  * anything that may fail, call or look at the frame, SAVE writes pc back; after anything that may
  * have pushed or grown frames, RELOAD reads them again.
  */
-#include "vm/vm.h"
+#include "vm/plain.h"
 
 #include <math.h>
 #include <string.h>
@@ -457,54 +457,6 @@ static int next_element(vm *m, rhai_value *state, rhai_pos pos, rhai_value *ret)
 
 /* ---- Calls that need nothing but a frame ---- */
 
-/* Whether a function can run in a plain frame: one of the unit that is running, with no limit
- * near and room for its registers. */
-static inline bool is_plain_call(const vm *m, const frame *f, const proto *p,
-                                 const rhai_value *args) {
-    return f->libs && f->libs->unit == p->unit && !p->unit->env && m->level < m->plain_level &&
-           m->frames_len < m->frames_cap && args + p->nregs + STACK_SLACK <= f->chunk->end &&
-           !p->is_empty;
-}
-
-static inline frame *push_plain(vm *m, frame *f, proto *p, rhai_value *args, rhai_value *ret,
-                                rhai_value *self, rhai_pos pos) {
-    frame *callee = f + 1;
-    *callee = (frame){.p = p,
-                      .base = args,
-                      .ret = ret,
-                      .this_ref = self,
-                      .libs = f->libs,
-                      .chunk = f->chunk,
-                      .names = m->names,
-                      .names_floor = m->names,
-                      .imports = m->imports_len,
-                      .level_before = m->level++,
-                      .pos = pos,
-                      .source = p->unit->source,
-                      .is_plain = true};
-    m->frames_len++;
-    return callee;
-}
-
-/* The script function behind a function value, if it can run in a plain frame; what it has
- * captured goes before the arguments, which are the topmost registers in use. */
-static proto *plain_closure(vm *m, const frame *f, const fnptr *fn, rhai_value *args,
-                            uint32_t nargs) {
-    proto *p = (proto *)fn->code;
-    const env *e = (const env *)fn->env;
-    if (!p || p->nparams != nargs + fn->ncurry || !is_plain_call(m, f, p, args) ||
-        (f->source && !p->unit->source))
-        return NULL;
-    if (e && (e != m->last_env || m->last_env_version != m->imports_version ||
-              e->unit != f->libs->unit))
-        return NULL;
-    for (uint32_t k = nargs; fn->ncurry && k-- > 0;)
-        args[fn->ncurry + k] = value_take(&args[k]);
-    for (uint32_t k = 0; k < fn->ncurry; k++)
-        args[k] = value_copy(&fn->curry[k]);
-    return p;
-}
-
 static bool is_special_method(const vm *m, const rhai_str *name) {
     return name == m->name_call || name == m->name_curry || name == m->name_is_shared ||
            name == m->name_type_of;
@@ -514,12 +466,12 @@ static bool is_special_method(const vm *m, const rhai_str *name) {
 static proto *plain_method(vm *m, const frame *f, site *s, const rhai_value *object,
                            rhai_value *args) {
     if (object->type == RHAI_FN)
-        return s->name == m->name_call ? plain_closure(m, f, as_fn(object), args, s->nargs) : NULL;
+        return s->name == m->name_call ? vm_plain_closure(m, f, as_fn(object), args, s->nargs) : NULL;
     if (object->type == RHAI_MAP) {
         const rhai_value *held = map_property(as_map(object), s);
         if (held && held->type == RHAI_FN)
             return is_special_method(m, s->name) ? NULL
-                                                 : plain_closure(m, f, as_fn(held), args, s->nargs);
+                                                 : vm_plain_closure(m, f, as_fn(held), args, s->nargs);
     }
     if (s->method_type != object->type + 1 || object->type == RHAI_CUSTOM || !s->method ||
         m->imports_len > m->imports_floor || !f->libs || s->libs != f->libs->number)
@@ -1362,7 +1314,7 @@ rhai_status vm_run(vm *m, uint32_t depth) {
                 proto *function = plain_method(m, f, s, place, args + 1);
                 if (LIKELY(function)) {
                     if (place->type == RHAI_FN) place = NULL;
-                    f = push_plain(m, f, function, args + 1, ret, place, last->pos);
+                    f = push_plain(m, f, function, args + 1, ret, place, f->libs, last->pos);
                     base = args + 1;
                     i = function->code;
                     DISPATCH;
@@ -1512,7 +1464,7 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         rhai_value *args = RA, *ret = i->flags & F_DISCARD ? NULL : RA;
         proto *p = f->p->unit->protos[i->c];
         if (LIKELY(is_plain_call(m, f, p, args))) {
-            f = push_plain(m, f, p, args, ret, NULL, POS_CALLER);
+            f = push_plain(m, f, p, args, ret, NULL, f->libs, POS_CALLER);
             base = args;
             i = p->code;
             DISPATCH;
@@ -1549,7 +1501,7 @@ rhai_status vm_run(vm *m, uint32_t depth) {
             proto *p = plain_method(m, f, s, self, args + 1);
             if (p) {
                 if (self->type == RHAI_FN) self = NULL;
-                f = push_plain(m, f, p, args + 1, ret, self, POS_CALLER);
+                f = push_plain(m, f, p, args + 1, ret, self, f->libs, POS_CALLER);
                 base = args + 1;
                 i = p->code;
                 DISPATCH;
@@ -1591,6 +1543,16 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         rhai_value *args = RA, *ret = i->flags & F_DISCARD ? NULL : RA;
         uint32_t nargs = i->b;
         site *s = &f->p->sites[i->c];
+        if (LIKELY(s->method && s->imports_version == m->imports_version && f->libs &&
+                   s->libs == f->libs->number && has_plain_room(m, f, s->method, args) &&
+                   s->object <= OBJECT_SLOT)) {
+            proto *p = s->method;
+            if (nargs && s->object == OBJECT_SLOT) SET_COPY(args, flat(&base[s->slot]));
+            f = push_plain(m, f, p, args, ret, NULL, s->callee_libs, POS_CALLER);
+            base = args;
+            i = p->code;
+            DISPATCH;
+        }
         AFTER_CALL(vm_call_path(m, s, args, nargs, s->pos, ret));
     }
     CASE(CALL_POINTER) : {
@@ -1603,9 +1565,9 @@ rhai_status vm_run(vm *m, uint32_t depth) {
             vm_fail(m, error_mismatch(h, "Fn", value_type_name(&args[0]), s->arg_pos));
             goto failed;
         }
-        proto *p = plain_closure(m, f, as_fn(flat(&args[0])), args + 1, nargs - 1);
+        proto *p = vm_plain_closure(m, f, as_fn(flat(&args[0])), args + 1, nargs - 1);
         if (p) {
-            f = push_plain(m, f, p, args + 1, ret, NULL, POS_CALLER);
+            f = push_plain(m, f, p, args + 1, ret, NULL, f->libs, POS_CALLER);
             base = args + 1;
             i = p->code;
             DISPATCH;
@@ -1797,6 +1759,7 @@ leave : {
             SET(ret, result);
         else
             value_drop(h, &result);
+        if (UNLIKELY(is_entry)) return RHAI_OK;
         base = f->base;
         i = f->pc;
         DISPATCH;

@@ -60,6 +60,8 @@ typedef struct env {
     unit *unit;
     import *imports;
     uint32_t imports_len;
+    /* Pushed on the imports that had version `below`, they are those of version `above`. */
+    uint64_t below, above;
 } env;
 
 typedef struct chunk {
@@ -80,11 +82,13 @@ typedef struct frame {
     name *names;           /* top of the names at entry */
     name *names_floor;     /* names from here down belong to callers: not visible */
     uint32_t imports;      /* height of the imports at entry */
+    uint32_t env_top;      /* their height with those of p's unit; UINT32_MAX: others are above */
+    uint64_t imports_version; /* at entry */
     uint32_t scratch;      /* registers above p->nregs that C code is using */
     uint32_t level_before; /* call level of the caller */
     rhai_pos pos;          /* of the call, or POS_CALLER */
     rhai_str *source;      /* the module that errors name; NULL: the main script */
-    bool is_plain; /* a call within one unit: returning has nothing to do but clear registers */
+    bool is_plain; /* returning has nothing to do but clear registers */
     bool is_entry; /* returning leaves vm_run */
     bool is_inner; /* shares the registers of the frame below */
     bool is_eval;  /* errors are wrapped as of a call to eval */
@@ -104,14 +108,15 @@ typedef struct vm {
     name *main_floor; /* names from here down are not the starting script's */
     import *imports;
     uint32_t imports_len, imports_cap;
-    uint32_t imports_version; /* changes with every push and pop */
+    uint64_t imports_version; /* the same number: the same imports */
+    uint64_t imports_count;   /* the last version */
     rhai_error *error;
     uint32_t level;
     uint64_t plain_level; /* below this call level no limit needs a look */
     uint32_t modules_loaded;
     char *stack_limit; /* C stack below this address is a stack overflow */
     env *last_env;     /* cache of vm_current_env; owned */
-    uint32_t last_env_version;
+    uint64_t last_env_version;
     map *module_cache;      /* canonical name -> module, as opaque values; () while it loads */
     struct module *loading; /* the module whose statements run; NULL: the main script's */
     export_entry *exports;  /* what they have exported */
@@ -146,6 +151,13 @@ static inline bool vm_track(vm *m, rhai_pos pos) {
 }
 rhai_pos frame_pos(const frame *f);                   /* of the instruction being executed */
 rhai_pos frame_call_pos(const vm *m, const frame *f); /* of the call that made the frame */
+
+/* ---- Frames for calls that need nothing else (plain.h), made without vm_enter ---- */
+
+/* The script function behind a function value, if it can run in a plain frame at args; what it
+ * has captured is put before the arguments, which are the topmost registers in use. NULL: it
+ * takes vm_call_fn. */
+proto *vm_plain_closure(vm *m, const frame *f, const fnptr *fn, rhai_value *args, uint32_t nargs);
 
 /* ---- run.c ---- */
 
@@ -191,6 +203,8 @@ void vm_leave(vm *m); /* pops the top frame: clears its registers, names and imp
  * clears them. NULL: error set. */
 rhai_value *vm_scratch(vm *m, uint32_t n);
 void vm_scratch_end(vm *m, uint32_t n);
+/* Whether there is no room on the C stack for another native frame and what it calls. */
+bool vm_c_stack_low(const vm *m);
 /* From C: enters and runs to the end. */
 rhai_status vm_call(vm *m, const invocation *call);
 /* `lent`: args[0] is a variable's value, which the native may change. args are left for the
