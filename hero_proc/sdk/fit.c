@@ -74,12 +74,23 @@ static const struct level {
 /* A place that the schema has for one of our members. */
 struct place {
     const json_t *document, *schema; /* what is looked in */
+    const json_t *value;             /* what goes there */
     const char *unit;                /* put behind each name: "_secs" */
     const json_t *found;             /* schema of the member */
     char outer[NAME_BYTES];          /* "" or the object it is in */
     char name[NAME_BYTES];
     double factor;
 };
+
+/* Whether a schema may take a value of this kind at all, in some form. */
+static bool takes(const json_t *document, const json_t *schema, const json_t *value) {
+    bool wants_text = schema_has_type(document, schema, "string");
+    if (json_is_string(value))
+        return wants_text || !schema_is_object(document, schema) ||
+               schema_has_type(document, schema, "array");
+    if (json_is_object(value)) return !wants_text || schema_is_object(document, schema);
+    return true;
+}
 
 static bool look_for(void *ctx, const char *name, size_t len) {
     struct place *place = ctx;
@@ -94,7 +105,7 @@ static bool look_for(void *ctx, const char *name, size_t len) {
     }
     snprintf(place->name, sizeof place->name, "%.*s%s", (int)len, name, place->unit);
     place->found = schema_property(place->document, inside, place->name);
-    return place->found != NULL;
+    return place->found && takes(place->document, place->found, place->value);
 }
 
 static const char *other_spellings(const char *ours) {
@@ -219,7 +230,7 @@ static json_t *fit_object(const json_t *document, const json_t *schema, const js
     const char *key;
     bool takes_others = schema_allows_others(document, schema);
     json_object_foreach((json_t *)(uintptr_t)object, key, member) {
-        struct place place = {.document = document, .schema = schema};
+        struct place place = {.document = document, .schema = schema, .value = member};
         char inner[PATH_BYTES];
         snprintf(inner, sizeof inner, "%s%s%s", path, *path ? "." : "", key);
         json_t *fitted = NULL;

@@ -4,8 +4,10 @@
 
 #include <string.h>
 
-/* A document may refer in a circle. */
+/* A document may refer in a circle, and an allOf have parts that are allOfs. */
 #define DEPTH_MAX 16
+#define PARTS_DEPTH_MAX 3
+#define PARTS_MAX 16
 
 /* "#/components/schemas/ServiceSpec" (RFC 6901, without escapes: no name of a schema has them). */
 static const json_t *follow_reference(const json_t *document, const char *reference) {
@@ -56,7 +58,8 @@ static const json_t *find_property(const json_t *document, const json_t *schema,
     if (found || depth >= DEPTH_MAX) return found;
     json_array_foreach(
         json_object_get(schema, "allOf"), index,
-        part) if ((found = find_property(document, part, name, depth + 1))) return found;
+        part) if ((found = find_property(document, part, name, depth + 1)))
+            return found;
     return NULL;
 }
 

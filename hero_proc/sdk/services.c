@@ -11,8 +11,10 @@
 
 #define POLL_FIRST_MS 20
 #define POLL_MAX_MS 250
-/* How long a failure must last to count: a server may still show the one before the start. */
+/* How long a state must last to count. A server may still show the failure before the start, and
+ * many call a process running as soon as there is one. */
 #define FAILED_FOR_MS 500
+#define RUNNING_FOR_MS 200
 #define TAIL_LINES 20
 
 /* ---- Status ----------------------------------------------------------------------------- */
@@ -219,37 +221,36 @@ int proc_stop_service(struct proc_client *client, const char *name, int64_t time
     return 0;
 }
 
+static void set_not_running(const struct proc_service_status *status, const char *name,
+                            int64_t timeout_ms, bool has_failed, struct rpc_error *err) {
+    const char *why = status->why ? status->why : "";
+    const char *colon = *why ? ": " : "";
+    if (has_failed)
+        rpc_error_set(err, RPC_ERROR_INVALID, 0, "%s is %s%s%s", name, status->state_text, colon,
+                      why);
+    else
+        rpc_error_set(err, RPC_ERROR_TIMEOUT, 0, "%s is not running after %lld ms; it is %s%s%s",
+                      name, (long long)timeout_ms, status->state_text, colon, why);
+}
+
 /* Until it runs: 0. */
 static int wait_until_running(struct proc_client *client, const char *name, int64_t timeout_ms,
                               struct wait *wait, struct rpc_error *err) {
-    int64_t failed_since_ms = 0;
-    struct proc_service_status status;
+    enum proc_state state = PROC_UNKNOWN;
+    int64_t since_ms = 0; /* of this state */
     for (;;) {
-        if (proc_service_status(client, name, &status, err) < 0) return -1;
-        if (status.state == PROC_RUNNING) break;
+        struct proc_service_status status;
         int64_t now_ms = rpc_clock_monotonic_ms();
-        if (status.state != PROC_FAILED)
-            failed_since_ms = 0;
-        else if (!failed_since_ms)
-            failed_since_ms = now_ms;
-        bool has_failed = failed_since_ms && now_ms - failed_since_ms >= FAILED_FOR_MS;
-        bool is_over = !has_failed && !wait_more(wait);
-        if (has_failed || is_over) {
-            const char *why = status.why ? status.why : "";
-            if (has_failed)
-                rpc_error_set(err, RPC_ERROR_INVALID, 0, "%s is %s%s%s", name, status.state_text,
-                              *why ? ": " : "", why);
-            else
-                rpc_error_set(err, RPC_ERROR_TIMEOUT, 0,
-                              "%s is not running after %lld ms; it is %s%s%s", name,
-                              (long long)timeout_ms, status.state_text, *why ? ": " : "", why);
-            proc_service_status_done(&status);
-            return -1;
-        }
+        if (proc_service_status(client, name, &status, err) < 0) return -1;
+        if (status.state != state || !since_ms) since_ms = now_ms;
+        state = status.state;
+        bool is_running = state == PROC_RUNNING && now_ms - since_ms >= RUNNING_FOR_MS;
+        bool has_failed = state == PROC_FAILED && now_ms - since_ms >= FAILED_FOR_MS;
+        bool is_over = is_running || has_failed || !wait_more(wait);
+        if (is_over && !is_running) set_not_running(&status, name, timeout_ms, has_failed, err);
         proc_service_status_done(&status);
+        if (is_over) return is_running ? 0 : -1;
     }
-    proc_service_status_done(&status);
-    return 0;
 }
 
 int proc_restart_service(struct proc_client *client, const struct proc_service *service,
