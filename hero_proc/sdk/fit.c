@@ -183,10 +183,10 @@ static json_t *scale(const json_t *number, double factor) {
 static json_t *fit_word(const json_t *words, const json_t *value) {
     size_t index;
     json_t *word;
-    json_array_foreach((json_t *)(uintptr_t)words, index,
-                       word) if (json_is_string(word) &&
-                                 lenient_equal(json_string_value(word),
-                                               json_string_value(value))) return json_incref(word);
+    json_array_foreach((json_t *)(uintptr_t)words, index, word)
+        if (json_is_string(word) &&
+            lenient_equal(json_string_value(word), json_string_value(value)))
+            return json_incref(word);
     return NULL;
 }
 

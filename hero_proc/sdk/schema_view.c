@@ -55,10 +55,9 @@ static const json_t *find_property(const json_t *document, const json_t *schema,
     const json_t *found = json_object_get(json_object_get(schema, "properties"), name);
     size_t index;
     json_t *part;
-    if (found || depth >= DEPTH_MAX) return found;
-    json_array_foreach(
-        json_object_get(schema, "allOf"), index,
-        part) if ((found = find_property(document, part, name, depth + 1)))
+    if (found || depth >= PARTS_DEPTH_MAX) return found;
+    json_array_foreach(json_object_get(schema, "allOf"), index, part)
+        if (index < PARTS_MAX && (found = find_property(document, part, name, depth + 1)))
             return found;
     return NULL;
 }
@@ -80,9 +79,8 @@ bool schema_has_type(const json_t *document, const json_t *schema, const char *t
     size_t index;
     json_t *one;
     if (json_is_string(types)) return strcmp(json_string_value(types), type) == 0;
-    json_array_foreach((json_t *)(uintptr_t)types, index,
-                       one) if (json_is_string(one) &&
-                                strcmp(json_string_value(one), type) == 0) return true;
+    json_array_foreach((json_t *)(uintptr_t)types, index, one)
+        if (json_is_string(one) && strcmp(json_string_value(one), type) == 0) return true;
     return false;
 }
 

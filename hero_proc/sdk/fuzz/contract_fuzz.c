@@ -1,4 +1,5 @@
-/* A foreign OpenRPC document, then a value for the parameters: two JSON texts with a NUL between. */
+/* A foreign OpenRPC document, then a value for the parameters: two JSON texts with a NUL between.
+ */
 #include "contract.h"
 
 #include <stdint.h>

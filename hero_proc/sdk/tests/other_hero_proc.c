@@ -145,7 +145,8 @@ static json_t *list_services(const json_t *params, char message[MESSAGE_BYTES]) 
     (void)params, (void)message;
     json_t *list = json_array(), *service;
     const char *name;
-    json_object_foreach(services, name, service) json_array_append_new(list, state_of(name));
+    json_object_foreach(services, name, service)
+        json_array_append_new(list, state_of(name));
     return list;
 }
 
