@@ -1,6 +1,6 @@
 #include "client.h"
 
-#include "lenient.h"
+#include "hero_proc_sdk/lenient.h"
 
 #include <hero_rpc/paths.h>
 

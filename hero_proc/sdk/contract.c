@@ -1,7 +1,7 @@
 #include "contract.h"
 
 #include "fit.h"
-#include "lenient.h"
+#include "hero_proc_sdk/lenient.h"
 #include "schema_view.h"
 
 #include <string.h>

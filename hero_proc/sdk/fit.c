@@ -1,6 +1,6 @@
 #include "fit.h"
 
-#include "lenient.h"
+#include "hero_proc_sdk/lenient.h"
 #include "schema_view.h"
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
 #include "client.h"
 
-#include "lenient.h"
+#include "hero_proc_sdk/lenient.h"
 
 #include <hero_rpc/clock.h>
 
@@ -38,24 +38,29 @@ void proc_job_done(struct proc_job *job) {
     *job = (struct proc_job){0};
 }
 
-int proc_job_get(struct proc_client *client, int64_t id, struct proc_job *ret_job,
-                 struct rpc_error *err) {
-    json_t *result =
-        client_call(client, PROC_JOB_GET, json_pack("{s:I}", "id", (json_int_t)id), err);
-    if (!result) return -1;
-    const json_t *record = lenient_get(result, "job");
-    if (!json_is_object(record)) record = result;
+void proc_job_read(const json_t *value, struct proc_job *ret_job) {
+    const json_t *inner = lenient_get(value, "job");
+    const json_t *record = json_is_object(inner) ? inner : value;
     const json_t *exit_code = lenient_get(record, "exit_code|exit_status");
     *ret_job = (struct proc_job){
-        .id = id,
+        .id = lenient_number(record, "id|job_id", 0),
         .action = lenient_text(record, "action|action_name|name"),
         .phase = proc_phase_parse(lenient_text(record, "phase|state|status")),
         .has_exit_code = json_is_integer(exit_code),
         .exit_code = (int)json_integer_value(exit_code),
         .attempt = lenient_number(record, "attempt|attempts", 0),
         .error = lenient_text(record, "error|message"),
-        .json = result,
     };
+}
+
+int proc_job_get(struct proc_client *client, int64_t id, struct proc_job *ret_job,
+                 struct rpc_error *err) {
+    json_t *result =
+        client_call(client, PROC_JOB_GET, json_pack("{s:I}", "id", (json_int_t)id), err);
+    if (!result) return -1;
+    proc_job_read(result, ret_job);
+    ret_job->id = id;
+    ret_job->json = result;
     return 0;
 }
 

@@ -1,4 +1,4 @@
-#include "lenient.h"
+#include "hero_proc_sdk/lenient.h"
 
 #include <ctype.h>
 #include <string.h>

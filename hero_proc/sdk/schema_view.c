@@ -1,6 +1,6 @@
 #include "schema_view.h"
 
-#include "lenient.h"
+#include "hero_proc_sdk/lenient.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 #include "client.h"
 
-#include "lenient.h"
+#include "hero_proc_sdk/lenient.h"
 
 #include <hero_rpc/clock.h>
 
@@ -15,6 +15,7 @@
  * many call a process running as soon as there is one. */
 #define FAILED_FOR_MS 500
 #define RUNNING_FOR_MS 200
+#define SUCCESS_FOR_MS 500
 #define TAIL_LINES 20
 
 /* ---- Status ----------------------------------------------------------------------------- */
@@ -54,6 +55,10 @@ static void read_status(const json_t *value, const char *name,
     };
     ret_status->state = proc_state_parse(ret_status->state_text);
     if (!ret_status->state_text) ret_status->state_text = proc_state_name(PROC_UNKNOWN);
+}
+
+void proc_service_status_read(const json_t *record, struct proc_service_status *ret_status) {
+    read_status(record, "", ret_status);
 }
 
 void proc_service_status_done(struct proc_service_status *status) {
@@ -233,6 +238,16 @@ static void set_not_running(const struct proc_service_status *status, const char
                       name, (long long)timeout_ms, status->state_text, colon, why);
 }
 
+/* How long a state must last to end the waiting; -1: it does not end it. */
+static int64_t settles_after_ms(enum proc_state state) {
+    switch (state) {
+    case PROC_RUNNING: return RUNNING_FOR_MS;
+    case PROC_SUCCESS: return SUCCESS_FOR_MS;
+    case PROC_FAILED: return FAILED_FOR_MS;
+    default: return -1;
+    }
+}
+
 /* Until it runs: 0. */
 static int wait_until_running(struct proc_client *client, const char *name, int64_t timeout_ms,
                               struct wait *wait, struct rpc_error *err) {
@@ -244,13 +259,22 @@ static int wait_until_running(struct proc_client *client, const char *name, int6
         if (proc_service_status(client, name, &status, err) < 0) return -1;
         if (status.state != state || !since_ms) since_ms = now_ms;
         state = status.state;
-        bool is_running = state == PROC_RUNNING && now_ms - since_ms >= RUNNING_FOR_MS;
-        bool has_failed = state == PROC_FAILED && now_ms - since_ms >= FAILED_FOR_MS;
-        bool is_over = is_running || has_failed || !wait_more(wait);
-        if (is_over && !is_running) set_not_running(&status, name, timeout_ms, has_failed, err);
+        int64_t settles_ms = settles_after_ms(state);
+        bool is_settled = settles_ms >= 0 && now_ms - since_ms >= settles_ms;
+        bool is_good = is_settled && state != PROC_FAILED;
+        bool is_over = is_settled || !wait_more(wait);
+        if (is_over && !is_good) set_not_running(&status, name, timeout_ms, is_settled, err);
         proc_service_status_done(&status);
-        if (is_over) return is_running ? 0 : -1;
+        if (is_over) return is_good ? 0 : -1;
     }
+}
+
+int proc_service_wait(struct proc_client *client, const char *name, int64_t timeout_ms,
+                      struct rpc_strbuf *ret_log, struct rpc_error *err) {
+    struct wait wait = wait_begin(timeout_ms);
+    if (wait_until_running(client, name, timeout_ms, &wait, err) == 0) return 0;
+    if (ret_log) proc_service_log_tail(client, name, TAIL_LINES, ret_log);
+    return -1;
 }
 
 int proc_restart_service(struct proc_client *client, const struct proc_service *service,
@@ -261,10 +285,8 @@ int proc_restart_service(struct proc_client *client, const struct proc_service *
         stop_and_wait(client, service->name, &wait, &was_there, err) < 0 ||
         proc_service_start(client, service->name, err) < 0)
         return -1;
-    wait.pause_ms = POLL_FIRST_MS;
-    if (wait_until_running(client, service->name, timeout_ms, &wait, err) == 0) return 0;
-    if (ret_log) proc_service_log_tail(client, service->name, TAIL_LINES, ret_log);
-    return -1;
+    return proc_service_wait(client, service->name, wait.deadline_ms - rpc_clock_monotonic_ms(),
+                             ret_log, err);
 }
 
 /* ---- Its log ---------------------------------------------------------------------------- */

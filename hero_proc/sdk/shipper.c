@@ -3,7 +3,7 @@
 #include "hero_proc_sdk/shipper.h"
 
 #include "client.h"
-#include "lenient.h"
+#include "hero_proc_sdk/lenient.h"
 
 #include <hero_rpc/clock.h>
 #include <hero_rpc/fd.h>

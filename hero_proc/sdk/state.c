@@ -1,7 +1,7 @@
 /* state.c - the words for states and phases, as hero_proc and its ancestors write them. */
 #include "hero_proc_sdk/proc.h"
 
-#include "lenient.h"
+#include "hero_proc_sdk/lenient.h"
 
 struct word {
     const char *text;

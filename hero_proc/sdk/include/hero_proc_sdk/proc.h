@@ -148,6 +148,8 @@ struct proc_service_status {
     json_t *json;          /* owns everything above; NULL in a list */
 };
 void proc_service_status_done(struct proc_service_status *status);
+/* One record of service.status or service.list; its texts are the record's, and json stays NULL. */
+void proc_service_status_read(const json_t *record, struct proc_service_status *ret_status);
 
 /* The spec and then the service that names it; the service's actions are set first. */
 int proc_action_set(struct proc_client *client, const struct proc_action *action,
@@ -169,10 +171,14 @@ int proc_service_list(struct proc_client *client, struct proc_service_list *ret_
                       struct rpc_error *err);
 void proc_service_list_done(struct proc_service_list *list);
 
+/* Waits until it is running, or has done what it had to do. Fails as soon as it has failed, or at
+ * the timeout, with its last state in the message and, when ret_log is not NULL, the newest lines
+ * of its log appended there. */
+int proc_service_wait(struct proc_client *client, const char *name, int64_t timeout_ms,
+                      struct rpc_strbuf *ret_log, struct rpc_error *err);
 /*
- * Registers the service, stops what runs of it, starts it, and waits until it is running. Fails as
- * soon as it has failed, or at the timeout, with its last state in the message and, when ret_log is
- * not NULL, the newest lines of its log appended there.
+ * Registers the service, stops what runs of it, starts it, and waits for it as proc_service_wait
+ * does; the timeout is for all of it.
  */
 int proc_restart_service(struct proc_client *client, const struct proc_service *service,
                          int64_t timeout_ms, struct rpc_strbuf *ret_log, struct rpc_error *err);
@@ -212,6 +218,8 @@ struct proc_job {
     json_t *json;      /* as sent; owns the texts */
 };
 void proc_job_done(struct proc_job *job);
+/* One record of job.get or job.list; its texts are the record's, and json stays NULL. */
+void proc_job_read(const json_t *record, struct proc_job *ret_job);
 
 /* Runs an action that is set, by name. */
 int proc_job_create(struct proc_client *client, const char *action, int64_t *ret_id,
@@ -259,6 +267,14 @@ struct proc_log_page {
 int proc_logs_list(struct proc_client *client, const struct proc_log_query *query,
                    struct proc_log_page *ret_page, struct rpc_error *err);
 void proc_log_page_done(struct proc_log_page *page);
+/*
+ * Calls back for each new line that matches, until the function returns false (returns 0) or an
+ * error (-1). Of the query, source, tags, level and text count. By the event stream of our own
+ * daemon; from another one, by asking twice a second.
+ */
+int proc_logs_follow(struct proc_client *client, const struct proc_log_query *query,
+                     bool (*line)(void *ctx, const struct proc_log_line *line), void *ctx,
+                     struct rpc_error *err);
 /* One record as logs.list and the event stream send it; the texts are the record's. */
 void proc_log_line_read(const json_t *record, struct proc_log_line *ret_line);
 

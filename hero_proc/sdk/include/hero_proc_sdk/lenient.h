@@ -1,7 +1,10 @@
-/* lenient.h - reading objects of servers whose spelling is not known beforehand. `names` are
- * alternatives separated by '|'; the first one that is there and of the kind asked for is taken. */
-#ifndef PROC_SDK_LENIENT_H
-#define PROC_SDK_LENIENT_H
+/*
+ * Reading answers of servers whose spelling is not known beforehand. `names` are alternatives
+ * separated by '|'; the first one that is there and of the kind asked for is taken. What is no
+ * object has no members. Everything returned is borrowed.
+ */
+#ifndef HERO_PROC_SDK_LENIENT_H
+#define HERO_PROC_SDK_LENIENT_H
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -12,7 +15,7 @@
 bool lenient_each(const char *names, bool (*visit)(void *ctx, const char *name, size_t len),
                   void *ctx);
 
-json_t *lenient_get(const json_t *object, const char *names); /* borrowed; a null is not there */
+json_t *lenient_get(const json_t *object, const char *names);      /* a null is not there */
 const char *lenient_text(const json_t *object, const char *names); /* NULL: none */
 int64_t lenient_number(const json_t *object, const char *names, int64_t otherwise);
 json_t *lenient_array(const json_t *object, const char *names);
