@@ -75,7 +75,8 @@ static bool peer_has_sent(const struct connection *c) {
 static void on_watch(evutil_socket_t fd, short events, void *ctx) {
     (void)fd, (void)events;
     struct connection *c = ctx;
-    if (peer_is_gone(c) || (c->stream && peer_has_sent(c))) connection_kill(c);
+    bool is_events = c->stream && c->stream->is_events;
+    if (peer_is_gone(c) || (is_events && peer_has_sent(c))) connection_kill(c);
 }
 
 void connection_watch(struct connection *c) {
@@ -108,7 +109,9 @@ void connection_sweep(struct rpc_server *server, int64_t now_ms) {
     struct connection *c, *next;
     for (c = LIST_FIRST(&server->connections); c; c = next) {
         next = LIST_NEXT(c, link);
-        bool is_spared = c->stream || c->request.state == REQUEST_HELD;
+        const struct rpc_stream *stream = c->stream;
+        bool is_spared =
+            stream ? stream->is_events || stream->is_suspended : c->request.state == REQUEST_HELD;
         if (!is_spared && now_ms - c->progress_ms >= limit_ms) connection_kill(c);
     }
 }

@@ -2,6 +2,7 @@
 #include "hero_rpc/clock.h"
 #include "server.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -208,6 +209,43 @@ const char *rpc_request_query(const struct rpc_request *request, const char *nam
 
 const char *rpc_request_header(const struct rpc_request *request, const char *name) {
     return MHD_lookup_connection_value(mhd_of(request), MHD_HEADER_KIND, name);
+}
+
+static void add_encoded(struct rpc_strbuf *out, const char *text, const char *plain) {
+    for (; *text; text++) {
+        if (isalnum((unsigned char)*text) || strchr(plain, *text))
+            rpc_strbuf_add_char(out, *text);
+        else
+            rpc_strbuf_addf(out, "%%%02X", (unsigned char)*text);
+    }
+}
+
+struct query {
+    struct rpc_strbuf *out;
+    const char *without;
+    char separator;
+};
+
+static enum MHD_Result add_argument(void *ctx, enum MHD_ValueKind kind, const char *key,
+                                    const char *value) {
+    (void)kind;
+    struct query *query = ctx;
+    if (query->without && strcmp(key, query->without) == 0) return MHD_YES;
+    rpc_strbuf_add_char(query->out, query->separator);
+    query->separator = '&';
+    add_encoded(query->out, key, "-._~");
+    if (value) {
+        rpc_strbuf_add_char(query->out, '=');
+        add_encoded(query->out, value, "-._~");
+    }
+    return MHD_YES;
+}
+
+void rpc_request_add_target(const struct rpc_request *request, const char *without,
+                            struct rpc_strbuf *out) {
+    struct query query = {out, without, '?'};
+    add_encoded(out, request->path, "/-._~");
+    MHD_get_connection_values(mhd_of(request), MHD_GET_ARGUMENT_KIND, add_argument, &query);
 }
 
 const char *rpc_request_body(const struct rpc_request *request, size_t *ret_len) {

@@ -99,6 +99,7 @@ struct rpc_stream {
     struct rpc_strbuf rest; /* produced, but did not fit what MHD gave; rest_sent of it is out */
     size_t rest_sent;
     int64_t sent_ms;   /* when bytes were last handed to MHD, monotonic */
+    bool is_events;    /* server-sent events; else a body in pieces */
     bool is_suspended; /* MHD waits for rpc_stream_wake */
     bool is_caught_up; /* the last produce said IDLE and nobody called wake since */
     bool is_ending;    /* the last produce said END */

@@ -1,4 +1,4 @@
-/* Answers without an end, pulled from their owner when the client's socket has room. */
+/* Answers pulled from their owner when the client's socket has room. */
 #include "hero_rpc/stream.h"
 #include "hero_rpc/clock.h"
 #include "server.h"
@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 /* The size of the pieces for a client of HTTP/1.0; later ones get what the connection's memory
  * leaves, some 30 KiB. */
@@ -29,6 +30,11 @@ static ssize_t produce(struct rpc_stream *stream, char *to, size_t max) {
     struct rpc_strbuf *out = &stream->connection->server->scratch;
     rpc_strbuf_clear(out);
     enum rpc_stream_state state = stream->ops->produce(stream->ctx, out, max);
+    if (state == RPC_STREAM_CUT) {
+        stream->is_aborted = true;
+        shutdown(stream->connection->fd, SHUT_RDWR);
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    }
     stream->is_ending = state == RPC_STREAM_END;
     stream->is_caught_up = state == RPC_STREAM_IDLE || out->len == 0;
     if (out->failed) return MHD_CONTENT_READER_END_WITH_ERROR;
@@ -64,7 +70,7 @@ static ssize_t on_room(void *ctx, uint64_t position, char *to, size_t max) {
     }
     stream->heartbeat_is_due = false;
     if (n != 0) {
-        stream->sent_ms = rpc_clock_monotonic_ms();
+        stream->sent_ms = stream->connection->progress_ms = rpc_clock_monotonic_ms();
         return n;
     }
     MHD_suspend_connection(stream->connection->mhd);
@@ -103,14 +109,17 @@ void stream_heartbeat_all(struct rpc_server *server, int64_t now_ms) {
     int64_t quiet_ms = (int64_t)server->config.heartbeat_ms * 3 / 4;
     struct rpc_stream *stream;
     LIST_FOREACH(stream, &server->streams, link) {
-        if (!stream->is_suspended || now_ms - stream->sent_ms < quiet_ms) continue;
+        if (!stream->is_events || !stream->is_suspended || now_ms - stream->sent_ms < quiet_ms)
+            continue;
         stream->heartbeat_is_due = true;
         resume(stream);
     }
 }
 
-struct rpc_stream *rpc_stream_open(struct rpc_request *request, const struct rpc_stream_ops *ops,
-                                   void *ctx) {
+/* NULL: the request has been answered with an error. */
+static struct rpc_stream *new_stream(struct rpc_request *request, uint64_t len,
+                                     const struct rpc_stream_ops *ops, void *ctx,
+                                     struct MHD_Response **ret_response) {
     struct connection *c = request_connection(request);
     struct rpc_server *server = c->server;
     if (server->stream_count >= server->config.stream_limit) {
@@ -120,11 +129,10 @@ struct rpc_stream *rpc_stream_open(struct rpc_request *request, const struct rpc
         return NULL;
     }
     struct rpc_stream *stream = calloc(1, sizeof *stream);
-    struct MHD_Response *response =
-        stream ? MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, HTTP_1_0_PIECE_BYTES, on_room,
-                                                   stream, NULL)
+    *ret_response =
+        stream ? MHD_create_response_from_callback(len, HTTP_1_0_PIECE_BYTES, on_room, stream, NULL)
                : NULL;
-    if (!response) {
+    if (!*ret_response) {
         free(stream);
         rpc_request_reply_error(request, 500, "out of memory");
         return NULL;
@@ -132,16 +140,36 @@ struct rpc_stream *rpc_stream_open(struct rpc_request *request, const struct rpc
     stream->connection = c;
     stream->ops = ops;
     stream->ctx = ctx;
-    stream->sent_ms = rpc_clock_monotonic_ms();
+    stream->sent_ms = c->progress_ms = rpc_clock_monotonic_ms();
     c->stream = stream;
     LIST_INSERT_HEAD(&server->streams, stream, link);
     server->stream_count++;
     connection_watch(c);
+    return stream;
+}
+
+struct rpc_stream *rpc_stream_open(struct rpc_request *request, const struct rpc_stream_ops *ops,
+                                   void *ctx) {
+    struct MHD_Response *response;
+    struct rpc_stream *stream = new_stream(request, MHD_SIZE_UNKNOWN, ops, ctx, &response);
+    if (!stream) return NULL;
+    stream->is_events = true;
     MHD_add_response_header(response, "Content-Type", "text/event-stream");
     MHD_add_response_header(response, "Cache-Control", "no-store");
     MHD_add_response_header(response, "X-Accel-Buffering", "no");
     MHD_add_response_header(response, "Connection", "close");
     request_answer(request, 200, response);
+    return stream;
+}
+
+struct rpc_stream *rpc_stream_open_body(struct rpc_request *request, unsigned status,
+                                        const char *content_type, uint64_t len,
+                                        const struct rpc_stream_ops *ops, void *ctx) {
+    struct MHD_Response *response;
+    struct rpc_stream *stream = new_stream(request, len, ops, ctx, &response);
+    if (!stream) return NULL;
+    if (content_type) MHD_add_response_header(response, "Content-Type", content_type);
+    request_answer(request, status, response);
     return stream;
 }
 

@@ -2,7 +2,6 @@
 #include "server.h"
 
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <inttypes.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -14,6 +13,7 @@
 struct tcp_guard {
     unsigned references;
     char *token; /* NULL: nobody passes by token */
+    bool wants_token;
     char address[INET6_ADDRSTRLEN];
     char **names; /* NULL-terminated; may be NULL */
 };
@@ -53,6 +53,7 @@ struct tcp_guard *tcp_guard_new(const struct rpc_tcp_options *options,
     struct tcp_guard *guard = calloc(1, sizeof *guard);
     if (!guard) return NULL;
     guard->references = 1;
+    guard->wants_token = options->wants_token;
     inet_ntop(local->ss_family, ip_of(local), guard->address, sizeof guard->address);
     if ((options->token && *options->token && !(guard->token = strdup(options->token))) ||
         (options->host_names && !copy_names(guard, options->host_names))) {
@@ -167,58 +168,27 @@ static bool token_is_right(const struct tcp_guard *guard, const char *given) {
     return difference == 0;
 }
 
-static void add_encoded(struct rpc_strbuf *out, const char *text, const char *plain) {
-    for (; *text; text++) {
-        if (isalnum((unsigned char)*text) || strchr(plain, *text))
-            rpc_strbuf_add_char(out, *text);
-        else
-            rpc_strbuf_addf(out, "%%%02X", (unsigned char)*text);
-    }
-}
-
-struct query {
-    struct rpc_strbuf *out;
-    char separator;
-};
-
-static enum MHD_Result add_argument(void *ctx, enum MHD_ValueKind kind, const char *key,
-                                    const char *value) {
-    (void)kind;
-    struct query *query = ctx;
-    if (strcmp(key, "token") == 0) return MHD_YES;
-    rpc_strbuf_add_char(query->out, query->separator);
-    query->separator = '&';
-    add_encoded(query->out, key, "-._~");
-    if (value) {
-        rpc_strbuf_add_char(query->out, '=');
-        add_encoded(query->out, value, "-._~");
-    }
-    return MHD_YES;
-}
-
 /* Puts the token where scripts of pages cannot read it and takes it out of the address bar. */
 static void set_cookie_and_redirect(const struct tcp_guard *guard, struct rpc_request *request) {
-    struct rpc_strbuf cookie = RPC_STRBUF_INIT, location = RPC_STRBUF_INIT;
-    struct query query = {&location, '?'};
+    struct rpc_strbuf cookie = RPC_STRBUF_INIT, target = RPC_STRBUF_INIT;
     rpc_strbuf_addf(&cookie, "hero_token=%s; Path=/; HttpOnly; SameSite=Strict", guard->token);
+    rpc_request_add_target(request, "token", &target);
     /* One leading slash only: two would be the name of another host. */
-    const char *path = request->path;
-    while (path[0] == '/' && path[1] == '/')
-        path++;
-    add_encoded(&location, path, "/-._~");
-    MHD_get_connection_values(request_connection(request)->mhd, MHD_GET_ARGUMENT_KIND, add_argument,
-                              &query);
+    const char *location = rpc_strbuf_text(&target);
+    while (location[0] == '/' && location[1] == '/')
+        location++;
     rpc_request_add_header(request, "Set-Cookie", rpc_strbuf_text(&cookie));
-    rpc_request_add_header(request, "Location", rpc_strbuf_text(&location));
+    rpc_request_add_header(request, "Location", location);
     rpc_request_add_header(request, "Cache-Control", "no-store");
     rpc_request_reply(request, 303, NULL, NULL, 0);
     rpc_strbuf_done(&cookie);
-    rpc_strbuf_done(&location);
+    rpc_strbuf_done(&target);
 }
 
 static bool caller_is_known(const struct tcp_guard *guard, struct rpc_request *request) {
     const struct rpc_peer *peer = rpc_request_peer(request);
-    if (peer->has_uid && (peer->uid == 0 || peer->uid == geteuid())) return true;
+    if (!guard->wants_token && peer->has_uid && (peer->uid == 0 || peer->uid == geteuid()))
+        return true;
     const char *authorization = rpc_request_header(request, "Authorization");
     if (authorization && strncasecmp(authorization, "Bearer ", 7) == 0 &&
         token_is_right(guard, authorization + 7))

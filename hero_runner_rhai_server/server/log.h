@@ -1,16 +1,12 @@
-/*
- * The server's own log: one line per event on stderr, as key=value pairs (logfmt).
- *
- *     ts=2026-01-31T12:00:00.123Z level=info msg="session process lost" session=... pid=123
- *
- * Values of scripts, their variables and their output never go here.
- */
+/* The server's own log (hero_rpc/log.h). Values of scripts, their variables and their output never
+ * go here. */
 #ifndef RUNNER_SERVER_LOG_H
 #define RUNNER_SERVER_LOG_H
 
-/* `format` makes further "key=value" pairs and may be empty. */
-void log_info(const char *message, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void log_warn(const char *message, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void log_error(const char *message, const char *format, ...) __attribute__((format(printf, 2, 3)));
+#include <hero_rpc/log.h>
+
+#define log_info rpc_log_info
+#define log_warn rpc_log_warn
+#define log_error rpc_log_error
 
 #endif

@@ -11,7 +11,7 @@
  * Life of a request. The handler is called once the whole body is there. It must bring about
  * exactly one of these, at once or later from any event of the loop:
  *   - one of the rpc_request_reply calls;
- *   - rpc_stream_open (stream.h).
+ *   - rpc_stream_open or rpc_stream_open_body (stream.h).
  * After that the request is gone and must not be used. A handler that returns without either holds
  * the call; a client that goes away meanwhile is noticed, then the function of rpc_request_on_gone
  * runs, and when it returns the request is gone too, with nothing to reply. A Unix client that has
@@ -64,16 +64,17 @@ struct rpc_tcp_options {
     const char *address; /* numeric IPv4 or IPv6 address; NULL is 127.0.0.1 */
     uint16_t port;       /* 0: any free one */
     const char *token;   /* secret for callers not known otherwise; NULL: none passes by token */
+    bool wants_token;    /* nobody passes without the token, whoever they are */
     const char *const *host_names; /* further names allowed in Host, NULL-terminated; or NULL */
 };
 /*
  * A request on TCP passes when its Host is localhost, an address of loopback, the listening address
  * or one of host_names (421 otherwise, which stops DNS rebinding), its Origin, if any, is one of
  * the same names (403), and its caller is known: a loopback peer whose socket belongs to our uid or
- * to root (looked up in /proc/net/tcp), or one that shows the token as `Authorization: Bearer`, as
- * the cookie hero_token, or as `?token=` in a GET. The last sets the cookie (HttpOnly,
- * SameSite=Strict) and redirects to the same path without it. Others get 401. *ret_port (may be
- * NULL) is the port bound.
+ * to root (looked up in /proc/net/tcp; not with wants_token), or one that shows the token as
+ * `Authorization: Bearer`, as the cookie hero_token, or as `?token=` in a GET. The last sets the
+ * cookie (HttpOnly, SameSite=Strict) and redirects to the same path without it. Others get 401.
+ * *ret_port (may be NULL) is the port bound.
  */
 int rpc_server_listen_tcp(struct rpc_server *server, const struct rpc_tcp_options *options,
                           uint16_t *ret_port, struct rpc_error *err);
@@ -105,6 +106,10 @@ const char *rpc_request_method(const struct rpc_request *request);
 const char *rpc_request_path(const struct rpc_request *request); /* percent-decoded, no query */
 const char *rpc_request_query(const struct rpc_request *request, const char *name);  /* or NULL */
 const char *rpc_request_header(const struct rpc_request *request, const char *name); /* or NULL */
+/* Appends path and query as they go into a request line, percent-encoded anew, without the query
+ * argument `without` (NULL: all of them). */
+void rpc_request_add_target(const struct rpc_request *request, const char *without,
+                            struct rpc_strbuf *out);
 const char *rpc_request_body(const struct rpc_request *request, size_t *ret_len); /* never NULL */
 const struct rpc_peer *rpc_request_peer(const struct rpc_request *request);
 struct rpc_server *rpc_request_server(const struct rpc_request *request);

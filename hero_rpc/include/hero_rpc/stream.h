@@ -1,5 +1,6 @@
 /*
- * Answers without an end: server-sent events (WHATWG HTML, "Server-sent events").
+ * Answers that are pulled as the client takes them: server-sent events, which have no end (WHATWG
+ * HTML, "Server-sent events"), and bodies in pieces.
  *
  * A subscriber is a cursor into what the caller keeps anyway, never a queue: the server asks for
  * the next bytes only when the client's socket has room. A client that does not read costs what it
@@ -20,6 +21,7 @@ enum rpc_stream_state {
     RPC_STREAM_MORE, /* there is more, ask again when the client has room */
     RPC_STREAM_IDLE, /* this is all there is; rpc_stream_wake says when there is more */
     RPC_STREAM_END,  /* these are the last bytes: send them, then close */
+    RPC_STREAM_CUT,  /* the rest cannot be had: close so that the client sees it */
 };
 
 struct rpc_stream_ops {
@@ -38,6 +40,15 @@ struct rpc_stream_ops {
  * The first produce call comes later, from the loop. */
 struct rpc_stream *rpc_stream_open(struct rpc_request *request, const struct rpc_stream_ops *ops,
                                    void *ctx);
+
+/* Any other answer whose bytes come in pieces, by the same rules: with the status, the type and the
+ * length given, without the headers above and without heartbeats; the connection lives on, and
+ * bytes sent meanwhile are its next request. A client that takes nothing is closed after the idle
+ * time. */
+#define RPC_STREAM_UNKNOWN_LENGTH UINT64_MAX
+struct rpc_stream *rpc_stream_open_body(struct rpc_request *request, unsigned status,
+                                        const char *content_type, uint64_t len,
+                                        const struct rpc_stream_ops *ops, void *ctx);
 
 /* There is more to send. Cheap, and free when the stream is not idle, so it may be called for each
  * event; the writing happens in the same round of the loop, once for all wakes in it. */

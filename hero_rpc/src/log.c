@@ -1,4 +1,4 @@
-#include "server/log.h"
+#include "hero_rpc/log.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -27,21 +27,21 @@ __attribute__((format(printf, 3, 0))) static void write_line(const char *level, 
     (void)written;
 }
 
-void log_info(const char *message, const char *format, ...) {
+void rpc_log_info(const char *message, const char *format, ...) {
     va_list args;
     va_start(args, format);
     write_line("info", message, format, args);
     va_end(args);
 }
 
-void log_warn(const char *message, const char *format, ...) {
+void rpc_log_warn(const char *message, const char *format, ...) {
     va_list args;
     va_start(args, format);
     write_line("warn", message, format, args);
     va_end(args);
 }
 
-void log_error(const char *message, const char *format, ...) {
+void rpc_log_error(const char *message, const char *format, ...) {
     va_list args;
     va_start(args, format);
     write_line("error", message, format, args);

@@ -1,0 +1,19 @@
+/*
+ * A service's own log: one line per event on stderr, as key=value pairs (logfmt).
+ *
+ *     ts=2026-01-31T12:00:00.123Z level=info msg="listening" socket="/run/..."
+ *
+ * A line is one write(2), so lines of several processes do not mix; over 1 KiB it is cut.
+ */
+#ifndef HERO_RPC_LOG_H
+#define HERO_RPC_LOG_H
+
+/* `format` makes further "key=value" pairs and may be empty. */
+void rpc_log_info(const char *message, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void rpc_log_warn(const char *message, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void rpc_log_error(const char *message, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#endif

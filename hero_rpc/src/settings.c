@@ -1,0 +1,114 @@
+#include "hero_rpc/settings.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_NAME_BYTES 96
+
+static void *place_of(const struct rpc_setting *setting, void *config) {
+    return (char *)config + setting->place;
+}
+
+static int set(const struct rpc_setting *setting, const char *origin, const char *text,
+               void *config, struct rpc_error *err) {
+    if (setting->kind != RPC_SETTING_NUMBER) {
+        memcpy(place_of(setting, config), &text, sizeof text);
+        return 0;
+    }
+    char *end;
+    errno = 0;
+    long long number = strtoll(text, &end, 10);
+    if (end == text || *end || errno || number < setting->least || number > setting->most) {
+        rpc_error_set(err, RPC_ERROR_INVALID, 0, "%s: \"%s\" is not a number from %lld to %lld",
+                      origin, text, (long long)setting->least, (long long)setting->most);
+        return -1;
+    }
+    memcpy(place_of(setting, config), &(int64_t){number}, sizeof(int64_t));
+    return 0;
+}
+
+static void set_standard(const struct rpc_setting *setting, void *config) {
+    const char *text = setting->standard_text ? setting->standard_text : "";
+    if (setting->kind == RPC_SETTING_NUMBER)
+        memcpy(place_of(setting, config), &setting->standard, sizeof setting->standard);
+    else
+        memcpy(place_of(setting, config), &text, sizeof text);
+}
+
+static void option_name(const struct rpc_setting *setting, char out[MAX_NAME_BYTES]) {
+    size_t len = 0;
+    for (const char *c = setting->name; *c && len + 1 < MAX_NAME_BYTES; c++)
+        out[len++] = *c == '_' ? '-' : (char)tolower((unsigned char)*c);
+    out[len] = '\0';
+}
+
+static const struct rpc_setting *find_option(const struct rpc_settings *settings, const char *name,
+                                             size_t len) {
+    for (size_t i = 0; i < settings->count; i++) {
+        char option[MAX_NAME_BYTES];
+        option_name(&settings->table[i], option);
+        if (settings->table[i].kind != RPC_SETTING_SECRET && strlen(option) == len &&
+            memcmp(option, name, len) == 0)
+            return &settings->table[i];
+    }
+    return NULL;
+}
+
+static int read_variable(const struct rpc_settings *settings, const struct rpc_setting *setting,
+                         void *config, struct rpc_error *err) {
+    char name[MAX_NAME_BYTES];
+    snprintf(name, sizeof name, "%s%s", settings->prefix, setting->name);
+    const char *text = getenv(name);
+    return text && *text ? set(setting, name, text, config, err) : 0;
+}
+
+static int read_option(const struct rpc_settings *settings, char **argv, int *index, void *config,
+                       struct rpc_error *err) {
+    const char *arg = argv[*index];
+    const char *equals = strchr(arg, '=');
+    const struct rpc_setting *setting = NULL;
+    if (strncmp(arg, "--", 2) == 0)
+        setting =
+            find_option(settings, arg + 2, equals ? (size_t)(equals - arg) - 2 : strlen(arg) - 2);
+    if (!setting) {
+        rpc_error_set(err, RPC_ERROR_INVALID, 0, "%s: no such option, see --help", arg);
+        return -1;
+    }
+    const char *value = equals ? equals + 1 : argv[++*index];
+    if (!value) {
+        rpc_error_set(err, RPC_ERROR_INVALID, 0, "%s: needs a value", arg);
+        return -1;
+    }
+    return set(setting, arg, value, config, err);
+}
+
+int rpc_settings_read(const struct rpc_settings *settings, int argc, char **argv, void *config,
+                      struct rpc_error *err) {
+    for (size_t i = 0; i < settings->count; i++) {
+        set_standard(&settings->table[i], config);
+        if (read_variable(settings, &settings->table[i], config, err) != 0) return -1;
+    }
+    for (int i = 1; i < argc; i++)
+        if (read_option(settings, argv, &i, config, err) != 0) return -1;
+    return 0;
+}
+
+void rpc_settings_print_help(const struct rpc_settings *settings, FILE *out) {
+    for (size_t i = 0; i < settings->count; i++) {
+        const struct rpc_setting *setting = &settings->table[i];
+        char option[MAX_NAME_BYTES];
+        option_name(setting, option);
+        if (setting->kind == RPC_SETTING_SECRET)
+            fprintf(out, "  %-20s ", "(variable only)");
+        else
+            fprintf(out, "  --%-18s ", option);
+        fprintf(out, "%s%-16s ", settings->prefix, setting->name);
+        if (setting->kind == RPC_SETTING_NUMBER)
+            fprintf(out, "%lld\n", (long long)setting->standard);
+        else
+            fprintf(out, "%s\n", setting->standard_text ? setting->standard_text : "(none)");
+        fprintf(out, "      %s\n", setting->meaning);
+    }
+}
