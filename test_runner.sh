@@ -7,10 +7,8 @@ cd "$(dirname "$(readlink -f "$0")")"
 . scripts/lib.sh
 
 mkdir -p build
-need_packages "${build_packages[@]}" "${test_packages[@]}"
-if [ -f tests/openrpc/package-lock.json ]; then
-    npm ci --prefix tests/openrpc --no-audit --no-fund --loglevel=error >&2
-fi
+need_packages "${build_packages[@]}" "${ui_packages[@]}" "${test_packages[@]}"
+npm_ci tests/openrpc
 build dev
 build release -DHERO_TESTS=ON
 build fuzz -DHERO_TESTS=OFF

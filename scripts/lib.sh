@@ -14,10 +14,12 @@ log=$state/server.log
 build_packages=(
     gcc libc6-dev cmake ninja-build pkg-config
     libmicrohttpd-dev libevent-dev libjansson-dev libcurl4-openssl-dev uuid-dev libunistring-dev
-    libedit-dev
+    libedit-dev zlib1g-dev
 )
+# Bundle the dashboard's page; build_runner.sh --without-ui does without.
+ui_packages=(nodejs npm)
 # libFuzzer comes with clang's runtime; node checks the OpenRPC document against its meta-schema.
-test_packages=(libcmocka-dev clang libclang-rt-14-dev git curl jq nodejs npm)
+test_packages=(libcmocka-dev clang libclang-rt-14-dev git curl jq)
 
 say() { printf '== %s\n' "$*" >&2; }
 
@@ -53,6 +55,12 @@ need_packages() {
     "${as_root[@]}" apt-get update -q >&2
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
         apt-get install -y -q --no-install-recommends "${missing[@]}" >&2
+}
+
+# npm_ci FOLDER: brings the packages of its lock file, unless they are there.
+npm_ci() {
+    [ "$1/node_modules/.package-lock.json" -nt "$1/package-lock.json" ] && return
+    npm ci --prefix "$1" --no-audit --no-fund --loglevel=error >&2
 }
 
 # build PRESET [CMAKE OPTION]...: configures and builds in build/PRESET.
