@@ -14,7 +14,7 @@ log=$state/server.log
 build_packages=(
     gcc libc6-dev cmake ninja-build pkg-config
     libmicrohttpd-dev libevent-dev libjansson-dev libcurl4-openssl-dev uuid-dev libunistring-dev
-    libedit-dev zlib1g-dev
+    libedit-dev libsqlite3-dev zlib1g-dev
 )
 # Bundle the dashboard's page; build_runner.sh --without-ui does without.
 ui_packages=(nodejs npm)
