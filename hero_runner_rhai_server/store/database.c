@@ -115,7 +115,7 @@ static int create_file(const char *path, struct rpc_error *err) {
 sqlite3 *database_open(const char *path, bool is_writer, struct rpc_error *err) {
     if (is_writer && create_file(path, err) < 0) return NULL;
     /* auto_vacuum counts before the first table only. The writer does not checkpoint at its
-     * commits, which would wait for the disk: see checkpoint_if_due in writer.c. */
+     * commits, which would wait for the disk: see checkpoint_if_over in writer.c. */
     static const char writer_pragmas[] =
         "PRAGMA auto_vacuum=INCREMENTAL;PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;"
         "PRAGMA wal_autocheckpoint=0;PRAGMA temp_store=MEMORY;PRAGMA cache_size=-16384";

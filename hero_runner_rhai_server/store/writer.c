@@ -19,7 +19,7 @@
 #define LINGER_MS 20 /* how long a lazy change waits for company */
 #define CHECKPOINT_PAGES 4096 /* 16 MiB of WAL */
 #define REMOVE_STEP 32
-#define VACUUM_PAGES 256
+#define VACUUM_MIN_PAGES 256 /* free ones that are left alone */
 #define RETRY_BATCH 256
 
 struct writer {
@@ -35,6 +35,7 @@ struct writer {
     struct op_list deferred;
     int degraded; /* the error; 0: all is well */
     int wal_pages;
+    bool is_idle; /* no batch since the last tick */
     bool is_removing;
     int64_t next_tick_ms;
 };
@@ -123,6 +124,8 @@ static int store_lines(struct writer *writer, struct op *op) {
         note_lost_lines(writer, log, lines);
         writer->counters->write_errors++;
         writer->counters->last_error = -error;
+    } else if (!writer->degraded) {
+        writer->counters->last_error = 0;
     }
     return error;
 }
@@ -351,8 +354,8 @@ static void run_batch(struct writer *writer, struct op_list *batch, struct op_li
 }
 
 /* The searcher does it, because it waits for the disk. */
-static void checkpoint_if_due(struct writer *writer) {
-    if (writer->wal_pages < CHECKPOINT_PAGES || writer->store->is_checkpointing) return;
+static void checkpoint_if_over(struct writer *writer, int pages) {
+    if (writer->wal_pages < pages || writer->store->is_checkpointing) return;
     struct op *op = op_new(OP_CHECKPOINT, 0);
     if (!op) return;
     op->is_thorough = writer->wal_pages >= CHECKPOINT_PAGES * 4;
@@ -406,8 +409,10 @@ static void tick(struct writer *writer) {
     writer->next_tick_ms = now + TICK_MS;
     sqlite3 *db = writer->worker->db;
     if (!writer->degraded &&
-        database_number(db, "PRAGMA freelist_count", 0) > VACUUM_PAGES)
-        database_number(db, "PRAGMA incremental_vacuum(256)", 0);
+        database_number(db, "PRAGMA freelist_count", 0) > VACUUM_MIN_PAGES)
+        sqlite3_exec(db, "PRAGMA incremental_vacuum(1024)", NULL, NULL, NULL);
+    if (writer->is_idle) checkpoint_if_over(writer, 1);
+    writer->is_idle = true;
 }
 
 /* ---- The thread -------------------------------------------------------------------------- */
@@ -446,8 +451,9 @@ void writer_run(struct worker *worker) {
         was_busy = op_queue_take(&worker->queue, &batch, BATCH_BYTES,
                                  wait_ms(&writer, was_busy), &is_closed) > 0;
         if (was_busy) run_batch(&writer, &batch, &completed);
+        if (was_busy) writer.is_idle = false;
         store_complete(worker->store, &completed);
-        checkpoint_if_due(&writer);
+        checkpoint_if_over(&writer, CHECKPOINT_PAGES);
         tick(&writer);
     }
     give_up(&writer);
