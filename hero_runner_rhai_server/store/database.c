@@ -58,7 +58,6 @@ int64_t database_number(sqlite3 *db, const char *sql, int64_t otherwise) {
 static const char tables[] =
     "CREATE UNIQUE INDEX sessions_id ON sessions(id);"
     "CREATE INDEX sessions_ended ON sessions(ended_us) WHERE ended_us > 0;"
-    "CREATE INDEX sessions_open ON sessions(row) WHERE ended_us = 0;"
     "CREATE INDEX sessions_key ON sessions(idempotency_key) WHERE idempotency_key IS NOT NULL;"
     "CREATE TABLE requests(row INTEGER PRIMARY KEY, script TEXT, working_dir TEXT,"
     " env_names TEXT, args TEXT, inputs TEXT, callback TEXT);"

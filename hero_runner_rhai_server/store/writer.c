@@ -17,7 +17,7 @@
 #define BATCH_BYTES (512 * 1024) /* of one transaction, so that nobody waits long for it */
 #define TICK_MS 1000
 #define LINGER_MS 20 /* how long a lazy change waits for company */
-#define CHECKPOINT_PAGES 4096 /* 16 MiB of WAL */
+#define CHECKPOINT_PAGES 16384 /* 64 MiB of WAL: each makes some commits wait 2 ms for the disk */
 #define REMOVE_STEP 32
 #define VACUUM_MIN_PAGES 256 /* free ones that are left alone */
 #define RETRY_BATCH 256
@@ -358,7 +358,7 @@ static void checkpoint_if_over(struct writer *writer, int pages) {
     if (writer->wal_pages < pages || writer->store->is_checkpointing) return;
     struct op *op = op_new(OP_CHECKPOINT, 0);
     if (!op) return;
-    op->is_thorough = writer->wal_pages >= CHECKPOINT_PAGES * 4;
+    op->is_thorough = writer->wal_pages >= CHECKPOINT_PAGES * 2;
     writer->wal_pages = 0;
     writer->store->is_checkpointing = true;
     op_queue_push(&writer->store->searcher.queue, op, 0, 0);
