@@ -23,6 +23,8 @@ struct callbacks {
     struct event_base *base;
     struct http *http;
     const struct config *config;
+    callbacks_tried *tried;
+    void *ctx;
     LIST_HEAD(, callback) list;
 };
 
@@ -51,14 +53,15 @@ static void try_later(struct callback *callback) {
 
 /* One try is over; `error` NULL: it was answered well. */
 static void note(struct callback *callback, const char *error) {
-    struct session *session = callback->session;
+    struct callbacks *callbacks = callback->callbacks;
+    struct session *session = session_ref(callback->session);
     free(session->callback.error);
     session->callback.error = error ? strdup(error) : NULL;
     session->callback.attempts++;
     if (!error) {
         session->callback.state = CALLBACK_DELIVERED;
         end(callback);
-    } else if (session->callback.attempts >= (unsigned)callback->callbacks->config->callback_tries) {
+    } else if (session->callback.attempts >= (unsigned)callbacks->config->callback_tries) {
         session->callback.state = CALLBACK_FAILED;
         log_warn("callback is given up", "session=%s attempts=%u error=\"%s\"", session->id,
                  session->callback.attempts, error);
@@ -66,6 +69,8 @@ static void note(struct callback *callback, const char *error) {
     } else {
         try_later(callback);
     }
+    callbacks->tried(callbacks->ctx, session);
+    session_unref(session);
 }
 
 static void on_answer(void *ctx, struct http_answer *answer) {
@@ -124,10 +129,11 @@ void callbacks_begin(struct callbacks *callbacks, struct session *session) {
 }
 
 struct callbacks *callbacks_new(struct event_base *base, struct http *http,
-                                const struct config *config) {
+                                const struct config *config, callbacks_tried *tried, void *ctx) {
     struct callbacks *callbacks = calloc(1, sizeof *callbacks);
     if (!callbacks) return NULL;
-    *callbacks = (struct callbacks){.base = base, .http = http, .config = config};
+    *callbacks = (struct callbacks){
+        .base = base, .http = http, .config = config, .tried = tried, .ctx = ctx};
     LIST_INIT(&callbacks->list);
     return callbacks;
 }

@@ -11,8 +11,10 @@
 
 struct callbacks;
 
+/* `tried` is told after each try, and for the last time when it is over. */
+typedef void callbacks_tried(void *ctx, const struct session *session);
 struct callbacks *callbacks_new(struct event_base *base, struct http *http,
-                                const struct config *config);
+                                const struct config *config, callbacks_tried *tried, void *ctx);
 /* Those that are still to be delivered are given up. */
 void callbacks_free(struct callbacks *callbacks);
 

@@ -1,6 +1,7 @@
 #include "server/config.h"
 
 #include "server/log.h"
+#include "store/store.h"
 
 #include <hero_rpc/settings.h>
 #include <string.h>
@@ -46,8 +47,16 @@ static const struct rpc_setting table[] = {
            "how long running sessions may go on when the server is to end"),
     NUMBER("RING_LINES", ring_lines, 1024, 1, 1 << 20, "newest lines of a session in memory"),
     NUMBER("RING_BYTES", ring_bytes, MIB, 128 * 1024, 1024 * MIB, "and their bytes"),
-    NUMBER("CACHED", cached, 10000, 1, 1000000, "ended sessions kept in memory"),
-    NUMBER("CACHED_BYTES", cached_bytes, 256 * MIB, MIB, INT64_C(1) << 40,
+    NUMBER("LOG_BYTES", log_bytes, 64 * MIB, STORE_SESSION_LOG_MIN_BYTES, INT64_C(1) << 40,
+           "bytes of a session's lines on disk; of more, the first and the newest are kept"),
+    NUMBER("HISTORY_DAYS", history_days, 30, 0, 36500,
+           "days for which ended sessions are kept; 0: any time"),
+    NUMBER("HISTORY_SESSIONS", history_sessions, 100000, 0, INT64_C(1) << 40,
+           "and how many of them; 0: any number"),
+    NUMBER("HISTORY_BYTES", history_bytes, INT64_C(10240) * MIB, 0, INT64_C(1) << 50,
+           "and the bytes of all their lines; 0: any number"),
+    NUMBER("CACHED", cached, 1000, 1, 1000000, "of them, sessions kept in memory too"),
+    NUMBER("CACHED_BYTES", cached_bytes, 64 * MIB, MIB, INT64_C(1) << 40,
            "and the bytes of their scripts, lines and values"),
     NUMBER("BODY_BYTES", body_bytes, 16 * MIB, 1024, 16 * MIB, "largest body of a request"),
     NUMBER("CONNECTIONS", connections, 1024, 1, 1000000, "connections at the same time"),

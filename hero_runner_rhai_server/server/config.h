@@ -25,6 +25,7 @@ struct config {
     int64_t drain_ms;
     int64_t ring_lines;
     int64_t ring_bytes;
+    int64_t history_days, history_sessions, history_bytes, log_bytes;
     int64_t cached;
     int64_t cached_bytes;
     int64_t body_bytes;

@@ -129,8 +129,31 @@ static void on_session_changed(void *ctx, struct session *session) {
     (void)ctx;
     accounts_note_change(&runner, session);
     sessions_note_change(&runner.sessions, session);
-    if (session_has_ended(session) && session->callback.state == CALLBACK_PENDING)
-        callbacks_begin(runner.callbacks, session);
+    if (session->status == SESSION_RUNNING) archive_note_start(runner.archive, session);
+    if (!session_has_ended(session)) return;
+    sessions_note_end(&runner.sessions, session);
+    if (session->callback.state == CALLBACK_PENDING) callbacks_begin(runner.callbacks, session);
+}
+
+static void on_session_line(void *ctx, struct session *session, uint64_t timestamp_us,
+                            uint8_t stream, const char *text, size_t len) {
+    (void)ctx;
+    archive_add_line(runner.archive, session, timestamp_us, stream, text, len);
+}
+
+static void on_session_ended(void *ctx, struct session *session) {
+    (void)ctx;
+    archive_end(runner.archive, session);
+}
+
+static bool is_archive_full(void *ctx, struct session *session) {
+    (void)ctx;
+    return archive_is_full(runner.archive, session);
+}
+
+static void on_callback_tried(void *ctx, const struct session *session) {
+    (void)ctx;
+    archive_note_callback(runner.archive, session);
 }
 
 /* What runs sessions, and what they need. */
@@ -138,9 +161,12 @@ static int add_slots(char **environment, unsigned long open_files, struct rpc_er
     const struct zygote_link_options options = {.environment = (const char *const *)environment,
                                                 .open_files = open_files,
                                                 .script_roots = runner.config.script_roots};
-    const struct slots_ops ops = {
-        .ready = on_ready, .unusable = on_unusable, .reloaded = on_reloaded};
-    session_set_listener(&(struct session_listener){.changed = on_session_changed});
+    const struct slots_ops ops = {.ready = on_ready,
+                                  .unusable = on_unusable,
+                                  .reloaded = on_reloaded,
+                                  .is_full = is_archive_full};
+    session_set_listener(&(struct session_listener){
+        .changed = on_session_changed, .line = on_session_line, .ended = on_session_ended});
     if (!environment || slots_init(&runner.slots, runner.base, &runner.config, &runner.sessions,
                                    &options, &ops) < 0) {
         rpc_error_set(err, RPC_ERROR_SYSTEM, 0, "out of memory");
@@ -150,7 +176,7 @@ static int add_slots(char **environment, unsigned long open_files, struct rpc_er
     runner.http = runner.files ? http_new(runner.base, err) : NULL;
     if (!runner.http) return -1;
     runner.urls = url_scripts_new(runner.http, &runner.config);
-    runner.callbacks = callbacks_new(runner.base, runner.http, &runner.config);
+    runner.callbacks = callbacks_new(runner.base, runner.http, &runner.config, on_callback_tried, NULL);
     if (runner.urls && runner.callbacks) return slots_start(&runner.slots, err);
     rpc_error_set(err, RPC_ERROR_SYSTEM, 0, "out of memory");
     return -1;
@@ -196,6 +222,9 @@ static int serve(struct rpc_error *err) {
         rpc_error_set(err, RPC_ERROR_SYSTEM, 0, "out of memory");
         goto done;
     }
+    runner.archive = archive_new(runner.base, &runner.config, state_dir, &runner.sessions,
+                                 &runner.ring_limits, err);
+    if (!runner.archive) goto done;
     if (add_slots(environment, open_files.rlim_cur, err) < 0 || add_service(err) < 0) goto done;
     if (health_init(&runner.health, runner.base, &runner.slots, &runner.ring_limits,
                     runner.config.self_test_s * 1000) < 0)
@@ -205,6 +234,8 @@ static int serve(struct rpc_error *err) {
 done:
     for (int i = 0; i < 2; i++)
         if (signals[i]) event_free(signals[i]);
+    archive_close(runner.archive);
+    session_set_listener(&(struct session_listener){0});
     slots_stop_zygotes(&runner.slots);
     health_done(&runner.health);
     rpc_server_free(runner.server);
@@ -215,6 +246,7 @@ done:
     url_scripts_free(runner.urls);
     files_free(runner.files);
     if (runner.slots.base) slots_done(&runner.slots);
+    archive_free(runner.archive);
     accounts_done(&runner);
     free(script_roots);
     free(environment);

@@ -5,6 +5,7 @@
 #include <hero_rpc/clock.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -38,18 +39,33 @@ static json_t *self_test_object(const struct health *health) {
                      (json_int_t)health->duration_us, "failures", (int)health->failures);
 }
 
+static json_t *store_object(const struct runner *runner) {
+    struct store_stats stats;
+    store_get_stats(archive_store(runner->archive), &stats);
+    json_t *object = json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:I}", "ok", stats.last_error == 0,
+                               "sessions", (json_int_t)stats.sessions, "log_bytes",
+                               (json_int_t)stats.log_bytes, "database_bytes",
+                               (json_int_t)stats.database_bytes, "waiting",
+                               (json_int_t)(stats.queued + stats.deferred), "lost_lines",
+                               (json_int_t)stats.lost_lines, "lost_records",
+                               (json_int_t)stats.lost_records);
+    if (stats.last_error) json_object_set_new(object, "error", json_string(strerror(stats.last_error)));
+    return object;
+}
+
 json_t *runner_health(void *ctx) {
     const struct runner *runner = ctx;
     const struct slots *slots = &runner->slots;
     bool is_good = health_is_good(&runner->health) && zygote_link_is_ready(slots->current->link) &&
                    slots->unkillable == 0 && !slots->is_draining;
-    return json_pack("{s:s, s:s, s:s, s:I, s:o, s:o, s:o, s:o, s:s, s:b, s:s}", "status",
+    return json_pack("{s:s, s:s, s:s, s:I, s:o, s:o, s:o, s:o, s:s, s:b, s:s, s:o}", "status",
                      is_good ? "ok" : "degraded", "service", SERVICE_NAME, "version", HERO_VERSION,
                      "uptime_ms", (json_int_t)(rpc_clock_monotonic_ms() - runner->started_ms),
                      "self_test", self_test_object(&runner->health), "zygote",
                      zygote_object(runner), "workers", workers_object(runner), "queue",
                      queue_object(runner), "forwarding", "unavailable", "draining",
-                     slots->is_draining, "process_limit", "counting");
+                     slots->is_draining, "process_limit", "counting", "store",
+                     store_object(runner));
 }
 
 /* ---- stats -------------------------------------------------------------------------------- */

@@ -2,6 +2,7 @@
  * something to tell if the caller wants that. */
 #include "server/methods.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +14,8 @@
 struct query {
     struct session_watch watch;
     struct session *session; /* held by the watch while the call is held */
-    struct rpc_call *call;
+    struct rpc_call *call; /* NULL: the client has gone, while the store is read */
+    struct runner *runner;
     struct event *timer;
     bool is_by_time, is_backwards;
     uint64_t after_seq;  /* forwards: the last line that needs not be looked at again */
@@ -79,30 +81,117 @@ static void fill_backwards(struct page *page, const struct query *query) {
     uint64_t found = 0, first = end;
     while (first > ring->first_seq && found < query->limit)
         if (ring_get(ring, --first, &line) && passes(query, &line)) found++;
-    if (first == ring->first_seq && found < query->limit) page->dropped = ring_dropped(ring);
+    /* What is before the ring's lines is in the store, and comes with the next page. */
+    if (first == ring->first_seq && found < query->limit && !query->session->row)
+        page->dropped = ring_dropped(ring);
     for (uint64_t seq = first; seq < end && ring_get(ring, seq, &line); seq++)
         if (passes(query, &line)) add_line(page, query, &line);
     page->first_seq = page->dropped > 0 || end == 0 ? 1 : first;
     page->next_seq = end > 0 ? end - 1 : 0;
 }
 
-static void reply_page(const struct query *query, struct rpc_call *call) {
+/* The rest of the object, behind the lines. */
+static void finish_page(struct page *page, const struct query *query, struct rpc_call *call) {
     const struct session *session = query->session;
+    int64_t given_ts = query->is_by_time ? query->after_ts_ms : 0;
+    bool is_end = session_has_ended(session) && page->next_seq >= ring_last_seq(&session->ring);
+    rpc_strbuf_addf(&page->out,
+                    "],\"first_seq\":%llu,\"next_seq\":%llu,\"next_ts_ms\":%lld,\"dropped\":%llu,"
+                    "\"ended\":%s}",
+                    (unsigned long long)page->first_seq, (unsigned long long)page->next_seq,
+                    (long long)(page->last_us ? (int64_t)(page->last_us / 1000) : given_ts),
+                    (unsigned long long)page->dropped, is_end ? "true" : "false");
+    reply_buffer(call, &page->out);
+}
+
+static void reply_from_ring(const struct query *query, struct rpc_call *call) {
     struct page page = {.out = RPC_STRBUF_INIT};
     rpc_strbuf_add_text(&page.out, "{\"lines\":[");
     if (query->is_backwards)
         fill_backwards(&page, query);
     else
         fill_forwards(&page, query);
-    int64_t given_ts = query->is_by_time ? query->after_ts_ms : 0;
-    bool is_end = session_has_ended(session) && page.next_seq >= ring_last_seq(&session->ring);
-    rpc_strbuf_addf(&page.out,
-                    "],\"first_seq\":%llu,\"next_seq\":%llu,\"next_ts_ms\":%lld,\"dropped\":%llu,"
-                    "\"ended\":%s}",
-                    (unsigned long long)page.first_seq, (unsigned long long)page.next_seq,
-                    (long long)(page.last_us ? (int64_t)(page.last_us / 1000) : given_ts),
-                    (unsigned long long)page.dropped, is_end ? "true" : "false");
-    reply_buffer(call, &page.out);
+    finish_page(&page, query, call);
+}
+
+/* ---- Pages of the store --------------------------------------------------------------------- */
+
+/* Whether the page begins in lines that have left the ring. */
+static bool is_in_store(const struct query *query) {
+    const struct ring *ring = &query->session->ring;
+    if (!query->session->row || ring_dropped(ring) == 0) return false;
+    if (query->is_backwards) return query->before_seq <= ring->first_seq;
+    if (!query->is_by_time) return query->after_seq < ring_dropped(ring);
+    return ring_find_time(ring, (uint64_t)query->after_ts_ms * 1000) == ring->first_seq;
+}
+
+static void on_page(void *ctx, int status, struct store_log_page *stored) {
+    struct query *query = ctx;
+    struct page page = {.out = RPC_STRBUF_INIT};
+    rpc_strbuf_add_text(&page.out, "{\"lines\":[");
+    for (size_t i = 0; status == 0 && i < stored->count; i++) {
+        const struct store_log_line *from = &stored->lines[i];
+        const struct ring_line line = {.seq = from->seq,
+                                       .timestamp_us = from->timestamp_us,
+                                       .stream = from->stream,
+                                       .text = from->text,
+                                       .len = from->len};
+        add_line(&page, query, &line);
+    }
+    if (status == 0) {
+        page.dropped = stored->dropped;
+        page.next_seq = stored->last_covered;
+        page.first_seq = stored->first_covered;
+        if (!query->is_backwards && page.next_seq < query->after_seq) page.next_seq = query->after_seq;
+    }
+    store_log_page_free(stored);
+    if (query->call) {
+        rpc_call_on_gone(query->call, NULL, NULL);
+        if (status == 0)
+            finish_page(&page, query, query->call);
+        else
+            fail_store(query->call, status);
+    }
+    rpc_strbuf_done(&page.out);
+    session_unref(query->session);
+    free(query);
+}
+
+static void on_gone_meanwhile(void *ctx) {
+    struct query *query = ctx;
+    query->call = NULL;
+}
+
+static void read_page(const struct query *asked) {
+    struct query *query = malloc(sizeof *query);
+    int failed = -ENOMEM;
+    if (query) {
+        *query = *asked;
+        const struct store_log_query store_query = {
+            .id = asked->session->id,
+            .after_seq = asked->after_seq,
+            .before_seq = asked->is_backwards ? asked->before_seq : 0,
+            .since_us = asked->is_by_time ? (uint64_t)asked->after_ts_ms * 1000 : 0,
+            .limit = (uint32_t)asked->limit,
+            .stream = asked->stream,
+            .contains = {asked->contains, asked->contains ? strlen(asked->contains) : 0},
+        };
+        failed = store_read_log(archive_store(asked->runner->archive), &store_query, on_page, query);
+    }
+    if (failed) {
+        free(query);
+        fail_store(asked->call, failed);
+        return;
+    }
+    session_ref(query->session);
+    rpc_call_on_gone(asked->call, on_gone_meanwhile, query);
+}
+
+static void reply_page(const struct query *query) {
+    if (is_in_store(query))
+        read_page(query);
+    else
+        reply_from_ring(query, query->call);
 }
 
 /* ---- Held calls --------------------------------------------------------------------------- */
@@ -111,7 +200,7 @@ static void reply_page(const struct query *query, struct rpc_call *call) {
 static bool has_lines(struct query *query) {
     uint64_t dropped, seq = first_wanted(query, &dropped);
     struct ring_line line;
-    if (dropped > 0) return true;
+    if (is_in_store(query) || dropped > 0) return true;
     for (; ring_get(&query->session->ring, seq, &line); seq++) {
         if (passes(query, &line)) return true;
         if (!query->is_by_time) query->after_seq = seq;
@@ -129,7 +218,8 @@ static void answer(struct query *query) {
     struct session *session = session_ref(query->session);
     struct query answered = *query;
     end_wait(query);
-    reply_page(&answered, answered.call);
+    rpc_call_on_gone(answered.call, NULL, NULL);
+    reply_page(&answered);
     session_unref(session);
 }
 
@@ -147,9 +237,9 @@ static void on_gone(void *ctx) {
     end_wait(ctx);
 }
 
-static void hold(const struct query *asked, struct runner *runner, int64_t wait_ms) {
+static void hold(const struct query *asked, int64_t wait_ms) {
     struct query *query = malloc(sizeof *query);
-    struct event *timer = query ? event_new(runner->base, -1, 0, on_timed_out, query) : NULL;
+    struct event *timer = query ? event_new(asked->runner->base, -1, 0, on_timed_out, query) : NULL;
     if (!timer) {
         free(query);
         rpc_call_fail(asked->call, RPC_INTERNAL_ERROR, NULL, "out of memory");
@@ -171,9 +261,7 @@ static uint8_t stream_of(const char *kind) {
     return strcmp(kind, "stderr") == 0 ? FRAME_STREAM_STDERR : FRAME_STREAM_STDOUT;
 }
 
-void session_logs(struct rpc_call *call, void *ctx) {
-    struct session *session = find_session(call, ctx);
-    if (!session) return;
+static void logs(struct rpc_call *call, struct runner *runner, struct session *session) {
     bool has_after = given_param(call, "after_seq") != NULL;
     if (has_after && given_param(call, "before_seq")) {
         refuse(call, "before_seq", "does not go with after_seq");
@@ -182,6 +270,7 @@ void session_logs(struct rpc_call *call, void *ctx) {
     struct query query = {
         .session = session,
         .call = call,
+        .runner = runner,
         .is_by_time = !has_after && given_param(call, "after_ts_ms"),
         .is_backwards = given_param(call, "before_seq") != NULL,
         .after_seq = (uint64_t)rpc_call_integer(call, "after_seq", 0),
@@ -193,7 +282,11 @@ void session_logs(struct rpc_call *call, void *ctx) {
     };
     long long wait_ms = clamp(rpc_call_integer(call, "wait_ms", 0), MAX_WAIT_MS);
     if (wait_ms == 0 || query.is_backwards || session_has_ended(session) || has_lines(&query))
-        reply_page(&query, call);
+        reply_page(&query);
     else
-        hold(&query, ctx, wait_ms);
+        hold(&query, wait_ms);
+}
+
+void session_logs(struct rpc_call *call, void *ctx) {
+    with_session(call, ctx, false, logs);
 }

@@ -4,13 +4,51 @@
 
 #include <stdlib.h>
 
-static void reply_id(struct rpc_call *call, struct runner *runner, struct session *session) {
+/* A call that waits until its session is stored. */
+struct start_wait {
+    struct session_watch watch;
+    struct session *session; /* held by the watch */
+    struct rpc_call *call;
+};
+
+static void end_start_wait(struct start_wait *wait) {
+    session_unwatch(wait->session, &wait->watch);
+    free(wait);
+}
+
+static void reply_id(struct rpc_call *call, const struct session *session) {
+    struct rpc_strbuf out = RPC_STRBUF_INIT;
+    rpc_strbuf_addf(&out, "{\"session_id\":\"%s\"}", session->id);
+    reply_buffer(call, &out);
+}
+
+static void start_changed(struct session_watch *watch) {
+    struct start_wait *wait = (void *)((char *)watch - offsetof(struct start_wait, watch));
+    if (!wait->session->is_recorded) return;
+    rpc_call_on_gone(wait->call, NULL, NULL);
+    reply_id(wait->call, wait->session);
+    end_start_wait(wait);
+}
+
+static void start_gone(void *ctx) {
+    end_start_wait(ctx);
+}
+
+static void wait_for_record(struct rpc_call *call, struct runner *runner, struct session *session) {
     (void)runner;
-    rpc_call_reply(call, json_pack("{s:s}", "session_id", session->id));
+    struct start_wait *wait =
+        session->is_recorded || session_has_ended(session) ? NULL : calloc(1, sizeof *wait);
+    if (!wait) {
+        reply_id(call, session);
+        return;
+    }
+    *wait = (struct start_wait){.watch.changed = start_changed, .session = session, .call = call};
+    session_watch(session, &wait->watch);
+    rpc_call_on_gone(call, start_gone, wait);
 }
 
 void session_start(struct rpc_call *call, void *ctx) {
-    submit(call, ctx, rpc_call_params(call), NULL, reply_id);
+    submit(call, ctx, rpc_call_params(call), NULL, wait_for_record);
 }
 
 /* ---- session_run ------------------------------------------------------------------------- */
@@ -99,14 +137,16 @@ static void put_over(json_t *params, const char *name, json_t *newer) {
     json_object_set_new(params, name, both);
 }
 
-void session_rerun(struct rpc_call *call, void *ctx) {
-    const struct session *session = find_session(call, ctx);
-    if (!session) return;
+static void rerun(struct rpc_call *call, struct runner *runner, struct session *session) {
     json_t *params = json_copy(session->asked);
     json_object_del(params, "idempotency_key");
     json_object_del(params, "wait_ms");
     put_over(params, "env_vars", given_param(call, "env_vars"));
     put_over(params, "inputs", given_param(call, "inputs"));
-    submit(call, ctx, params, session->id, reply_id);
+    submit(call, runner, params, session->id, wait_for_record);
     json_decref(params);
+}
+
+void session_rerun(struct rpc_call *call, void *ctx) {
+    with_session(call, ctx, false, rerun);
 }

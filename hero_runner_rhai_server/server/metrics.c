@@ -26,6 +26,21 @@ static void add_totals(struct rpc_strbuf *out, const struct runner *runner) {
                         (unsigned long long)runner->sessions.totals[ends[i]]);
 }
 
+static void add_store(struct rpc_strbuf *out, const struct runner *runner) {
+    struct store_stats stats;
+    store_get_stats(archive_store(runner->archive), &stats);
+    add(out, "history_sessions", "gauge", "Sessions in the history.", (double)stats.sessions);
+    add(out, "history_log_bytes", "gauge", "Bytes of their lines.", (double)stats.log_bytes);
+    add(out, "history_waiting", "gauge", "Changes that wait to be written.",
+        (double)(stats.queued + stats.deferred));
+    add(out, "history_lost_lines_total", "counter", "Lines that could not be stored.",
+        (double)stats.lost_lines);
+    add(out, "history_lost_records_total", "counter", "Changes that could not be stored.",
+        (double)stats.lost_records);
+    add(out, "history_write_errors_total", "counter", "Writes that failed.",
+        (double)stats.write_errors);
+}
+
 static void get_metrics(struct rpc_request *request, void *ctx) {
     const struct runner *runner = ctx;
     const struct slots *slots = &runner->slots;
@@ -51,6 +66,7 @@ static void get_metrics(struct rpc_request *request, void *ctx) {
         slots->restarts);
     add(&out, "self_test_failures_total", "counter", "Self-tests that failed.",
         runner->health.failures);
+    add_store(&out, runner);
     add(&out, "memory_bytes", "gauge", "Resident memory of the server.",
         (double)accounts_memory_bytes());
     add(&out, "connections", "gauge", "Open connections.", rpc_server_connections(runner->server));

@@ -106,6 +106,8 @@ static void close_pipe(struct process_pipe *pipe) {
     lines_flush(&pipe->lines, false, put_pipe_line, pipe);
 }
 
+static void pause_if_full(struct process *process);
+
 static void close_socket(struct process *process) {
     if (process->socket < 0) return;
     event_del(&process->writable);
@@ -116,6 +118,7 @@ static void finish(struct process *process) {
     process->is_over = true;
     event_del(&process->timer);
     event_del(&process->look);
+    event_del(&process->resume);
     close_socket(process);
     close_pipe(&process->pipes[0]);
     close_pipe(&process->pipes[1]);
@@ -205,12 +208,31 @@ static void read_socket(struct process *process, int turns) {
          * needed, to see the end. */
         if (process->phase != PROCESS_EXITED && (size_t)got < process->reader.cap / 2) break;
     }
-    if (has_lines) session_tell(process->session);
+    if (has_lines) {
+        session_tell(process->session);
+        pause_if_full(process);
+    }
     if (failed) {
         log_error("session process does not speak the protocol", "pid=%d", (int)process->pid);
         close_socket(process);
         process_kill(process);
     }
+}
+
+/* The store cannot take more lines now: the process waits in its next write until it can. */
+static void pause_if_full(struct process *process) {
+    if (process->phase == PROCESS_EXITED || !process->owner->is_full(process->owner->ctx, process->session))
+        return;
+    if (process->socket >= 0) event_del(&process->readable);
+    event_add(&process->resume, &(struct timeval){.tv_usec = PROCESS_FULL_PAUSE_MS * 1000});
+}
+
+static void on_resume(evutil_socket_t fd, short what, void *ctx) {
+    (void)fd, (void)what;
+    struct process *process = ctx;
+    if (process->socket < 0 || process->is_over) return;
+    event_add(&process->readable, NULL);
+    pause_if_full(process);
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *ctx) {
@@ -383,6 +405,7 @@ struct process *process_new(struct event_base *base, const struct process_owner 
     event_assign(&process->writable, base, process->socket, EV_WRITE, on_writable, process);
     event_assign(&process->timer, base, -1, 0, on_timer, process);
     event_assign(&process->look, base, -1, 0, on_look, process);
+    event_assign(&process->resume, base, -1, 0, on_resume, process);
     event_add(&process->readable, NULL);
     open_pipe(base, process, 0, fds[CONTROL_FD_STDOUT]);
     open_pipe(base, process, 1, fds[CONTROL_FD_STDERR]);
@@ -393,6 +416,7 @@ void process_free(struct process *process) {
     if (!process) return;
     event_del(&process->timer);
     event_del(&process->look);
+    event_del(&process->resume);
     close_socket(process);
     for (int i = 0; i < 2; i++) {
         close_pipe(&process->pipes[i]);

@@ -22,6 +22,7 @@
 #define PROCESS_UNKILLABLE_MS 10000
 /* How often the tree of a session with a limit of processes or processor time is looked at. */
 #define PROCESS_LOOK_MS 50
+#define PROCESS_FULL_PAUSE_MS 2
 
 enum process_phase {
     PROCESS_PARKED,
@@ -47,6 +48,8 @@ struct process_owner {
      * final status, or is pending as before (is_unread). The owner frees the process, but not
      * before this has returned to the loop. */
     void (*over)(void *ctx, struct process *process);
+    /* More lines of the session cannot be taken now. */
+    bool (*is_full)(void *ctx, struct session *session);
     void *ctx;
     int64_t stop_grace_ms;
 };
@@ -58,7 +61,7 @@ struct process {
     pid_t pid;
     int pidfd, socket;
     enum process_phase phase;
-    struct event readable, writable, timer, look;
+    struct event readable, writable, timer, look, resume;
     struct frame_reader reader;
     struct process_pipe pipes[2];
     struct session *session; /* NULL while parked */

@@ -2,6 +2,7 @@
 #ifndef RUNNER_SERVER_RUNNER_H
 #define RUNNER_SERVER_RUNNER_H
 
+#include "server/archive.h"
 #include "server/callbacks.h"
 #include "server/config.h"
 #include "server/files.h"
@@ -36,6 +37,7 @@ struct runner {
     struct sample last_totals; /* counters since the start, at the last sample */
     uint64_t started_count;    /* sessions that began to run */
     uint64_t lines_total;      /* of sessions that have ended */
+    struct archive *archive;
     struct files *files;
     struct http *http;
     struct url_scripts *urls;

@@ -1,6 +1,7 @@
 #include "server/session.h"
 
 #include "server/users.h"
+#include "store/store.h"
 
 #include <errno.h>
 #include <hero_rpc/clock.h>
@@ -50,6 +51,23 @@ static const struct {
     {"terminated", OUTCOME_TERMINATED},
 };
 
+#define NAME_FUNCTIONS(TYPE, SHORT)                                                                \
+    const char *session_##SHORT##_name(enum TYPE value) {                                          \
+        return SHORT##_names[value];                                                               \
+    }                                                                                              \
+    enum TYPE session_##SHORT##_from(const char *name) {                                           \
+        const size_t count = sizeof SHORT##_names / sizeof SHORT##_names[0];                       \
+        for (size_t i = 0; name && i < count; i++)                                                 \
+            if (SHORT##_names[i] && strcmp(SHORT##_names[i], name) == 0) return (enum TYPE)i;      \
+        return (enum TYPE)0;                                                                       \
+    }
+
+NAME_FUNCTIONS(session_status, status)
+NAME_FUNCTIONS(session_reason, reason)
+NAME_FUNCTIONS(session_source, source)
+NAME_FUNCTIONS(session_forwarding, forwarding)
+NAME_FUNCTIONS(callback_state, callback)
+
 /* ---- Life ------------------------------------------------------------------------------- */
 
 /* A random UUID (RFC 9562, version 4). libuuid's own generator makes six system calls for each. */
@@ -62,18 +80,23 @@ static int make_id(char ret_id[SESSION_ID_BYTES]) {
     return 0;
 }
 
-struct session *session_new(const struct ring_limits *limits) {
+struct session *session_new_empty(const char *id, const struct ring_limits *limits) {
     struct session *session = calloc(1, sizeof *session);
-    if (!session || make_id(session->id) < 0) {
-        free(session);
-        return NULL;
-    }
+    if (!session) return NULL;
+    strncpy(session->id, id, sizeof session->id - 1);
     session->refs = 1;
-    session->queued_us = rpc_clock_wall_us();
-    session->posted_us = rpc_clock_monotonic_us();
     session->status_version = 1;
     ring_init(&session->ring, limits);
     TAILQ_INIT(&session->watches);
+    return session;
+}
+
+struct session *session_new(const struct ring_limits *limits) {
+    char id[SESSION_ID_BYTES];
+    struct session *session = make_id(id) == 0 ? session_new_empty(id, limits) : NULL;
+    if (!session) return NULL;
+    session->queued_us = rpc_clock_wall_us();
+    session->posted_us = rpc_clock_monotonic_us();
     return session;
 }
 
@@ -100,6 +123,8 @@ void session_unref(struct session *session) {
     json_decref(session->script);
     free(session->caller.hero_user);
     free(session->callback.error);
+    free(session->end.message);
+    store_lines_free(session->batch);
     free(session->message);
     free(session->request);
     free(session->progress);
@@ -126,6 +151,8 @@ static void status_changed(struct session *session) {
 
 void session_add_line(struct session *session, uint64_t timestamp_us, uint8_t stream,
                       const char *text, size_t len) {
+    if (!session->is_hidden && listener.line)
+        listener.line(listener.ctx, session, timestamp_us, stream, text, len);
     ring_push(&session->ring, timestamp_us, stream, text, len);
     session->bytes += len + 1;
     lines_added += !session->is_hidden;
@@ -135,9 +162,7 @@ uint64_t session_lines_added(void) {
     return lines_added;
 }
 
-const char *session_status_name(enum session_status status) {
-    return status_names[status];
-}
+
 
 const json_t *session_script(const struct session *session) {
     return session->script ? session->script : session_asked(session, "script");
@@ -164,14 +189,33 @@ void session_set_ended(struct session *session, enum session_status status,
                        enum session_reason reason, const char *message) {
     free(session->request);
     session->request = NULL;
-    session->status = status;
-    session->reason = reason;
-    session->message = message ? strdup(message) : NULL;
     session->ended_us = rpc_clock_wall_us();
+    session->end.is_known = true;
+    session->end.status = status;
+    session->end.reason = reason;
+    session->end.message = message ? strdup(message) : NULL;
+    if (!session->is_hidden && listener.ended)
+        listener.ended(listener.ctx, session);
+    else
+        session_publish_end(session);
+}
+
+void session_publish_end(struct session *session) {
+    session->status = session->end.status;
+    session->reason = session->end.reason;
+    session->message = session->end.message;
+    session->end.message = NULL;
     /* A watcher may give up the last reference. */
     session_ref(session);
     status_changed(session);
     session_unref(session);
+}
+
+void session_fill_end(const struct session *session, const char **ret_status,
+                      const char **ret_reason, const char **ret_message) {
+    *ret_status = session_status_name(session->end.status);
+    *ret_reason = session_reason_name(session->end.reason);
+    *ret_message = session->end.message;
 }
 
 void session_watch(struct session *session, struct session_watch *watch) {
@@ -382,6 +426,12 @@ static void add_request(const struct session *session, struct rpc_strbuf *out) {
     if (*session->rerun_of) add_text(out, "rerun_of", session->rerun_of);
 }
 
+/* Of those that are not in the store, which has a bound of its own and tells of it when it is
+ * asked. */
+static uint64_t session_dropped_lines(const struct session *session) {
+    return session->row ? session->lost_lines : ring_dropped(&session->ring);
+}
+
 void session_write_info(const struct session *session, struct rpc_strbuf *out) {
     add_text(out, "session_id", session->id);
     add_text(out, "status", status_names[session->status]);
@@ -397,7 +447,8 @@ void session_write_info(const struct session *session, struct rpc_strbuf *out) {
     if (session->ended_us) add_int(out, "ended_at_ms", session->ended_us / 1000);
     add_int(out, "lines", (int64_t)ring_last_seq(&session->ring));
     add_int(out, "bytes", (int64_t)session->bytes);
-    add_int(out, "dropped_lines", (int64_t)ring_dropped(&session->ring));
+    add_int(out, "dropped_lines", (int64_t)session_dropped_lines(session));
+    if (session->lost_lines) add_int(out, "log_lost", (int64_t)session->lost_lines);
     add_text(out, "forwarding", forwarding_names[session->forwarding]);
     if (session->progress) {
         add_member(out, "progress");

@@ -105,6 +105,24 @@ struct session {
     char rerun_of[SESSION_ID_BYTES];  /* "": none */
     enum session_forwarding forwarding;
 
+    /* In the store (archive.c). */
+    int64_t row;      /* 0: it is not */
+    bool is_recorded; /* its beginning is stored: it may be told to its caller */
+    struct store_lines *batch; /* lines that are not on their way yet; NULL: none */
+    size_t batch_bytes;
+    uint64_t batch_last_seq;
+    uint64_t durable_seq; /* lines up to this one are stored */
+    uint64_t lost_lines;  /* could not be stored */
+    TAILQ_ENTRY(session) batch_link;
+
+    /* How it ended, before that is stored and published. */
+    struct {
+        bool is_known;
+        enum session_status status;
+        enum session_reason reason;
+        char *message;
+    } end;
+
     /* What became of it. */
     enum session_status status;
     enum session_reason reason;
@@ -133,6 +151,7 @@ struct session {
 
     /* Count the changes, so that a watcher sees what it has not told yet. */
     unsigned status_version, progress_version;
+    uint64_t list_mark;     /* methods_list.c */
     uint64_t change_number; /* sessions.c: of its last change of status */
 
     TAILQ_HEAD(, session_watch) watches;
@@ -145,15 +164,32 @@ struct session {
 
 /* A pending session with a new id and one reference. NULL without memory. */
 struct session *session_new(const struct ring_limits *limits);
+/* One that is filled in by the caller, for a known id. */
+struct session *session_new_empty(const char *id, const struct ring_limits *limits);
 /* A hidden one with its request frame's payload. */
 struct session *session_new_hidden(const char *request, const struct ring_limits *limits);
 struct session *session_ref(struct session *session);
 void session_unref(struct session *session);
 
+/* Names on the wire; NULL for none. And back: an unknown name is the first value. */
 const char *session_status_name(enum session_status status);
+const char *session_reason_name(enum session_reason reason);
+const char *session_source_name(enum session_source source);
+const char *session_forwarding_name(enum session_forwarding forwarding);
+const char *session_callback_name(enum callback_state state);
+enum session_status session_status_from(const char *name);
+enum session_reason session_reason_from(const char *name);
+enum session_source session_source_from(const char *name);
+enum session_forwarding session_forwarding_from(const char *name);
+enum callback_state session_callback_from(const char *name);
 
+/* It has ended, and that is published. */
 static inline bool session_has_ended(const struct session *session) {
     return session->status >= SESSION_SUCCEEDED;
+}
+/* Nothing of it runs or waits any more, though that may not be stored yet. */
+static inline bool session_is_over(const struct session *session) {
+    return session->end.is_known || session_has_ended(session);
 }
 
 /* A param as it was asked for; NULL: absent. */
@@ -163,9 +199,14 @@ static inline json_t *session_asked(const struct session *session, const char *n
 /* The script's text; NULL when it is not known (yet). */
 const json_t *session_script(const struct session *session);
 
-/* Told of every change of status of sessions that are not hidden; set once, at start-up. */
+/* Who cares for sessions that are not hidden; set once, at start-up. Without one, ends are published
+ * at once. */
 struct session_listener {
-    void (*changed)(void *ctx, struct session *session);
+    void (*changed)(void *ctx, struct session *session); /* its status has */
+    void (*line)(void *ctx, struct session *session, uint64_t timestamp_us, uint8_t stream,
+                 const char *text, size_t len); /* before it is in the ring */
+    /* session->end is known: to be stored, then session_publish_end. */
+    void (*ended)(void *ctx, struct session *session);
     void *ctx;
 };
 void session_set_listener(const struct session_listener *listener);
@@ -176,9 +217,13 @@ void session_add_line(struct session *session, uint64_t timestamp_us, uint8_t st
 
 /* Changes; each tells the watchers. */
 void session_set_running(struct session *session, pid_t pid, int64_t started_us);
-/* `message` NULL: none. Once only. */
+/* `message` NULL: none. Once only. The final status is published when the listener says so. */
 void session_set_ended(struct session *session, enum session_status status,
                        enum session_reason reason, const char *message);
+void session_publish_end(struct session *session);
+/* The names of how it is about to end. */
+void session_fill_end(const struct session *session, const char **ret_status,
+                      const char **ret_reason, const char **ret_message);
 void session_tell(struct session *session); /* lines were added */
 /* Lines of all sessions since the start. */
 uint64_t session_lines_added(void);

@@ -106,14 +106,17 @@ static void dispatch(struct slots *slots) {
         refill_after(slots, REFILL_DELAY_MS);
 }
 
-enum slots_outcome slots_admit(struct slots *slots, struct session *session) {
+enum slots_outcome slots_can_admit(const struct slots *slots) {
     if (slots->is_draining) return SLOTS_DRAINING;
     size_t room = (size_t)slots->config->workers + (size_t)slots->config->queue;
-    if (slots->running + slots->queue.len + slots->preparing_count >= room) return SLOTS_FULL;
+    bool is_full = slots->running + slots->queue.len + slots->preparing_count >= room;
+    return is_full ? SLOTS_FULL : SLOTS_TAKEN;
+}
+
+void slots_admit(struct slots *slots, struct session *session) {
     TAILQ_INSERT_TAIL(&slots->preparing, session, queue_link);
     slots->preparing_count++;
     sessions_add(slots->sessions, session);
-    return SLOTS_TAKEN;
 }
 
 static void end_preparing(struct slots *slots, struct session *session) {
@@ -121,25 +124,19 @@ static void end_preparing(struct slots *slots, struct session *session) {
     slots->preparing_count--;
 }
 
-static void end_pending(struct slots *slots, struct session *session, enum session_status status,
-                        enum session_reason reason, const char *message) {
-    session_set_ended(session, status, reason, message);
-    sessions_note_end(slots->sessions, session);
-}
-
 void slots_enqueue(struct slots *slots, struct session *session) {
-    if (session_has_ended(session)) return;
+    if (session_is_over(session)) return;
     end_preparing(slots, session);
     if (queue_add(&slots->queue, session) < 0)
-        end_pending(slots, session, SESSION_FAILED, REASON_ERROR, "out of memory");
+        session_set_ended(session, SESSION_FAILED, REASON_ERROR, "out of memory");
     else
         dispatch(slots);
 }
 
 void slots_fail(struct slots *slots, struct session *session, const char *message) {
-    if (session_has_ended(session)) return;
+    if (session_is_over(session)) return;
     end_preparing(slots, session);
-    end_pending(slots, session, SESSION_FAILED, REASON_ERROR, message);
+    session_set_ended(session, SESSION_FAILED, REASON_ERROR, message);
 }
 
 enum slots_outcome slots_submit_hidden(struct slots *slots, struct session *session) {
@@ -192,16 +189,16 @@ static bool is_queued(const struct session *session) {
 static void cancel_pending(struct slots *slots, struct session *session, const char *message) {
     if (is_queued(session)) {
         queue_remove(&slots->queue, session);
-        end_pending(slots, session, SESSION_CANCELLED, REASON_NONE, message);
+        session_set_ended(session, SESSION_CANCELLED, REASON_NONE, message);
         session_unref(session); /* the queue's */
     } else {
         end_preparing(slots, session);
-        end_pending(slots, session, SESSION_CANCELLED, REASON_NONE, message);
+        session_set_ended(session, SESSION_CANCELLED, REASON_NONE, message);
     }
 }
 
 bool slots_stop(struct slots *slots, struct session *session) {
-    if (session_has_ended(session)) return false;
+    if (session_is_over(session)) return false;
     session->is_stop_asked = true;
     if (session->process)
         process_stop(session->process);
@@ -256,7 +253,6 @@ static void on_over(void *ctx, struct process *process) {
     } else if (!session->is_hidden) {
         queue_end(&slots->queue, session);
         add_usage(slots, &process->exit.usage);
-        sessions_note_end(slots->sessions, session);
     }
     dispatch(slots);
     tell_if_idle(slots);
@@ -418,6 +414,11 @@ enum slots_outcome slots_reload(struct slots *slots, struct rpc_error *err) {
 
 /* ---- Life -------------------------------------------------------------------------------- */
 
+static bool is_full(void *ctx, struct session *session) {
+    struct slots *slots = ctx;
+    return !session->is_hidden && slots->ops.is_full(slots->ops.ctx, session);
+}
+
 int slots_init(struct slots *slots, struct event_base *base, const struct config *config,
                struct sessions *sessions, const struct zygote_link_options *options,
                const struct slots_ops *ops) {
@@ -428,7 +429,7 @@ int slots_init(struct slots *slots, struct event_base *base, const struct config
     slots->ops = *ops;
     slots->zygote_options = *options;
     slots->owner = (struct process_owner){
-        .over = on_over, .ctx = slots, .stop_grace_ms = config->stop_grace_ms};
+        .over = on_over, .is_full = is_full, .ctx = slots, .stop_grace_ms = config->stop_grace_ms};
     queue_init(&slots->queue);
     TAILQ_INIT(&slots->preparing);
     TAILQ_INIT(&slots->hidden_queue);

@@ -41,6 +41,8 @@ struct slots_ops {
     void (*unusable)(void *ctx, const char *why);
     /* A reload is over; `why` NULL: it has succeeded. */
     void (*reloaded)(void *ctx, unsigned generation, const char *why);
+    /* The lines of a session cannot be stored as fast as they come. */
+    bool (*is_full)(void *ctx, struct session *session);
     void *ctx;
 };
 
@@ -84,8 +86,10 @@ void slots_done(struct slots *slots);
 int slots_start(struct slots *slots, struct rpc_error *err);
 
 enum slots_outcome { SLOTS_TAKEN, SLOTS_FULL, SLOTS_DRAINING, SLOTS_NO_MEMORY };
+/* Whether there is room for one more session. */
+enum slots_outcome slots_can_admit(const struct slots *slots);
 /* Puts a new session into the table, as pending; it waits for slots_enqueue or slots_stop. */
-enum slots_outcome slots_admit(struct slots *slots, struct session *session);
+void slots_admit(struct slots *slots, struct session *session);
 /* Puts an admitted one, now with its request, into the queue, or starts it at once. When it has
  * been stopped meanwhile, nothing happens. */
 void slots_enqueue(struct slots *slots, struct session *session);

@@ -8,6 +8,7 @@
  * more are told as a gap. Order within a session: the lines that were there at the beginning, then
  * the present status, then lines and changes as they come, then the end.
  */
+#include "server/log_reader.h"
 #include "server/runner.h"
 
 #include <errno.h>
@@ -26,6 +27,7 @@ struct follower {
     struct session_watch watch;
     struct subscriber *subscriber;
     struct session *session; /* held by the watch */
+    struct log_reader *reader;
     uint64_t cursor;         /* last line sent */
     uint64_t backfill;       /* last line there was at the beginning */
     unsigned status_seen, progress_seen;
@@ -116,17 +118,22 @@ static void add_line(struct follower *follower, const struct ring_line *line,
 
 /* ---- What comes next ---------------------------------------------------------------------- */
 
-/* Lines up to `until`, or until `want` bytes are there (then false). */
-static bool add_lines(struct follower *follower, struct rpc_strbuf *out, size_t want,
-                      uint64_t until) {
-    const struct ring *ring = &follower->session->ring;
-    if (follower->cursor < ring_dropped(ring)) add_gap(follower, ring_dropped(ring), out);
+/* Lines up to `until`: ALL when they have been added, MORE when `want` bytes are there, WAIT when
+ * the next one has to be read first. */
+enum lines_state { LINES_ALL, LINES_MORE, LINES_WAIT };
+
+static enum lines_state add_lines(struct follower *follower, struct rpc_strbuf *out, size_t want,
+                                  uint64_t until) {
     struct ring_line line;
-    while (follower->cursor < until && ring_get(ring, follower->cursor + 1, &line)) {
-        if (out->len >= want) return false;
-        add_line(follower, &line, out);
+    while (follower->cursor < until) {
+        if (out->len >= want) return LINES_MORE;
+        switch (log_reader_next(follower->reader, follower->cursor, &line)) {
+        case LOG_LINE: add_line(follower, &line, out); break;
+        case LOG_GAP: add_gap(follower, line.seq, out); break;
+        case LOG_WAIT: return LINES_WAIT;
+        }
     }
-    return true;
+    return LINES_ALL;
 }
 
 static void add_changes(struct follower *follower, struct rpc_strbuf *out) {
@@ -143,11 +150,17 @@ static void add_changes(struct follower *follower, struct rpc_strbuf *out) {
 
 static enum rpc_stream_state produce_one(struct follower *follower, struct rpc_strbuf *out,
                                          size_t want) {
+    static const enum rpc_stream_state states[] = {
+        [LINES_MORE] = RPC_STREAM_MORE,
+        [LINES_WAIT] = RPC_STREAM_IDLE,
+    };
     if (follower->has_ended) return RPC_STREAM_END;
-    if (!add_lines(follower, out, want, follower->backfill)) return RPC_STREAM_MORE;
+    enum lines_state lines = add_lines(follower, out, want, follower->backfill);
+    if (lines != LINES_ALL) return states[lines];
     bool has_ended = session_has_ended(follower->session);
     if (!has_ended) add_changes(follower, out);
-    if (!add_lines(follower, out, want, UINT64_MAX)) return RPC_STREAM_MORE;
+    lines = add_lines(follower, out, want, ring_last_seq(&follower->session->ring));
+    if (lines != LINES_ALL) return states[lines];
     if (!has_ended) return RPC_STREAM_IDLE;
     add_changes(follower, out);
     add_info(follower, out, "end");
@@ -171,60 +184,136 @@ static enum rpc_stream_state produce(void *ctx, struct rpc_strbuf *out, size_t w
 
 static void closed(void *ctx) {
     struct subscriber *subscriber = ctx;
-    for (size_t i = 0; i < subscriber->count; i++)
+    for (size_t i = 0; i < subscriber->count; i++) {
+        log_reader_free(subscriber->followers[i].reader);
         session_unwatch(subscriber->followers[i].session, &subscriber->followers[i].watch);
+    }
     free(subscriber);
+}
+
+static void wake(void *ctx) {
+    struct subscriber *subscriber = ctx;
+    if (subscriber->stream) rpc_stream_wake(subscriber->stream);
 }
 
 static void on_changed(struct session_watch *watch) {
     struct follower *follower = (void *)((char *)watch - offsetof(struct follower, watch));
-    if (follower->subscriber->stream) rpc_stream_wake(follower->subscriber->stream);
+    wake(follower->subscriber);
 }
 
 static const struct rpc_stream_ops stream_ops = {.produce = produce, .closed = closed};
 
 /* ---- Requests ----------------------------------------------------------------------------- */
 
-static struct subscriber *new_subscriber(bool is_multiple, size_t count) {
-    struct subscriber *subscriber =
-        calloc(1, sizeof *subscriber + count * sizeof subscriber->followers[0]);
-    if (subscriber) subscriber->is_multiple = is_multiple;
-    return subscriber;
+/* A request whose sessions are being found, one after the other. */
+struct opening {
+    struct rpc_request *request;
+    struct runner *runner;
+    struct archive_search *search; /* under way; NULL: none */
+    struct subscriber *subscriber;
+    size_t count; /* of ids */
+    const char *ids[SESSIONS_MAX];
+    uint64_t cursors[SESSIONS_MAX];
+};
+
+static void end_opening(struct opening *opening) {
+    if (opening->search) archive_give_up(opening->search);
+    if (opening->subscriber) closed(opening->subscriber);
+    free(opening);
 }
 
-static void add_follower(struct subscriber *subscriber, struct session *session, uint64_t after) {
+static void opening_gone(void *ctx) {
+    end_opening(ctx);
+}
+
+static int add_follower(struct runner *runner, struct subscriber *subscriber,
+                        struct session *session, uint64_t after) {
+    struct log_reader *reader = log_reader_new(runner->archive, session, wake, subscriber);
+    if (!reader) return -1;
     struct follower *follower = &subscriber->followers[subscriber->count++];
     *follower = (struct follower){
         .watch.changed = on_changed,
         .subscriber = subscriber,
         .session = session,
+        .reader = reader,
         .cursor = after,
         .backfill = ring_last_seq(&session->ring),
     };
     session_watch(session, &follower->watch);
+    return 0;
 }
 
-static void open_stream(struct rpc_request *request, struct subscriber *subscriber) {
-    subscriber->stream = rpc_stream_open(request, &stream_ops, subscriber);
+static void find_next(struct opening *opening);
+
+static void on_found(void *ctx, struct session *session, const char *error) {
+    struct opening *opening = ctx;
+    struct subscriber *subscriber = opening->subscriber;
+    size_t index = subscriber->count;
+    opening->search = NULL;
+    if (error) {
+        rpc_request_reply_error(opening->request, 503, "the history cannot be read: %s", error);
+    } else if (!session) {
+        rpc_request_reply_error(opening->request, 404, "unknown session \"%s\"",
+                                opening->ids[index]);
+    } else if (add_follower(opening->runner, subscriber, session, opening->cursors[index]) < 0) {
+        rpc_request_reply_error(opening->request, 500, "out of memory");
+    } else {
+        find_next(opening);
+        return;
+    }
+    end_opening(opening);
+}
+
+static void find_next(struct opening *opening) {
+    struct subscriber *subscriber = opening->subscriber;
+    if (subscriber->count < opening->count) {
+        struct archive_search *search = archive_find(
+            opening->runner->archive, opening->ids[subscriber->count], false, on_found, opening);
+        if (search) opening->search = search; /* else it is over already */
+        return;
+    }
+    rpc_request_on_gone(opening->request, NULL, NULL);
+    opening->subscriber = NULL;
+    subscriber->stream = rpc_stream_open(opening->request, &stream_ops, subscriber);
     if (!subscriber->stream) closed(subscriber);
+    end_opening(opening);
+}
+
+/* Takes a request with its ids, and cursors that are zero. */
+static struct opening *begin_opening(struct rpc_request *request, struct runner *runner,
+                                     size_t count, bool is_multiple) {
+    struct opening *opening = calloc(1, sizeof *opening);
+    struct subscriber *subscriber =
+        opening ? calloc(1, sizeof *subscriber + count * sizeof subscriber->followers[0]) : NULL;
+    if (!subscriber) {
+        free(opening);
+        rpc_request_reply_error(request, 500, "out of memory");
+        return NULL;
+    }
+    subscriber->is_multiple = is_multiple;
+    opening->request = request;
+    opening->runner = runner;
+    opening->subscriber = subscriber;
+    opening->count = count;
+    return opening;
+}
+
+static void run_opening(struct opening *opening) {
+    rpc_request_on_gone(opening->request, opening_gone, opening);
+    find_next(opening);
 }
 
 static void get_session(struct rpc_request *request, void *ctx) {
-    struct runner *runner = ctx;
-    const char *id = rpc_request_path(request) + strlen(PATH_PREFIX);
-    struct session *session = sessions_find(&runner->sessions, id);
-    struct subscriber *subscriber;
     uint64_t after = 0;
-    if (!session) {
-        rpc_request_reply_error(request, 404, "unknown session \"%s\"", id);
-    } else if (rpc_sse_resume_id(request, "after_seq", &after) < 0) {
+    if (rpc_sse_resume_id(request, "after_seq", &after) < 0) {
         rpc_request_reply_error(request, 400, "Last-Event-ID or after_seq: not a line number");
-    } else if (!(subscriber = new_subscriber(false, 1))) {
-        rpc_request_reply_error(request, 500, "out of memory");
-    } else {
-        add_follower(subscriber, session, after);
-        open_stream(request, subscriber);
+        return;
     }
+    struct opening *opening = begin_opening(request, ctx, 1, false);
+    if (!opening) return;
+    opening->ids[0] = rpc_request_path(request) + strlen(PATH_PREFIX);
+    opening->cursors[0] = after;
+    run_opening(opening);
 }
 
 /* The cursors of an id: as many numbers as there are sessions, with a dot between. */
@@ -241,11 +330,10 @@ static int read_cursors(const char *text, uint64_t *cursors, size_t count) {
 }
 
 static void get_logs(struct rpc_request *request, void *ctx) {
-    struct runner *runner = ctx;
     const char *ids[SESSIONS_MAX];
-    uint64_t cursors[SESSIONS_MAX] = {0};
     size_t count = rpc_request_query_all(request, "session", ids, SESSIONS_MAX);
     const char *resume = rpc_request_header(request, "Last-Event-ID");
+    uint64_t cursors[SESSIONS_MAX] = {0};
     if (count == 0 || count > SESSIONS_MAX) {
         rpc_request_reply_error(request, 400, "session: 1 to %d of them must be given",
                                 SESSIONS_MAX);
@@ -255,21 +343,11 @@ static void get_logs(struct rpc_request *request, void *ctx) {
         rpc_request_reply_error(request, 400, "Last-Event-ID: not %zu line numbers", count);
         return;
     }
-    struct subscriber *subscriber = new_subscriber(true, count);
-    if (!subscriber) {
-        rpc_request_reply_error(request, 500, "out of memory");
-        return;
-    }
-    for (size_t i = 0; i < count; i++) {
-        struct session *session = sessions_find(&runner->sessions, ids[i]);
-        if (!session) {
-            rpc_request_reply_error(request, 404, "unknown session \"%s\"", ids[i]);
-            closed(subscriber);
-            return;
-        }
-        add_follower(subscriber, session, cursors[i]);
-    }
-    open_stream(request, subscriber);
+    struct opening *opening = begin_opening(request, ctx, count, true);
+    if (!opening) return;
+    memcpy(opening->ids, ids, count * sizeof ids[0]);
+    memcpy(opening->cursors, cursors, count * sizeof cursors[0]);
+    run_opening(opening);
 }
 
 int streams_add_routes(struct runner *runner) {

@@ -3,6 +3,7 @@
 #include "server/inputs.h"
 #include "server/instance.h"
 #include "server/methods.h"
+#include "server/record.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -29,7 +30,9 @@ struct submission {
     int64_t timeout_ms;
     json_t *script;         /* the text, a reference; NULL: not there yet */
     char *dir;              /* where imports are looked for first; NULL: nowhere */
+    int64_t version;        /* of a script of the library; 0: none */
     struct files_job *job;  /* reading it; NULL: none */
+    bool is_gone;           /* the client has, while the store was asked */
 };
 
 static json_t *given(const struct submission *submission, const char *name) {
@@ -295,15 +298,26 @@ static struct session *make_session(struct submission *submission) {
     const json_t *forward = given(submission, "forward_logs");
     if (forward ? json_is_true(forward) : runner->config.forward_logs)
         session->forwarding = FORWARDING_UNAVAILABLE;
+    if (submission->source != SOURCE_SCRIPT && submission->script)
+        session->script = json_incref(submission->script);
+    session->source_version = submission->version;
     if (given(submission, "callback")) session->callback.state = CALLBACK_PENDING;
     return session;
 }
 
-/* False when the call has been refused. */
+/* Takes the session into store and table. False when the call has been refused. */
 static bool admit(struct submission *submission, struct session *session) {
     struct runner *runner = submission->runner;
-    switch (slots_admit(&runner->slots, session)) {
-    case SLOTS_TAKEN: return true;
+    int failed;
+    switch (slots_can_admit(&runner->slots)) {
+    case SLOTS_TAKEN:
+        failed = archive_insert(runner->archive, session);
+        if (!failed)
+            slots_admit(&runner->slots, session);
+        else
+            rpc_call_fail(submission->call, ERROR_BUSY, NULL, "busy: the history cannot keep up (%s)",
+                          strerror(-failed));
+        return !failed;
     case SLOTS_FULL:
         rpc_call_fail(submission->call, ERROR_BUSY,
                       json_pack("{s:I}", "queue", (json_int_t)runner->config.queue),
@@ -335,8 +349,6 @@ static void begin(struct submission *submission) {
         } else {
             session->request = request;
             session->request_len = len;
-            if (submission->source != SOURCE_SCRIPT)
-                session->script = json_incref(submission->script);
             slots_enqueue(&submission->runner->slots, session);
             submission->done(submission->call, submission->runner, session);
         }
@@ -368,7 +380,7 @@ static void on_fetched(void *ctx, json_t *script, const char *error) {
         char message[INPUTS_PROBLEM_BYTES * 2 + 16];
         snprintf(message, sizeof message, "%s %s", problem.param, problem.what);
         slots_fail(slots, session, message);
-    } else if (!session_has_ended(session)) {
+    } else if (!session_is_over(session)) {
         session->script = json_incref(script);
         session->request = write_request(submission, inputs, &session->request_len);
         if (session->request)
@@ -441,6 +453,112 @@ static void begin_with_path(struct submission *submission) {
     end(submission);
 }
 
+/* ---- What the store is asked --------------------------------------------------------------- */
+
+/* The store answers in any case; then it is seen that the client has gone. */
+static void on_gone_meanwhile(void *ctx) {
+    struct submission *submission = ctx;
+    submission->is_gone = true;
+    submission->call = NULL;
+}
+
+/* False: the client has gone, and the submission with it. */
+static bool is_still_there(struct submission *submission) {
+    if (!submission->is_gone) {
+        rpc_call_on_gone(submission->call, NULL, NULL);
+        return true;
+    }
+    end(submission);
+    return false;
+}
+
+static void fail_unavailable(struct submission *submission, int error) {
+    rpc_call_fail(submission->call, ERROR_UNAVAILABLE, NULL, "the history cannot be read: %s",
+                  strerror(-error));
+    end(submission);
+}
+
+static void on_script(void *ctx, int status, struct store_scripts *scripts) {
+    struct submission *submission = ctx;
+    if (!is_still_there(submission)) {
+        store_scripts_free(scripts);
+        return;
+    }
+    const char *name = given_text(submission, "script_name");
+    if (status == -ENOENT) {
+        rpc_call_fail(submission->call, ERROR_UNKNOWN_SCRIPT, json_pack("{s:s}", "name", name),
+                      "unknown script \"%s\", or version of it", name);
+        end(submission);
+    } else if (status < 0) {
+        fail_unavailable(submission, status);
+    } else {
+        const struct store_script *script = &scripts->items[0];
+        submission->version = script->version;
+        submission->script = json_stringn(script->text.data ? script->text.data : "", script->text.len);
+        store_scripts_free(scripts);
+        begin(submission);
+    }
+}
+
+static void begin_with_name(struct submission *submission) {
+    int failed = store_get_script(archive_store(submission->runner->archive),
+                                  given_text(submission, "script_name"),
+                                  given_integer(submission, "script_version", 0), on_script,
+                                  submission);
+    if (failed)
+        fail_unavailable(submission, failed);
+    else
+        rpc_call_on_gone(submission->call, on_gone_meanwhile, submission);
+}
+
+static void go_on(struct submission *submission) {
+    switch (submission->source) {
+    case SOURCE_SCRIPT:
+        submission->script = json_incref(given(submission, "script"));
+        begin(submission);
+        return;
+    case SOURCE_PATH: begin_with_path(submission); return;
+    case SOURCE_URL: begin_with_url(submission); return;
+    case SOURCE_NAME: begin_with_name(submission); return;
+    }
+}
+
+/* The session of an idempotency key is no longer in memory, or there never was one. */
+static void on_key(void *ctx, int status, struct store_sessions *sessions) {
+    struct submission *submission = ctx;
+    struct runner *runner = submission->runner;
+    if (!is_still_there(submission)) {
+        store_sessions_free(sessions);
+        return;
+    }
+    struct session *begun =
+        sessions_find_key(&runner->sessions, given_text(submission, "idempotency_key"));
+    if (begun)
+        session_ref(begun); /* by another request, meanwhile */
+    else if (status == 0 && sessions->count > 0)
+        begun = record_to_session(&sessions->items[0], NULL, (struct store_bytes){0},
+                                  &runner->ring_limits);
+    store_sessions_free(sessions);
+    if (status < 0) {
+        fail_unavailable(submission, status);
+    } else if (begun) {
+        submission->done(submission->call, runner, begun);
+        end(submission);
+    } else {
+        go_on(submission);
+    }
+    session_unref(begun);
+}
+
+static void ask_for_key(struct submission *submission, const char *key) {
+    int failed =
+        store_find_key(archive_store(submission->runner->archive), key, on_key, submission);
+    if (failed)
+        fail_unavailable(submission, failed);
+    else
+        rpc_call_on_gone(submission->call, on_gone_meanwhile, submission);
+}
+
 /* ---- The request --------------------------------------------------------------------------- */
 
 static void note_caller(struct submission *submission) {
@@ -472,20 +590,9 @@ void submit(struct rpc_call *call, struct runner *runner, json_t *params, const 
     if (begun) {
         done(call, runner, begun);
         end(submission);
-        return;
-    }
-    switch (submission->source) {
-    case SOURCE_SCRIPT:
-        submission->script = json_incref(given(submission, "script"));
-        begin(submission);
-        return;
-    case SOURCE_PATH: begin_with_path(submission); return;
-    case SOURCE_URL: begin_with_url(submission); return;
-    case SOURCE_NAME:
-        rpc_call_fail(call, ERROR_UNKNOWN_SCRIPT,
-                      json_pack("{s:s}", "name", given_text(submission, "script_name")),
-                      "unknown script \"%s\"", given_text(submission, "script_name"));
-        end(submission);
-        return;
+    } else if (key) {
+        ask_for_key(submission, key);
+    } else {
+        go_on(submission);
     }
 }
