@@ -15,6 +15,7 @@ struct archive {
     struct sessions *sessions;
     const struct ring_limits *limits;
     struct event *completed, *flush;
+    bool has_lazy; /* beginnings that wait for company */
     TAILQ_HEAD(, session) unwritten; /* have lines in a batch */
 };
 
@@ -34,6 +35,11 @@ static void on_inserted(void *ctx, int status) {
     session_unref(session);
 }
 
+static void schedule_flush(struct archive *archive) {
+    if (event_pending(archive->flush, EV_TIMEOUT, NULL)) return;
+    event_add(archive->flush, &(struct timeval){.tv_usec = ARCHIVE_DELAY_MS * 1000});
+}
+
 int archive_insert(struct archive *archive, struct session *session, bool is_lazy) {
     struct record record;
     record_fill(&record, session, true);
@@ -43,6 +49,10 @@ int archive_insert(struct archive *archive, struct session *session, bool is_laz
     if (row < 0) return (int)row;
     session_ref(session);
     session->row = row;
+    if (is_lazy) {
+        archive->has_lazy = true;
+        schedule_flush(archive);
+    }
     return 0;
 }
 
@@ -82,15 +92,12 @@ static bool write_batch(struct archive *archive, struct session *session) {
     return true;
 }
 
-static void schedule_flush(struct archive *archive) {
-    if (event_pending(archive->flush, EV_TIMEOUT, NULL)) return;
-    event_add(archive->flush, &(struct timeval){.tv_usec = ARCHIVE_DELAY_MS * 1000});
-}
-
 static void on_flush(evutil_socket_t fd, short what, void *ctx) {
     (void)fd, (void)what;
     struct archive *archive = ctx;
     struct session *session = TAILQ_FIRST(&archive->unwritten), *next;
+    if (archive->has_lazy) store_nudge(archive->store);
+    archive->has_lazy = false;
     for (; session; session = next) {
         next = TAILQ_NEXT(session, batch_link);
         if (!write_batch(archive, session)) break;

@@ -5,8 +5,39 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A call that has cancelled a pending session: answered when that is stored and published. */
+struct cancel_wait {
+    struct session_watch watch;
+    struct session *session; /* held by the watch */
+    struct rpc_call *call;
+};
+
+static void end_cancel_wait(void *ctx) {
+    struct cancel_wait *wait = ctx;
+    session_unwatch(wait->session, &wait->watch);
+    free(wait);
+}
+
+static void cancel_changed(struct session_watch *watch) {
+    struct cancel_wait *wait = (void *)((char *)watch - offsetof(struct cancel_wait, watch));
+    if (!session_has_ended(wait->session)) return;
+    rpc_call_on_gone(wait->call, NULL, NULL);
+    rpc_call_reply(wait->call, json_pack("{s:b}", "ok", 1));
+    end_cancel_wait(wait);
+}
+
 static void stop(struct rpc_call *call, struct runner *runner, struct session *session) {
-    rpc_call_reply(call, json_pack("{s:b}", "ok", slots_stop(&runner->slots, session)));
+    bool is_pending = !session->process;
+    bool is_stopping = slots_stop(&runner->slots, session);
+    struct cancel_wait *wait = NULL;
+    if (is_stopping && is_pending && !session_has_ended(session)) wait = calloc(1, sizeof *wait);
+    if (!wait) {
+        rpc_call_reply(call, json_pack("{s:b}", "ok", is_stopping));
+        return;
+    }
+    *wait = (struct cancel_wait){.watch.changed = cancel_changed, .session = session, .call = call};
+    session_watch(session, &wait->watch);
+    rpc_call_on_gone(call, end_cancel_wait, wait);
 }
 
 void session_stop(struct rpc_call *call, void *ctx) {

@@ -312,7 +312,7 @@ static bool admit(struct submission *submission, struct session *session) {
     int failed;
     switch (slots_can_admit(&runner->slots)) {
     case SLOTS_TAKEN:
-        failed = archive_insert(runner->archive, session, submission->wait == SUBMIT_FOR_END);
+        failed = archive_insert(runner->archive, session, submission->wait == SUBMIT_FOR_END && !given(submission, "wait_ms"));
         if (!failed)
             slots_admit(&runner->slots, session);
         else

@@ -51,7 +51,7 @@ static const char *part_below(const char *root, const char *path) {
 }
 
 int beneath_open_in_roots(const char *roots, const char *path, char **ret_real) {
-    int outcome = *path == '/' ? -EXDEV : -ENOENT;
+    int outcome = 0; /* none so far */
     while (*roots) {
         size_t len = strcspn(roots, ":");
         char root[PATH_MAX];
@@ -60,10 +60,10 @@ int beneath_open_in_roots(const char *roots, const char *path, char **ret_real) 
         if (below && *below) {
             int fd = beneath_open(root, below, ret_real);
             if (fd >= 0) return fd;
-            /* The clearest reason wins: it is not in one root, but may not be read in another. */
-            if (fd != -ENOENT || outcome == -EXDEV) outcome = fd;
+            /* The clearest reason wins: it is not in one root, but may not be opened in another. */
+            if (fd != -ENOENT || outcome == 0) outcome = fd;
         }
         roots += len + (roots[len] == ':');
     }
-    return outcome;
+    return outcome ? outcome : *path == '/' ? -EXDEV : -ENOENT;
 }

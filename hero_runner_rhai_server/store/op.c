@@ -124,6 +124,13 @@ size_t op_queue_take(struct op_queue *queue, struct op_list *ret_list, size_t ma
     return count;
 }
 
+void op_queue_wake(struct op_queue *queue) {
+    pthread_mutex_lock(&queue->mutex);
+    queue->is_waiting = false;
+    pthread_mutex_unlock(&queue->mutex);
+    pthread_cond_signal(&queue->filled);
+}
+
 void op_queue_close(struct op_queue *queue) {
     pthread_mutex_lock(&queue->mutex);
     queue->is_closed = true;

@@ -110,6 +110,7 @@ int op_queue_push(struct op_queue *queue, struct op *op, size_t max_count, size_
 size_t op_queue_take(struct op_queue *queue, struct op_list *ret_list, size_t max_bytes,
                      int64_t wait_ms, bool *ret_closed);
 /* No more will be pushed; the worker is woken. */
+void op_queue_wake(struct op_queue *queue); /* whoever waits to take */
 void op_queue_close(struct op_queue *queue);
 void op_queue_size(struct op_queue *queue, uint64_t *ret_count, uint64_t *ret_bytes);
 

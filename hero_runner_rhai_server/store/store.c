@@ -286,6 +286,10 @@ int64_t store_insert_lazily(struct store *store, const struct store_session *ses
     return insert(store, session, request, true, done, ctx);
 }
 
+void store_nudge(struct store *store) {
+    op_queue_wake(&store->writer.queue);
+}
+
 int store_start(struct store *store, int64_t row, int64_t started_us, int64_t pid) {
     struct op *op = op_new(OP_START, 0);
     if (!op) return -ENOMEM;
