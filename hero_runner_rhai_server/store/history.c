@@ -226,8 +226,8 @@ int history_oldest(struct history *history, struct history_session *ret_sessions
 }
 
 int history_delete(struct history *history, int64_t row) {
-    static const enum history_statement statements[] = {
-        HISTORY_DELETE_LINES, HISTORY_DELETE_RESULT, HISTORY_DELETE_REQUEST, HISTORY_DELETE};
+    static const enum history_statement statements[] = {HISTORY_DELETE_LINES, HISTORY_DELETE_RESULT,
+                                                        HISTORY_DELETE_REQUEST, HISTORY_DELETE};
     for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++) {
         sqlite3_bind_int64(history->statements[statements[i]], 1, row);
         int error = run(history, statements[i]);

@@ -1,9 +1,10 @@
 /*
  * The writer: takes what waits, makes one transaction of it, completes it.
  *
- * When a transaction fails, the disk is taken for full or broken until a later one succeeds (the writer
- * is degraded): changes of sessions are kept in `deferred`, in order, and tried again each second; their
- * callers are told at once. Lines that go to files need no transaction and are tried each time.
+ * When a transaction fails, the disk is taken for full or broken until a later one succeeds (the
+ * writer is degraded): changes of sessions are kept in `deferred`, in order, and tried again each
+ * second; their callers are told at once. Lines that go to files need no transaction and are tried
+ * each time.
  */
 #include "store/database.h"
 #include "store/history.h"
@@ -16,7 +17,7 @@
 
 #define BATCH_BYTES (512 * 1024) /* of one transaction, so that nobody waits long for it */
 #define TICK_MS 1000
-#define LINGER_MS 20 /* how long a lazy change waits for company */
+#define LINGER_MS 20           /* how long a lazy change waits for company */
 #define CHECKPOINT_PAGES 16384 /* 64 MiB of WAL: each makes some commits wait 2 ms for the disk */
 #define REMOVE_STEP 32
 #define VACUUM_MIN_PAGES 256 /* free ones that are left alone */
@@ -95,8 +96,8 @@ static struct log *log_of(struct writer *writer, const struct store_lines *lines
     return log ? log : log_add(&writer->files, lines->row, lines->id);
 }
 
-/* Stores the lines of an op, in the database while they are few. A failure of the file loses them and
- * is only the op's own. */
+/* Stores the lines of an op, in the database while they are few. A failure of the file loses them
+ * and is only the op's own. */
 static int store_lines(struct writer *writer, struct op *op) {
     struct store_lines *lines = op->lines;
     if (lines->block.count == 0 || op->has_settled_lines) return op->status;
@@ -171,8 +172,7 @@ static int apply_in_transaction(struct writer *writer, struct op *op) {
     case OP_START: return history_start(&writer->history, op);
     case OP_CALLBACK: return history_set_callback(&writer->history, op);
     case OP_DELETE: return apply_delete(writer, op);
-    case OP_SAVE_SCRIPT:
-        return history_save_script(&writer->history, op, &op->out.version);
+    case OP_SAVE_SCRIPT: return history_save_script(&writer->history, op, &op->out.version);
     case OP_DELETE_SCRIPT:
         return history_delete_script(&writer->history, op->in.named.name, op->in.named.version);
     default: return -EINVAL;
@@ -336,8 +336,8 @@ static void retry_deferred(struct writer *writer) {
 /* ---- Batches ----------------------------------------------------------------------------- */
 
 static void run_batch(struct writer *writer, struct op_list *batch, struct op_list *completed) {
-    int error =
-        writer->degraded ? writer->degraded : run_transaction(writer, STAILQ_FIRST(batch), SIZE_MAX);
+    int error = writer->degraded ? writer->degraded
+                                 : run_transaction(writer, STAILQ_FIRST(batch), SIZE_MAX);
     if (error && !writer->degraded) degrade(writer, error);
     struct op *op;
     while ((op = STAILQ_FIRST(batch))) {
@@ -408,8 +408,7 @@ static void tick(struct writer *writer) {
     if (now < writer->next_tick_ms) return;
     writer->next_tick_ms = now + TICK_MS;
     sqlite3 *db = writer->worker->db;
-    if (!writer->degraded &&
-        database_number(db, "PRAGMA freelist_count", 0) > VACUUM_MIN_PAGES)
+    if (!writer->degraded && database_number(db, "PRAGMA freelist_count", 0) > VACUUM_MIN_PAGES)
         sqlite3_exec(db, "PRAGMA incremental_vacuum(1024)", NULL, NULL, NULL);
     if (writer->is_idle) checkpoint_if_over(writer, 1);
     writer->is_idle = true;
@@ -439,8 +438,7 @@ void writer_run(struct worker *worker) {
     struct writer writer = {
         .worker = worker, .store = worker->store, .counters = &worker->store->counters};
     STAILQ_INIT(&writer.deferred);
-    log_files_init(&writer.files, worker->store->logs_dir,
-                   worker->store->config.session_log_bytes);
+    log_files_init(&writer.files, worker->store->logs_dir, worker->store->config.session_log_bytes);
     int error = history_init(&writer.history, worker->db);
     if (error) degrade(&writer, error);
     sqlite3_wal_hook(worker->db, on_commit, &writer);
@@ -448,8 +446,8 @@ void writer_run(struct worker *worker) {
     while (!is_closed) {
         struct op_list batch = STAILQ_HEAD_INITIALIZER(batch);
         struct op_list completed = STAILQ_HEAD_INITIALIZER(completed);
-        was_busy = op_queue_take(&worker->queue, &batch, BATCH_BYTES,
-                                 wait_ms(&writer, was_busy), &is_closed) > 0;
+        was_busy = op_queue_take(&worker->queue, &batch, BATCH_BYTES, wait_ms(&writer, was_busy),
+                                 &is_closed) > 0;
         if (was_busy) run_batch(&writer, &batch, &completed);
         if (was_busy) writer.is_idle = false;
         store_complete(worker->store, &completed);

@@ -1,5 +1,6 @@
-/* A disk that takes nothing more: sessions go on, what could not be stored is counted, and written when
- * there is room again. The full disk is RLIMIT_FSIZE, which fails the writes of this process only. */
+/* A disk that takes nothing more: sessions go on, what could not be stored is counted, and written
+ * when there is room again. The full disk is RLIMIT_FSIZE, which fails the writes of this process
+ * only. */
 #include "fixture.h"
 
 #include <errno.h>
