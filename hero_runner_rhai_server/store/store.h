@@ -17,16 +17,17 @@
  * write to the page cache: what has been completed with status 0 survives kill -9 of the process. A
  * power cut may take the last seconds, and leaves a consistent database.
  *
- * A completion has a status: 0, or a negative errno.
+ * A completion has a status: 0, STORE_DEFERRED (see "Full disk"), or a negative errno.
  *     -ENOENT  no such session or script          -EBUSY   the session has not ended
  *     -EEXIST  there is a session with that id    -ENOSPC, -EIO, -ENOMEM  could not be stored
  * Posting functions return 0 or a negative errno, and then nothing was posted and the completion
  * will not be called: -ENOBUFS when the queue is full, -ENOMEM. `done` may be NULL.
  *
- * Full disk. A change that cannot be written is completed with -ENOSPC or -EIO, and kept in memory
- * and tried again each second, up to STORE_DEFERRED_MAX_BYTES; what is beyond that is lost and
- * counted. Lines of a log file are not kept; they are counted as lost, for the session and in all,
- * and show as a gap in the numbers of lines. Nothing here ends the process.
+ * Full disk. A change of a session that cannot be written is kept in memory and tried again each
+ * second, up to STORE_DEFERRED_MAX_BYTES, and completed with STORE_DEFERRED: it will not survive
+ * the process yet. What is beyond that is lost, counted, and completed with -ENOSPC or -EIO. Lines
+ * of a log file are not kept; they are lost and counted, for the session and in all, and show as a
+ * gap in the numbers of lines. Nothing here ends the process.
  *
  * Files are 0600, directories 0700. Values of environment variables are never given to the store.
  */
@@ -39,6 +40,7 @@
 #include <stdint.h>
 
 #define STORE_ID_BYTES 37                           /* a UUID as text, with its NUL */
+#define STORE_DEFERRED 1                            /* a status */
 #define STORE_DEFERRED_MAX_BYTES (32 * 1024 * 1024) /* changes kept while the disk is full */
 #define STORE_INLINE_MAX_BYTES (64 * 1024)          /* longer logs get a file */
 #define STORE_LINES_MAX_BYTES (2 * 1024 * 1024)     /* of one batch of lines */

@@ -273,7 +273,7 @@ static void defer(struct writer *writer, struct op *op, struct op_list *complete
         }
         notice->done = op->done;
         notice->ctx = op->ctx;
-        notice->status = op->status;
+        notice->status = STORE_DEFERRED;
         op->done.plain = NULL;
         STAILQ_INSERT_TAIL(completed, notice, link);
     }

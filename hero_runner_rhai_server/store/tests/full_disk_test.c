@@ -37,14 +37,15 @@ static void records_wait_and_are_written_when_there_is_room(void **state) {
     fill_disk(1);
     int64_t rows[3];
     for (unsigned n = 2; n <= 4; n++) {
-        assert_true(insert(fixture, n, &rows[n - 2]) < 0);
+        assert_int_equal(insert(fixture, n, &rows[n - 2]), STORE_DEFERRED);
         assert_true(rows[n - 2] > 0);
     }
     /* Also what happens to them meanwhile. */
-    assert_true(end_with(fixture, rows[0],
-                         &(struct store_session){.status = "succeeded", .ended_us = 7}, "42",
-                         make_lines(rows[0], 2, 1, 10)) < 0);
-    assert_true(append(fixture, make_lines(rows[1], 3, 1, 20)) < 0);
+    assert_int_equal(end_with(fixture, rows[0],
+                              &(struct store_session){.status = "succeeded", .ended_us = 7}, "42",
+                              make_lines(rows[0], 2, 1, 10)),
+                     STORE_DEFERRED);
+    assert_int_equal(append(fixture, make_lines(rows[1], 3, 1, 20)), STORE_DEFERRED);
     struct store_stats stats;
     store_get_stats(fixture->store, &stats);
     assert_int_equal(stats.deferred, 5);
