@@ -34,10 +34,11 @@ static void on_inserted(void *ctx, int status) {
     session_unref(session);
 }
 
-int archive_insert(struct archive *archive, struct session *session) {
+int archive_insert(struct archive *archive, struct session *session, bool is_lazy) {
     struct record record;
     record_fill(&record, session, true);
-    int64_t row = store_insert(archive->store, &record.session, &record.request, on_inserted, session);
+    int64_t row = (is_lazy ? store_insert_lazily : store_insert)(
+        archive->store, &record.session, &record.request, on_inserted, session);
     record_done(&record);
     if (row < 0) return (int)row;
     session_ref(session);

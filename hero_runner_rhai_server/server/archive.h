@@ -29,9 +29,9 @@ void archive_free(struct archive *archive);
 
 struct store *archive_store(struct archive *archive);
 
-/* A new session: session->is_recorded is set, and its watchers are told, when it is stored. 0 or
- * -errno: -ENOBUFS when the store cannot keep up. */
-int archive_insert(struct archive *archive, struct session *session);
+/* A new session: session->is_recorded is set, and its watchers are told, when it is stored; lazily:
+ * that may take a moment, or until its end. 0 or -errno: -ENOBUFS when the store cannot keep up. */
+int archive_insert(struct archive *archive, struct session *session, bool is_lazy);
 void archive_note_start(struct archive *archive, struct session *session);
 /* Each line, before it goes into the ring. False: the store cannot keep up, see archive_is_full. */
 void archive_add_line(struct archive *archive, struct session *session, uint64_t timestamp_us,

@@ -250,8 +250,9 @@ static int post_change(struct store *store, struct op *op) {
     return post(store, &store->writer, op, store->config.queue_changes, store->config.queue_bytes);
 }
 
-int64_t store_insert(struct store *store, const struct store_session *session,
-                     const struct store_request *request, store_done *done, void *ctx) {
+static int64_t insert(struct store *store, const struct store_session *session,
+                      const struct store_request *request, bool is_lazy, store_done *done,
+                      void *ctx) {
     size_t size = fields_text_size(session) + request->script.len +
                   op_text_size(request->working_dir) + op_text_size(request->env_names) +
                   op_text_size(request->args) + op_text_size(request->inputs) +
@@ -259,6 +260,7 @@ int64_t store_insert(struct store *store, const struct store_session *session,
     struct op *op = op_new(OP_INSERT, size);
     if (!op) return -ENOMEM;
     op->row = store->next_row;
+    op->is_lazy = is_lazy;
     op->done.plain = done;
     op->ctx = ctx;
     fields_copy(op, session);
@@ -272,6 +274,16 @@ int64_t store_insert(struct store *store, const struct store_session *session,
     };
     int error = post_change(store, op);
     return error ? error : store->next_row++;
+}
+
+int64_t store_insert(struct store *store, const struct store_session *session,
+                     const struct store_request *request, store_done *done, void *ctx) {
+    return insert(store, session, request, false, done, ctx);
+}
+
+int64_t store_insert_lazily(struct store *store, const struct store_session *session,
+                            const struct store_request *request, store_done *done, void *ctx) {
+    return insert(store, session, request, true, done, ctx);
 }
 
 int store_start(struct store *store, int64_t row, int64_t started_us, int64_t pid) {

@@ -161,6 +161,10 @@ struct store_lines;
  * negative errno. */
 int64_t store_insert(struct store *store, const struct store_session *session,
                      const struct store_request *request, store_done *done, void *ctx);
+/* The same, but it wakes nobody: written with the next change, or a moment later. For a session whose
+ * caller waits for its end anyway, so that both are one transaction. */
+int64_t store_insert_lazily(struct store *store, const struct store_session *session,
+                            const struct store_request *request, store_done *done, void *ctx);
 
 /* It runs. Written with the next change, or a moment later: the end says it again. */
 int store_start(struct store *store, int64_t row, int64_t started_us, int64_t pid);
