@@ -200,6 +200,7 @@ static void read_session(sqlite3_stmt *statement, struct history_session *ret_se
         .row = sqlite3_column_int64(statement, 0),
         .ended_us = sqlite3_column_int64(statement, 1),
         .log_bytes = sqlite3_column_int64(statement, 2),
+        .is_stored = true,
     };
     const char *id = (const char *)sqlite3_column_text(statement, 3);
     if (id) strncpy(ret_session->id, id, sizeof ret_session->id - 1);

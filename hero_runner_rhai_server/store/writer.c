@@ -145,20 +145,44 @@ static int apply_end(struct writer *writer, struct op *op) {
     return error ? error : history_end(&writer->history, op);
 }
 
+/* The files go first: on a full disk that makes the room which the rest needs. */
 static int remove_session(struct writer *writer, const struct history_session *session) {
+    struct log *log = log_find(&writer->files, session->row);
+    if (log) log_forget(&writer->files, log); /* an open file would keep its room */
+    log_remove_files(writer->files.dir, session->id);
     int error = history_delete(&writer->history, session->row);
     if (error) return error;
-    log_remove_files(writer->files.dir, session->id);
-    writer->removed++;
+    writer->removed += session->is_stored;
     writer->bytes_removed += (uint64_t)session->log_bytes;
     return 0;
 }
 
-static int apply_delete(struct writer *writer, const struct op *op) {
-    struct history_session session;
+/* A change of that kind that waits for the disk; by row, or an insert by id. */
+static struct op *find_deferred(struct writer *writer, enum op_kind kind, int64_t row,
+                                const char *id) {
+    struct op *op;
+    STAILQ_FOREACH(op, &writer->deferred, link) {
+        if (op->kind == kind && (id ? strcmp(op->in.change.session.id, id) == 0 : op->row == row))
+            return op;
+    }
+    return NULL;
+}
+
+/* Also a session of which the disk does not know yet that it is there or has ended. */
+static int apply_delete(struct writer *writer, struct op *op) {
+    struct history_session session = {0};
     int error = history_find(&writer->history, op->in.named.name, &session);
-    if (!error && !session.ended_us) error = -EBUSY;
-    return error ? error : remove_session(writer, &session);
+    if (error == -ENOENT) {
+        const struct op *insert = find_deferred(writer, OP_INSERT, 0, op->in.named.name);
+        if (!insert) return error;
+        session.row = insert->row;
+        strcpy(session.id, insert->in.change.session.id);
+    } else if (error) {
+        return error;
+    }
+    if (!session.ended_us && !find_deferred(writer, OP_END, session.row, NULL)) return -EBUSY;
+    op->row = session.row;
+    return remove_session(writer, &session);
 }
 
 static int apply_in_transaction(struct writer *writer, struct op *op) {
@@ -247,13 +271,11 @@ static void drop_inline(struct writer *writer, struct op *op) {
     op->is_inline = false;
 }
 
-/* The op is given up; its completion says why. */
+/* The change is given up; its completion says why. */
 static void lose(struct writer *writer, struct op *op, struct op_list *completed) {
-    if (is_kept(op)) {
-        writer->counters->lost_records += op->kind != OP_APPEND;
-        if (op->lines) note_lost_lines(writer, log_find(&writer->files, op->row), op->lines);
-        forget_log(writer, op);
-    }
+    writer->counters->lost_records += op->kind != OP_APPEND;
+    if (op->lines) note_lost_lines(writer, log_find(&writer->files, op->row), op->lines);
+    forget_log(writer, op);
     STAILQ_INSERT_TAIL(completed, op, link);
 }
 
@@ -282,27 +304,47 @@ static void defer(struct writer *writer, struct op *op, struct op_list *complete
     counters->deferred_bytes += size;
 }
 
-/* What became of an op whose transaction could not be. */
-static void apply_degraded(struct writer *writer, struct op *op, struct op_list *completed) {
-    drop_inline(writer, op);
-    if (!op->has_settled_lines) op->status = writer->degraded;
-    const struct log *log = op->kind == OP_APPEND ? log_find(&writer->files, op->row) : NULL;
-    if (op->has_settled_lines && op->kind == OP_APPEND) {
-        STAILQ_INSERT_TAIL(completed, op, link);
-    } else if (log && log->has_file) {
-        op->status = store_lines(writer, op);
-        STAILQ_INSERT_TAIL(completed, op, link);
-    } else if (is_kept(op)) {
-        defer(writer, op, completed);
-    } else {
-        lose(writer, op, completed);
+static void take_deferred(struct writer *writer, struct op *op) {
+    STAILQ_REMOVE(&writer->deferred, op, op, link);
+    writer->counters->deferred--;
+    writer->counters->deferred_bytes -= op->bytes;
+}
+
+/* Nothing waits any more for a session that has been deleted. */
+static void drop_deferred(struct writer *writer, int64_t row) {
+    struct op *op = STAILQ_FIRST(&writer->deferred), *next;
+    for (; op; op = next) {
+        next = STAILQ_NEXT(op, link);
+        if (op->row != row) continue;
+        take_deferred(writer, op);
+        forget_log(writer, op);
+        op_free(op);
     }
 }
 
+/* What becomes of an op when the transaction it was in, or an earlier one, could not be. */
+static void apply_degraded(struct writer *writer, struct op *op, struct op_list *completed) {
+    drop_inline(writer, op);
+    const struct log *log = op->kind == OP_APPEND ? log_find(&writer->files, op->row) : NULL;
+    bool has_own_place = op->kind == OP_APPEND && (op->has_settled_lines || (log && log->has_file));
+    if (is_kept(op) && !has_own_place) {
+        op->status = writer->degraded;
+        defer(writer, op, completed);
+        return;
+    }
+    if (has_own_place) {
+        op->status = store_lines(writer, op);
+    } else {
+        /* Alone: a deletion may make room, and the others may fit. */
+        int error = run_transaction(writer, op, 1);
+        if (error) op->status = error;
+        if (op->kind == OP_DELETE && !op->status) drop_deferred(writer, op->row);
+    }
+    STAILQ_INSERT_TAIL(completed, op, link);
+}
+
 static void complete_deferred(struct writer *writer, struct op *op) {
-    STAILQ_REMOVE_HEAD(&writer->deferred, link);
-    writer->counters->deferred--;
-    writer->counters->deferred_bytes -= op->bytes;
+    take_deferred(writer, op);
     writer->counters->changes++;
     /* The record it belongs to was given up before. */
     if (op->kind == OP_END && op->status == -ENOENT) writer->counters->lost_records++;

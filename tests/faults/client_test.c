@@ -1,4 +1,5 @@
-/* Clients that do not keep to their part: one that never reads, and ones that vanish at each step. */
+/* Clients that do not keep to their part: one that never reads, and ones that vanish at each step.
+ */
 #include "faults/health.h"
 #include "support/http.h"
 #include "support/process.h"
@@ -72,8 +73,9 @@ static void a_subscriber_that_never_reads_costs_nobody_a_line(void **state) {
 
 /* ---- Ones that vanish ---------------------------------------------------------------------- */
 
-static const char run_body[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"session_run\",\"params\":"
-                               "{\"script\":\"print(1); sleep(0.1); print(2)\"}}";
+static const char run_body[] =
+    "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"session_run\",\"params\":"
+    "{\"script\":\"print(1); sleep(0.1); print(2)\"}}";
 
 /* Sends so many bytes of a whole request and vanishes, politely or with a reset. */
 static void vanish_after(struct test_server *server, const char *request, size_t len,
@@ -103,15 +105,37 @@ static void clients_vanish_within_a_request(void **state) {
     assert_nothing_left(server, &before);
 }
 
-static bool have_all_ended(void *ctx) {
-    struct test_server *server = ctx;
+/* How many sessions there are, and of them have not ended. */
+static size_t count_sessions(struct test_server *server, size_t *ret_open) {
     struct runner_session_list list;
-    if (runner_session_list(server->runner, &list, NULL) < 0) return false;
-    bool are_ended = true;
-    for (size_t i = 0; i < list.count; i++)
-        are_ended = are_ended && runner_status_is_final(list.sessions[i].status);
+    assert_int_equal(runner_session_list(server->runner, &list, NULL), 0);
+    size_t count = list.count;
+    *ret_open = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!runner_status_is_final(list.sessions[i].status))
+            ++*ret_open;
+        else
+            assert_int_equal(list.sessions[i].status, RUNNER_SUCCEEDED);
+    }
     runner_session_list_done(&list);
-    return are_ended;
+    return count;
+}
+
+static bool have_all_ended(void *ctx) {
+    size_t open;
+    count_sessions(ctx, &open);
+    return open == 0;
+}
+
+struct expectation {
+    struct test_server *server;
+    size_t count;
+};
+
+static bool are_there(void *ctx) {
+    struct expectation *expectation = ctx;
+    size_t open;
+    return count_sessions(expectation->server, &open) >= expectation->count;
 }
 
 static void sessions_whose_caller_has_gone_end_as_they_would(void **state) {
@@ -119,16 +143,15 @@ static void sessions_whose_caller_has_gone_end_as_they_would(void **state) {
     struct holdings before = holdings_of(server);
     char request[1024];
     size_t len = make_request(request, run_body);
-    for (int i = 0; i < TIMES; i++)
-        vanish_after(server, request, len, i % 2);
-    assert_healthy(server);
+    for (size_t i = 1; i <= TIMES; i++) {
+        int fd = http_connect(server->socket);
+        assert_true(send(fd, request, len, MSG_NOSIGNAL) == (ssize_t)len);
+        struct expectation expectation = {server, i};
+        assert_true(wait_until(are_there, &expectation, 10000));
+        close(fd);
+    }
     assert_true(wait_until(have_all_ended, server, 20000));
-    struct runner_session_list list;
-    assert_int_equal(runner_session_list(server->runner, &list, NULL), 0);
-    assert_true(list.count >= TIMES);
-    for (size_t i = 0; i < list.count; i++)
-        assert_int_equal(list.sessions[i].status, RUNNER_SUCCEEDED);
-    runner_session_list_done(&list);
+    assert_healthy(server);
     assert_nothing_left(server, &before);
 }
 

@@ -1,6 +1,6 @@
-/* The wall clock steps, forwards and back, while sessions run: time limits and stops go by the monotonic
- * clock, and no record is lost. libfaketime moves the server's wall clock; it cannot be loaded in front
- * of a sanitizer. */
+/* The wall clock steps, forwards and back, while sessions run: time limits and stops go by the
+ * monotonic clock, and no record is lost. libfaketime moves the server's wall clock; it cannot be
+ * loaded in front of a sanitizer. */
 #include "faults/crowd.h"
 #include "faults/health.h"
 #include "support/process.h"

@@ -2,8 +2,8 @@
  * A crowd of callers and subscribers, and a ledger of everything they were told: whatever breaks
  * meanwhile, the server must stand by it afterwards.
  *
- * Callers start sessions one after the other, with session_start and session_run in turn; a call that
- * finds no server is made again, with a new script. Subscribers follow sessions that have been
+ * Callers start sessions one after the other, with session_start and session_run in turn; a call
+ * that finds no server is made again, with a new script. Subscribers follow sessions that have been
  * acknowledged and check that lines come in order and are what the script printed.
  */
 #ifndef FAULTS_CROWD_H
@@ -20,10 +20,10 @@
 /* A session that was acknowledged. */
 struct promise {
     char id[RUNNER_ID_BYTES];
-    unsigned number;           /* its lines are "<number>:<line>" */
-    _Atomic uint64_t seen;     /* highest line that a subscriber was given */
-    int status;                /* that session_run answered, -1: it was session_start */
-    atomic_bool is_there;      /* the above is filled in */
+    unsigned number;       /* its lines are "<number>:<line>" */
+    _Atomic uint64_t seen; /* highest line that a subscriber was given */
+    int status;            /* that session_run answered, -1: it was session_start */
+    atomic_bool is_there;  /* the above is filled in */
 };
 
 struct crowd {

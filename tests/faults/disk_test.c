@@ -1,6 +1,7 @@
-/* A full disk: sessions go on, what could not be stored is counted and shown, and what can wait is stored
- * when there is room again. The disk is a small tmpfs where the state is; where this process may not
- * mount one, the server's files are bounded instead (RLIMIT_FSIZE), which fails the same writes. */
+/* A full disk: sessions go on, what could not be stored is counted and shown, and what can wait is
+ * stored when there is room again. The disk is a small tmpfs where the state is; where this process
+ * may not mount one, the server's files are bounded instead (RLIMIT_FSIZE), which fails the same
+ * writes. */
 #include "faults/health.h"
 #include "support/http.h"
 #include "support/process.h"
@@ -81,49 +82,70 @@ static void start_short_ones(struct test_server *server, char ids[SESSIONS][RUNN
 static void delete_session(struct test_server *server, const char *id) {
     char body[160];
     snprintf(body, sizeof body,
-             "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"session_delete\",\"params\":[\"%s\"]}", id);
+             "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"session_delete\",\"params\":[\"%s\"]}",
+             id);
     json_t *answer = NULL;
     assert_int_equal(http_rpc(server->socket, body, &answer), 200);
     if (!json_object_get(answer, "result")) fail_msg("%s", json_dumps(answer, 0));
     json_decref(answer);
 }
 
-static void sessions_outlive_a_full_disk(void **state) {
-    (void)state;
+/* A server with its state on a disk of its own. */
+struct place {
     struct test_server server;
-    char disk[256], filler[RUNNER_ID_BYTES], ids[SESSIONS][RUNNER_ID_BYTES];
-    server_init(&server);
-    bool is_mounted = mount_disk(&server, disk);
-    if (!is_mounted) {
+    char disk[256];
+    bool is_mounted;
+};
+
+static int setup(void **state) {
+    struct place *place = calloc(1, sizeof *place);
+    server_init(&place->server);
+    place->is_mounted = mount_disk(&place->server, place->disk);
+    if (!place->is_mounted) {
         print_message("injected: no tmpfs can be mounted (%s), files are bounded instead\n",
                       strerror(errno));
-        server.prepare = bound_files;
+        place->server.prepare = bound_files;
     }
-    server_start(&server, NULL);
-    struct holdings before = holdings_of(&server);
-    fill(&server, filler);
-    start_short_ones(&server, ids);
-    if (is_mounted) {
-        delete_session(&server, filler);
-        assert_true(wait_until(has_nothing_waiting, &server, RECOVERY_MS));
+    *state = place;
+    return 0;
+}
+
+static int teardown(void **state) {
+    struct place *place = *state;
+    if (place->server.pid) server_stop(&place->server);
+    if (place->is_mounted) umount2(place->disk, MNT_DETACH);
+    server_done(&place->server);
+    free(place);
+    return 0;
+}
+
+static void sessions_outlive_a_full_disk(void **state) {
+    struct place *place = *state;
+    struct test_server *server = &place->server;
+    char filler[RUNNER_ID_BYTES], ids[SESSIONS][RUNNER_ID_BYTES];
+    server_start(server, NULL);
+    struct holdings before = holdings_of(server);
+    fill(server, filler);
+    start_short_ones(server, ids);
+    if (place->is_mounted) {
+        delete_session(server, filler);
+        assert_true(wait_until(has_nothing_waiting, server, RECOVERY_MS));
         /* What was acknowledged meanwhile is on the disk now. */
-        assert_int_equal(server_stop(&server), 0);
-        server_start(&server, NULL);
+        assert_int_equal(server_stop(server), 0);
+        server_start(server, NULL);
         for (int i = 0; i < SESSIONS; i++) {
             struct runner_session session;
-            get_session(&server, ids[i], &session);
+            get_session(server, ids[i], &session);
             assert_int_equal(session.status, RUNNER_SUCCEEDED);
             runner_session_done(&session);
         }
     }
-    assert_healthy(&server);
-    assert_nothing_left(&server, &before);
-    server_stop(&server);
-    if (is_mounted) umount2(disk, MNT_DETACH);
-    server_done(&server);
+    assert_healthy(server);
+    assert_nothing_left(server, &before);
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(sessions_outlive_a_full_disk)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(sessions_outlive_a_full_disk, setup, teardown)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,8 +16,8 @@ struct holdings holdings_of(struct test_server *server);
 
 /* It runs a script and its health is "ok", within a while. */
 void assert_healthy(struct test_server *server);
-/* Nothing of a home runs but the server, its zygote and what that has parked; and the server holds no
- * more than `before`. */
+/* Nothing of a home runs but the server, its zygote and what that has parked; and the server holds
+ * no more than `before`. */
 void assert_nothing_left(struct test_server *server, const struct holdings *before);
 
 /* The pid of a session process (running or parked) of the zygote, chosen by `choice`; 0: none. */

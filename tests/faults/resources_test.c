@@ -45,19 +45,24 @@ static bool is_answering(void *ctx) {
     return is_good;
 }
 
+static int setup_with_few_descriptors(void **state) {
+    struct test_server *server = calloc(1, sizeof *server);
+    server_init(server);
+    server->prepare = bound_descriptors;
+    server_start(server, NULL);
+    *state = server;
+    return 0;
+}
+
 static void more_connections_than_descriptors_are_answered_or_closed(void **state) {
-    (void)state;
-    struct test_server server;
-    server_init(&server);
-    server.prepare = bound_descriptors;
-    server_start(&server, NULL);
-    struct holdings before = holdings_of(&server);
+    struct test_server *server = *state;
+    struct holdings before = holdings_of(server);
     char id[RUNNER_ID_BYTES];
-    start_session(&server, "for i in 0..100 { print(i); sleep(0.01) }", id);
+    start_session(server, "for i in 0..100 { print(i); sleep(0.01) }", id);
     int fds[CONNECTIONS];
     unsigned refused = 0;
     for (int i = 0; i < CONNECTIONS; i++) {
-        fds[i] = http_connect(server.socket);
+        fds[i] = http_connect(server->socket);
         if (fds[i] >= 0) http_send_get(fds[i], "/health", "");
     }
     for (int i = 0; i < CONNECTIONS; i++) {
@@ -72,15 +77,14 @@ static void more_connections_than_descriptors_are_answered_or_closed(void **stat
     /* The session did not notice. */
     for (int i = 0; i < CONNECTIONS; i++)
         if (fds[i] >= 0) close(fds[i]);
-    assert_true(wait_until(is_answering, &server, 10000));
+    assert_true(wait_until(is_answering, server, 10000));
     struct runner_session session;
-    await_end(&server, id, &session);
+    await_end(server, id, &session);
     assert_int_equal(session.status, RUNNER_SUCCEEDED);
     assert_int_equal(session.lines, 100);
     runner_session_done(&session);
-    assert_healthy(&server);
-    assert_nothing_left(&server, &before);
-    server_done(&server);
+    assert_healthy(server);
+    assert_nothing_left(server, &before);
 }
 
 /* ---- EAGAIN on fork ----------------------------------------------------------------------- */
@@ -96,33 +100,37 @@ static void bound_processes(const struct test_server *server) {
     if (setgroups(0, NULL) || setgid(OTHER_UID) || setuid(OTHER_UID)) _exit(126);
 }
 
+static int setup_with_few_processes(void **state) {
+    struct test_server *server = calloc(1, sizeof *server);
+    server_init(server);
+    *state = server;
+    server->prepare = bound_processes;
+    /* Server with its threads, zygote and these would be more than it may have. */
+    static const char *const options[] = {"--workers", "16", "--parked", "16", NULL};
+    if (geteuid() == 0) server_start(server, options);
+    return 0;
+}
+
 static void sessions_wait_when_no_process_can_be_forked(void **state) {
-    (void)state;
-    if (geteuid() != 0) {
+    struct test_server *server = *state;
+    if (!server->pid) {
         print_message("skipped: RLIMIT_NPROC needs a user of its own, and this is not root\n");
         skip();
     }
-    struct test_server server;
-    server_init(&server);
-    server.prepare = bound_processes;
-    /* Server with its threads, zygote and these would be more than it may have. */
-    static const char *const options[] = {"--workers", "16", "--parked", "16", NULL};
-    server_start(&server, options);
     char ids[40][RUNNER_ID_BYTES];
     for (int i = 0; i < 40; i++)
-        start_session(&server, "print(\"a\"); sleep(0.05); print(\"b\")", ids[i]);
+        start_session(server, "print(\"a\"); sleep(0.05); print(\"b\")", ids[i]);
     for (int i = 0; i < 40; i++) {
         struct runner_session session;
-        await_end(&server, ids[i], &session);
+        await_end(server, ids[i], &session);
         assert_int_equal(session.status, RUNNER_SUCCEEDED);
         assert_int_equal(session.lines, 2);
         runner_session_done(&session);
     }
-    char *log = server_log(&server);
+    char *log = server_log(server);
     assert_non_null(strstr(log, "no new session process"));
     free(log);
-    assert_healthy(&server);
-    server_done(&server);
+    assert_healthy(server);
 }
 
 /* ---- Out of memory ------------------------------------------------------------------------ */
@@ -183,8 +191,10 @@ static void a_session_that_is_killed_for_memory_fails_alone(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(more_connections_than_descriptors_are_answered_or_closed),
-        cmocka_unit_test(sessions_wait_when_no_process_can_be_forked),
+        cmocka_unit_test_setup_teardown(more_connections_than_descriptors_are_answered_or_closed,
+                                        setup_with_few_descriptors, teardown_server),
+        cmocka_unit_test_setup_teardown(sessions_wait_when_no_process_can_be_forked,
+                                        setup_with_few_processes, teardown_server),
         ON_SERVER(a_session_that_is_killed_for_memory_fails_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
