@@ -19,7 +19,7 @@ build_packages=(
 # Bundle the dashboard's page; build_runner.sh --without-ui does without.
 ui_packages=(nodejs npm)
 # libFuzzer comes with clang's runtime; node checks the OpenRPC document against its meta-schema.
-test_packages=(libcmocka-dev clang libclang-rt-14-dev git curl jq)
+test_packages=(libcmocka-dev clang libclang-rt-14-dev git curl jq faketime)
 
 say() { printf '== %s\n' "$*" >&2; }
 

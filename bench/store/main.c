@@ -83,10 +83,15 @@ static int64_t post_insert(const char *id, unsigned *done) {
     char script[120];
     int len = snprintf(script, sizeof script, "print(\"line of %u\"); %u * 2", next_session,
                        next_session);
-    struct store_session session = {
-        .id = id, .status = "pending", .queued_us = wall_us(), .source_kind = "script",
-        .tags = "[]", .limits = "{}", .caller_uid = 1000, .caller_user = "ana",
-        .forwarding = "off"};
+    struct store_session session = {.id = id,
+                                    .status = "pending",
+                                    .queued_us = wall_us(),
+                                    .source_kind = "script",
+                                    .tags = "[]",
+                                    .limits = "{}",
+                                    .caller_uid = 1000,
+                                    .caller_user = "ana",
+                                    .forwarding = "off"};
     struct store_request request = {
         .script = {script, (size_t)len}, .env_names = "[]", .args = "[]"};
     int64_t row = store_insert(store, &session, &request, count, done);
@@ -98,10 +103,18 @@ static void post_end(int64_t row, const char *id, unsigned *done) {
     struct store_lines *lines = store_lines_new(row, id, 1);
     if (!lines || !store_lines_add(lines, 1, 1, "line of something", 17)) die("no memory");
     int64_t now = wall_us();
-    struct store_session session = {
-        .status = "succeeded", .started_us = now, .ended_us = now, .pid = 4711,
-        .value_type = "i64", .forwarding = "off", .lines = 1, .bytes = 17, .user_us = 100,
-        .system_us = 100, .peak_rss_bytes = 3 << 20, .operations = 9};
+    struct store_session session = {.status = "succeeded",
+                                    .started_us = now,
+                                    .ended_us = now,
+                                    .pid = 4711,
+                                    .value_type = "i64",
+                                    .forwarding = "off",
+                                    .lines = 1,
+                                    .bytes = 17,
+                                    .user_us = 100,
+                                    .system_us = 100,
+                                    .peak_rss_bytes = 3 << 20,
+                                    .operations = 9};
     if (store_start(store, row, now, 4711) < 0 ||
         store_end(store, row, &session, (struct store_bytes){"246", 3}, lines, count, done) < 0)
         die("an end was refused");
@@ -171,8 +184,8 @@ static void sessions_in_a_crowd(const char *name, unsigned total, bool is_assert
     }
     double us = now_us() - begin, cpu = cpu_us() - begin_cpu;
     store_get_stats(store, &after);
-    printf("%-52s %9.0f /s, %.1f µs CPU each, %.0f a commit\n", name, total / us * 1e6,
-           cpu / total, total / (double)(after.commits - before.commits));
+    printf("%-52s %9.0f /s, %.1f µs CPU each, %.0f a commit\n", name, total / us * 1e6, cpu / total,
+           total / (double)(after.commits - before.commits));
     if (is_asserted) expect("sessions per second", total / us * 1e6, 5000);
 }
 
@@ -281,7 +294,8 @@ static void lists_of_a_long_history(void) {
 
 /* ---- The floor --------------------------------------------------------------------------- */
 
-/* One byte to another thread and back, over what the store uses: what no store can be faster than. */
+/* One byte to another thread and back, over what the store uses: what no store can be faster than.
+ */
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t condition = PTHREAD_COND_INITIALIZER;
 static int asked, answered_fd;

@@ -25,6 +25,7 @@ struct archive {
 struct append {
     struct session *session; /* a reference */
     uint64_t last_seq;
+    uint64_t count;
 };
 
 static void on_inserted(void *ctx, int status) {
@@ -63,7 +64,10 @@ void archive_note_start(struct archive *archive, struct session *session) {
 static void on_appended(void *ctx, int status) {
     struct append *append = ctx;
     struct session *session = append->session;
-    if (status < 0) log_warn("lines are not stored", "session=%s error=\"%s\"", session->id, strerror(-status));
+    if (status < 0) {
+        log_warn("lines are not stored", "session=%s error=\"%s\"", session->id, strerror(-status));
+        session->lost_lines += append->count;
+    }
     if (append->last_seq > session->durable_seq) session->durable_seq = append->last_seq;
     session_tell(session);
     session_unref(session);
@@ -82,7 +86,9 @@ static bool write_batch(struct archive *archive, struct session *session) {
     if (!session->batch) return true;
     struct append *append = malloc(sizeof *append);
     if (!append) return false;
-    *append = (struct append){.session = session, .last_seq = session->batch_last_seq};
+    *append = (struct append){.session = session,
+                              .last_seq = session->batch_last_seq,
+                              .count = store_lines_count(session->batch)};
     if (store_append(archive->store, session->batch, on_appended, append) < 0) {
         free(append);
         return false;

@@ -53,8 +53,8 @@ int64_t database_number(sqlite3 *db, const char *sql, int64_t otherwise) {
 /* ---- Tables ------------------------------------------------------------------------------ */
 
 /* What lists look at is in `sessions`, whose rows are small; what can be large is beside it and is
- * written once. All grow at their end only, so that a commit dirties few pages: the exception is the
- * index of the ids, as long as these are random. */
+ * written once. All grow at their end only, so that a commit dirties few pages: the exception is
+ * the index of the ids, as long as these are random. */
 static const char tables[] =
     "CREATE UNIQUE INDEX sessions_id ON sessions(id);"
     "CREATE INDEX sessions_ended ON sessions(ended_us) WHERE ended_us > 0;"
@@ -73,7 +73,8 @@ static int create_tables(sqlite3 *db) {
     for (size_t i = 0; i < session_field_count; i++)
         rpc_strbuf_addf(&sql, ",%s %s", session_fields[i].column, session_fields[i].type);
     rpc_strbuf_addf(&sql, ");%sPRAGMA user_version=%d;COMMIT", tables, DATABASE_VERSION);
-    int code = sql.failed ? SQLITE_NOMEM : sqlite3_exec(db, rpc_strbuf_text(&sql), NULL, NULL, NULL);
+    int code =
+        sql.failed ? SQLITE_NOMEM : sqlite3_exec(db, rpc_strbuf_text(&sql), NULL, NULL, NULL);
     rpc_strbuf_done(&sql);
     return code;
 }
@@ -85,9 +86,10 @@ static int check_version(sqlite3 *db, const char *path, struct rpc_error *err) {
         return -1;
     }
     if (version > DATABASE_VERSION) {
-        rpc_error_set(err, RPC_ERROR_INVALID, 0,
-                      "%s was written by a newer version: its format is %lld, this program knows %d",
-                      path, (long long)version, DATABASE_VERSION);
+        rpc_error_set(
+            err, RPC_ERROR_INVALID, 0,
+            "%s was written by a newer version: its format is %lld, this program knows %d", path,
+            (long long)version, DATABASE_VERSION);
         return -1;
     }
     if (version == 0 && create_tables(db) != SQLITE_OK) {

@@ -7,8 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* In PRAGMA user_version. A database of an older version is brought up to date when the writer opens
- * it, one of a newer version is refused. */
+/* In PRAGMA user_version. A database of an older version is brought up to date when the writer
+ * opens it, one of a newer version is refused. */
 #define DATABASE_VERSION 1
 
 /* The writer's connection also creates the file (0600) and the tables. The others may not write. */

@@ -1,6 +1,6 @@
 /*
- * The columns of struct store_session, as a table: from it come the copying into an op, the SQL, the
- * binding of parameters and the reading of rows.
+ * The columns of struct store_session, as a table: from it come the copying into an op, the SQL,
+ * the binding of parameters and the reading of rows.
  */
 #ifndef RUNNER_STORE_FIELDS_H
 #define RUNNER_STORE_FIELDS_H

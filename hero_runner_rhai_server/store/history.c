@@ -200,6 +200,7 @@ static void read_session(sqlite3_stmt *statement, struct history_session *ret_se
         .row = sqlite3_column_int64(statement, 0),
         .ended_us = sqlite3_column_int64(statement, 1),
         .log_bytes = sqlite3_column_int64(statement, 2),
+        .is_stored = true,
     };
     const char *id = (const char *)sqlite3_column_text(statement, 3);
     if (id) strncpy(ret_session->id, id, sizeof ret_session->id - 1);
@@ -226,8 +227,8 @@ int history_oldest(struct history *history, struct history_session *ret_sessions
 }
 
 int history_delete(struct history *history, int64_t row) {
-    static const enum history_statement statements[] = {
-        HISTORY_DELETE_LINES, HISTORY_DELETE_RESULT, HISTORY_DELETE_REQUEST, HISTORY_DELETE};
+    static const enum history_statement statements[] = {HISTORY_DELETE_LINES, HISTORY_DELETE_RESULT,
+                                                        HISTORY_DELETE_REQUEST, HISTORY_DELETE};
     for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++) {
         sqlite3_bind_int64(history->statements[statements[i]], 1, row);
         int error = run(history, statements[i]);

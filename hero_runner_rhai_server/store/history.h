@@ -58,6 +58,7 @@ int history_delete_lines(struct history *history, int64_t row);
 
 struct history_session {
     int64_t row, ended_us, log_bytes;
+    bool is_stored;
     char id[STORE_ID_BYTES];
 };
 int history_find(struct history *history, const char *id, struct history_session *ret_session);

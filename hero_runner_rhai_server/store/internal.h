@@ -43,8 +43,8 @@ void reader_run(struct worker *worker);
 /* Hands ops to store_dispatch; the list is empty afterwards. */
 void store_complete(struct store *store, struct op_list *ops);
 
-/* Ends what the last process left open (see store_open). On the writer's connection, before its thread
- * starts. `ret_interrupted` may be NULL. 0, or a negative errno. */
+/* Ends what the last process left open (see store_open). On the writer's connection, before its
+ * thread starts. `ret_interrupted` may be NULL. 0, or a negative errno. */
 int recovery_run(struct store *store, struct store_sessions **ret_interrupted);
 
 #endif

@@ -35,8 +35,8 @@ _Static_assert(sizeof(struct file_header) == FILE_HEADER_BYTES, "as drawn");
 struct store_lines *store_lines_new(int64_t row, const char *id, uint64_t first_seq) {
     struct store_lines *lines = malloc(sizeof *lines);
     if (!lines) return NULL;
-    *lines = (struct store_lines){
-        .row = row, .block = {.size = BLOCK_HEADER_BYTES, .first_seq = first_seq}};
+    *lines = (struct store_lines){.row = row,
+                                  .block = {.size = BLOCK_HEADER_BYTES, .first_seq = first_seq}};
     strncpy(lines->id, id, sizeof lines->id - 1);
     return lines;
 }
@@ -122,8 +122,8 @@ bool block_get_header(const char *bytes, struct block *ret_block) {
 bool block_is_sound(const char *bytes, const struct block *block) {
     struct header header;
     memcpy(&header, bytes, sizeof header);
-    return le32toh(header.crc) == checksum(&header, bytes + BLOCK_HEADER_BYTES,
-                                           block->size - BLOCK_HEADER_BYTES);
+    return le32toh(header.crc) ==
+           checksum(&header, bytes + BLOCK_HEADER_BYTES, block->size - BLOCK_HEADER_BYTES);
 }
 
 bool block_next_line(const char *bytes, const struct block *block, size_t *offset, uint64_t seq,
@@ -150,8 +150,7 @@ void file_put_header(char out[FILE_HEADER_BYTES], int64_t row, uint32_t segment)
     memcpy(out, &header, sizeof header);
 }
 
-bool file_get_header(const char bytes[FILE_HEADER_BYTES], int64_t *ret_row,
-                     uint32_t *ret_segment) {
+bool file_get_header(const char bytes[FILE_HEADER_BYTES], int64_t *ret_row, uint32_t *ret_segment) {
     struct file_header header;
     memcpy(&header, bytes, sizeof header);
     if (le32toh(header.magic) != FILE_MAGIC) return false;

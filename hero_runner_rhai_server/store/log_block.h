@@ -7,9 +7,9 @@
  *     line: 0              8     12       13
  *           | timestamp_us | len | stream | text ... |
  *
- * All numbers are little-endian. `bytes` is that of the lines; `crc` is zlib's crc32 over the header
- * (magic and crc as 0) and the lines; `newest_us` is the largest timestamp in the block. Lines of a
- * block have consecutive numbers; a jump from one block to the next is a gap.
+ * All numbers are little-endian. `bytes` is that of the lines; `crc` is zlib's crc32 over the
+ * header (magic and crc as 0) and the lines; `newest_us` is the largest timestamp in the block.
+ * Lines of a block have consecutive numbers; a jump from one block to the next is a gap.
  *
  * A file begins with a header of 16 bytes:
  *
@@ -17,8 +17,8 @@
  *     | magic | segment | row |
  *
  * segment 0 is the head of a log (.log), the others count the tail (.tail, .old). Blocks are only
- * appended, each with one write, so what a crash leaves is a torn block at the end, which the reader
- * recognises by its length or checksum.
+ * appended, each with one write, so what a crash leaves is a torn block at the end, which the
+ * reader recognises by its length or checksum.
  */
 #ifndef RUNNER_STORE_LOG_BLOCK_H
 #define RUNNER_STORE_LOG_BLOCK_H
@@ -55,8 +55,8 @@ void store_lines_seal(struct store_lines *lines);
 bool block_get_header(const char *bytes, struct block *ret_block);
 /* Whether the whole block, `block->size` bytes at `bytes`, is what was written. */
 bool block_is_sound(const char *bytes, const struct block *block);
-/* The line at *offset of a block, whose number is `seq`; moves *offset behind it. False at the end, or
- * when the rest is no line. *offset begins with BLOCK_HEADER_BYTES. */
+/* The line at *offset of a block, whose number is `seq`; moves *offset behind it. False at the end,
+ * or when the rest is no line. *offset begins with BLOCK_HEADER_BYTES. */
 bool block_next_line(const char *bytes, const struct block *block, size_t *offset, uint64_t seq,
                      struct store_log_line *ret_line);
 

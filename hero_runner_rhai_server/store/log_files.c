@@ -114,7 +114,8 @@ static int create_in_folder(const struct log_files *files, const char *id, const
     return fd < 0 ? -errno : fd;
 }
 
-/* Writes a new file beside its place and then moves it there; the descriptor, or a negative errno. */
+/* Writes a new file beside its place and then moves it there; the descriptor, or a negative errno.
+ */
 static int create_file(struct log_files *files, const struct log *log, enum log_part part,
                        uint32_t segment, const char *blocks, size_t len) {
     char path[LOG_PATH_BYTES], temporary[LOG_PATH_BYTES + 8];
@@ -145,8 +146,8 @@ int log_begin_file(struct log_files *files, struct log *log, const char *blocks,
     return 0;
 }
 
-/* The oldest lines of the tail go, and a new file takes the newest. In between a reader finds the tail
- * as .old only. */
+/* The oldest lines of the tail go, and a new file takes the newest. In between a reader finds the
+ * tail as .old only. */
 static int rotate(struct log_files *files, struct log *log) {
     char tail[LOG_PATH_BYTES], old[LOG_PATH_BYTES];
     log_path(tail, files->dir, log->id, LOG_TAIL);

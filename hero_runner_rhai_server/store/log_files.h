@@ -1,6 +1,6 @@
 /*
- * The files of logs, as the writer sees them: blocks are appended, the tail rotates, descriptors are
- * an LRU. Nothing of this is synchronised to the disk: the page cache survives the process.
+ * The files of logs, as the writer sees them: blocks are appended, the tail rotates, descriptors
+ * are an LRU. Nothing of this is synchronised to the disk: the page cache survives the process.
  */
 #ifndef RUNNER_STORE_LOG_FILES_H
 #define RUNNER_STORE_LOG_FILES_H
@@ -21,10 +21,10 @@ struct log {
     char id[STORE_ID_BYTES];
     size_t inline_bytes; /* in the database; no file yet */
     bool has_file;
-    uint32_t segment;    /* of the file that is written: 0 the head, else the tail's */
-    int64_t size;        /* of that file, as far as it is sound */
+    uint32_t segment; /* of the file that is written: 0 the head, else the tail's */
+    int64_t size;     /* of that file, as far as it is sound */
     int64_t sizes[LOG_PARTS];
-    uint64_t last_seq;   /* in the files */
+    uint64_t last_seq; /* in the files */
     uint64_t lost_lines;
     int fd; /* -1: not open */
     TAILQ_ENTRY(log) open_link;
@@ -47,12 +47,12 @@ struct log *log_find(const struct log_files *files, int64_t row);
 struct log *log_add(struct log_files *files, int64_t row, const char *id);
 void log_forget(struct log_files *files, struct log *log);
 
-/* Makes the first file of a log, with the blocks it had in the database. The file is there entirely or
- * not at all. 0, or a negative errno. */
+/* Makes the first file of a log, with the blocks it had in the database. The file is there entirely
+ * or not at all. 0, or a negative errno. */
 int log_begin_file(struct log_files *files, struct log *log, const char *blocks, size_t len,
                    uint64_t last_seq);
-/* Appends a sealed batch. What the file has already is not written again. After an error the file is
- * as before. */
+/* Appends a sealed batch. What the file has already is not written again. After an error the file
+ * is as before. */
 int log_append_file(struct log_files *files, struct log *log, const struct store_lines *lines);
 /* Bytes in all files of the log. */
 int64_t log_size(const struct log *log);

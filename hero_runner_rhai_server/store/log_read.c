@@ -214,8 +214,7 @@ static int add_files(struct log_reader *reader, const char *id, int64_t row,
 
 static int add_block(struct source *source, const char *data, size_t len) {
     struct block block;
-    if (len < BLOCK_HEADER_BYTES || !block_get_header(data, &block) || block.size != len)
-        return 0;
+    if (len < BLOCK_HEADER_BYTES || !block_get_header(data, &block) || block.size != len) return 0;
     source->last_seq = block.first_seq + block.count - 1;
     return add_piece(source, (struct piece){.fd = -1,
                                             .data = data,
@@ -224,15 +223,14 @@ static int add_block(struct source *source, const char *data, size_t len) {
                                                      .newest_us = block.newest_us}});
 }
 
-/* Blocks of the database first, then the files: these win, because a log moves into its file before it
- * leaves the database. */
+/* Blocks of the database first, then the files: these win, because a log moves into its file before
+ * it leaves the database. */
 static int find_pieces(struct log_reader *reader, sqlite3_stmt *blocks, int64_t row, const char *id,
                        struct source *source) {
     size_t ends[STORE_INLINE_MAX_BYTES / BLOCK_HEADER_BYTES + 1], count = 0;
     sqlite3_bind_int64(blocks, 1, row);
     int code;
-    while ((code = sqlite3_step(blocks)) == SQLITE_ROW &&
-           count < sizeof ends / sizeof ends[0]) {
+    while ((code = sqlite3_step(blocks)) == SQLITE_ROW && count < sizeof ends / sizeof ends[0]) {
         rpc_strbuf_add(&source->blocks, sqlite3_column_blob(blocks, 0),
                        (size_t)sqlite3_column_bytes(blocks, 0));
         ends[count++] = source->blocks.len;
@@ -320,7 +318,7 @@ static bool next_block(const char *bytes, size_t len, size_t *at, struct block *
 /* Where a forward page stands. */
 struct forward {
     struct page_maker *maker;
-    uint64_t covered; /* the last number looked at */
+    uint64_t covered;        /* the last number looked at */
     bool is_full, has_begun; /* has_begun: the time asked for has been reached */
 };
 
@@ -470,9 +468,8 @@ static int read_backward(const struct source *source, struct page_maker *maker,
 static struct store_log_page *finish(struct page_maker *maker, struct store_log_page *page) {
     page->memory = rpc_strbuf_take(&maker->texts, NULL);
     for (size_t i = 0; i < maker->count; i++)
-        maker->lines[i].text = page->memory
-                                   ? (char *)page->memory + ((uintptr_t)maker->lines[i].text - 1)
-                                   : "";
+        maker->lines[i].text =
+            page->memory ? (char *)page->memory + ((uintptr_t)maker->lines[i].text - 1) : "";
     page->lines = maker->lines;
     page->count = maker->count;
     page->dropped = maker->dropped;

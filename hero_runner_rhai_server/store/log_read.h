@@ -1,10 +1,10 @@
 /*
  * Reading logs: pages, forwards and backwards, from files or from blocks in the database.
  *
- * A log is a list of spans in the order of their lines. A span is some whole blocks in a row, at least
- * SPAN_BYTES of a file (the last one may be shorter). Spans of files are found by hopping from header
- * to header, once: the reader keeps the index of the files it has read last and extends it when they
- * have grown, so that a page costs a span or two wherever it lies.
+ * A log is a list of spans in the order of their lines. A span is some whole blocks in a row, at
+ * least SPAN_BYTES of a file (the last one may be shorter). Spans of files are found by hopping
+ * from header to header, once: the reader keeps the index of the files it has read last and extends
+ * it when they have grown, so that a page costs a span or two wherever it lies.
  */
 #ifndef RUNNER_STORE_LOG_READ_H
 #define RUNNER_STORE_LOG_READ_H
@@ -35,7 +35,7 @@ struct log_index {
 };
 
 struct log_reader {
-    const char *dir; /* of all logs, borrowed */
+    const char *dir;                               /* of all logs, borrowed */
     TAILQ_HEAD(log_index_list, log_index) indexes; /* the longest unused first */
     size_t index_count;
 };
@@ -43,8 +43,8 @@ struct log_reader {
 void log_reader_init(struct log_reader *reader, const char *dir);
 void log_reader_done(struct log_reader *reader);
 
-/* Answers a query about the session in that row; `blocks` selects its blocks in the database, with the
- * row as its first parameter. 0, or a negative errno. */
+/* Answers a query about the session in that row; `blocks` selects its blocks in the database, with
+ * the row as its first parameter. 0, or a negative errno. */
 int log_read(struct log_reader *reader, sqlite3_stmt *blocks, int64_t row,
              const struct store_log_query *query, struct store_log_page **ret_page);
 
@@ -56,8 +56,8 @@ struct log_extent {
 };
 int log_repair(const char *dir, const char *id, struct log_extent *ret_extent);
 
-/* Hops over the headers in a file from index->scanned to its end; stops at what is no block. Checks no
- * sums. For the fuzzer too. */
+/* Hops over the headers in a file from index->scanned to its end; stops at what is no block. Checks
+ * no sums. For the fuzzer too. */
 int log_index_extend(struct log_index *index, int fd);
 void log_index_free(struct log_index *index);
 

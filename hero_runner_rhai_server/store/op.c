@@ -107,8 +107,7 @@ static void wait_for_op(struct op_queue *queue, int64_t wait_ms) {
 size_t op_queue_take(struct op_queue *queue, struct op_list *ret_list, size_t max_bytes,
                      int64_t wait_ms, bool *ret_closed) {
     pthread_mutex_lock(&queue->mutex);
-    if (STAILQ_EMPTY(&queue->list) && !queue->is_closed && wait_ms > 0)
-        wait_for_op(queue, wait_ms);
+    if (STAILQ_EMPTY(&queue->list) && !queue->is_closed && wait_ms > 0) wait_for_op(queue, wait_ms);
     size_t count = 0, bytes = 0;
     struct op *op;
     while ((op = STAILQ_FIRST(&queue->list)) && (count == 0 || bytes + op->bytes <= max_bytes)) {

@@ -2,8 +2,8 @@
  * One piece of work, from the post to its completion, and the queues it waits in.
  *
  * An op is one block of memory: the struct and behind it the bytes it was given. It belongs to
- * whoever has it on a list: the caller's thread until it is posted, a worker's queue, the worker, and
- * the list of completions, from which store_dispatch frees it.
+ * whoever has it on a list: the caller's thread until it is posted, a worker's queue, the worker,
+ * and the list of completions, from which store_dispatch frees it.
  */
 #ifndef RUNNER_STORE_OP_H
 #define RUNNER_STORE_OP_H
@@ -106,7 +106,8 @@ void op_queue_done(struct op_queue *queue); /* and frees what is in it */
 /* Appends; a bound of 0 is none. -ENOBUFS when it is full. */
 int op_queue_push(struct op_queue *queue, struct op *op, size_t max_count, size_t max_bytes);
 /* Moves up to `max_bytes` (one op at least) to the end of `ret_list`, waiting up to `wait_ms` for
- * the first. Returns how many; 0 after the wait, or, with *ret_closed, when it is closed and empty. */
+ * the first. Returns how many; 0 after the wait, or, with *ret_closed, when it is closed and empty.
+ */
 size_t op_queue_take(struct op_queue *queue, struct op_list *ret_list, size_t max_bytes,
                      int64_t wait_ms, bool *ret_closed);
 /* No more will be pushed; the worker is woken. */

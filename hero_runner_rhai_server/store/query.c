@@ -131,8 +131,9 @@ static void add_conditions(struct rpc_strbuf *sql, const struct store_query *que
     if (query->since_us) rpc_strbuf_addf(sql, "%ss.queued_us>=:since", next_condition(&count));
     if (query->until_us) rpc_strbuf_addf(sql, "%ss.queued_us<:until", next_condition(&count));
     if (query->caller)
-        rpc_strbuf_addf(sql, "%s(s.caller_user=:caller OR s.hero_user=:caller OR"
-                             " CAST(s.caller_uid AS TEXT)=:caller)",
+        rpc_strbuf_addf(sql,
+                        "%s(s.caller_user=:caller OR s.hero_user=:caller OR"
+                        " CAST(s.caller_uid AS TEXT)=:caller)",
                         next_condition(&count));
     if (query->tag)
         rpc_strbuf_addf(sql, "%sEXISTS (SELECT 1 FROM json_each(s.tags) WHERE value=:tag)",
@@ -367,7 +368,8 @@ void store_scripts_free(struct store_scripts *scripts) {
     free(scripts);
 }
 
-/* The columns that read_scripts reads, of one version; the text is NULL but in the one asked for. */
+/* The columns that read_scripts reads, of one version; the text is NULL but in the one asked for.
+ */
 #define SCRIPT_COLUMNS                                                                             \
     "name,description,version,(SELECT count(*) FROM scripts o WHERE o.name=s.name),saved_us,"      \
     "length(CAST(text AS BLOB))"

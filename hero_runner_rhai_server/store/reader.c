@@ -21,8 +21,8 @@ static int answer_log(struct reader *reader, struct op *op) {
     return log_read(&reader->logs, reader->blocks, row, &op->in.log, &op->out.log);
 }
 
-/* Copies the WAL into the database. Gently it lets the writer go on and takes what is there; thoroughly
- * it makes the writer wait for the little that is left, so that the WAL begins anew. */
+/* Copies the WAL into the database. Gently it lets the writer go on and takes what is there;
+ * thoroughly it makes the writer wait for the little that is left, so that the WAL begins anew. */
 static void checkpoint(struct worker *worker, bool is_thorough) {
     sqlite3_wal_checkpoint_v2(worker->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     if (is_thorough)

@@ -14,7 +14,8 @@ static int measure_log(struct store *store, struct store_session *session) {
     if (error) return error;
     if (!extent.has_file) {
         sqlite3_stmt *statement = database_prepare(
-            store->writer.db, "SELECT block,length(block) FROM lines WHERE row=? ORDER BY first_seq");
+            store->writer.db,
+            "SELECT block,length(block) FROM lines WHERE row=? ORDER BY first_seq");
         if (!statement) return -ENOMEM;
         sqlite3_bind_int64(statement, 1, session->row);
         int code;
@@ -67,8 +68,7 @@ int recovery_run(struct store *store, struct store_sessions **ret_interrupted) {
     if (open->count) error = database_errno(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL));
     for (size_t i = 0; !error && i < open->count; i++)
         error = end_session(store, &open->items[i]);
-    if (open->count && !error)
-        error = database_errno(sqlite3_exec(db, "COMMIT", NULL, NULL, NULL));
+    if (open->count && !error) error = database_errno(sqlite3_exec(db, "COMMIT", NULL, NULL, NULL));
     if (error || !ret_interrupted)
         store_sessions_free(open);
     else

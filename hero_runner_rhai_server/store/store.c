@@ -369,8 +369,8 @@ bool store_script_name_is_valid(const char *name) {
 int store_save_script(struct store *store, const char *name, struct store_bytes text,
                       const char *description, store_saved_done *done, void *ctx) {
     if (!store_script_name_is_valid(name)) return -EINVAL;
-    struct op *op = op_new(OP_SAVE_SCRIPT, op_text_size(name) + text.len +
-                                               op_text_size(description));
+    struct op *op =
+        op_new(OP_SAVE_SCRIPT, op_text_size(name) + text.len + op_text_size(description));
     if (!op) return -ENOMEM;
     op->done.saved = done;
     op->ctx = ctx;

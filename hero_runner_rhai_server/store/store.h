@@ -17,16 +17,17 @@
  * write to the page cache: what has been completed with status 0 survives kill -9 of the process. A
  * power cut may take the last seconds, and leaves a consistent database.
  *
- * A completion has a status: 0, or a negative errno.
+ * A completion has a status: 0, STORE_DEFERRED (see "Full disk"), or a negative errno.
  *     -ENOENT  no such session or script          -EBUSY   the session has not ended
  *     -EEXIST  there is a session with that id    -ENOSPC, -EIO, -ENOMEM  could not be stored
  * Posting functions return 0 or a negative errno, and then nothing was posted and the completion
  * will not be called: -ENOBUFS when the queue is full, -ENOMEM. `done` may be NULL.
  *
- * Full disk. A change that cannot be written is completed with -ENOSPC or -EIO, and kept in memory
- * and tried again each second, up to STORE_DEFERRED_MAX_BYTES; what is beyond that is lost and
- * counted. Lines of a log file are not kept; they are counted as lost, for the session and in all,
- * and show as a gap in the numbers of lines. Nothing here ends the process.
+ * Full disk. A change of a session that cannot be written is kept in memory and tried again each
+ * second, up to STORE_DEFERRED_MAX_BYTES, and completed with STORE_DEFERRED: it will not survive
+ * the process yet. What is beyond that is lost, counted, and completed with -ENOSPC or -EIO. Lines
+ * of a log file are not kept; they are lost and counted, for the session and in all, and show as a
+ * gap in the numbers of lines. Nothing here ends the process.
  *
  * Files are 0600, directories 0700. Values of environment variables are never given to the store.
  */
@@ -38,11 +39,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define STORE_ID_BYTES 37                             /* a UUID as text, with its NUL */
-#define STORE_DEFERRED_MAX_BYTES (32 * 1024 * 1024)   /* changes kept while the disk is full */
-#define STORE_INLINE_MAX_BYTES (64 * 1024)            /* longer logs get a file */
-#define STORE_LINES_MAX_BYTES (2 * 1024 * 1024)       /* of one batch of lines */
-#define STORE_LINE_HEADER_BYTES 13                    /* what each line adds to its text */
+#define STORE_ID_BYTES 37                           /* a UUID as text, with its NUL */
+#define STORE_DEFERRED 1                            /* a status */
+#define STORE_DEFERRED_MAX_BYTES (32 * 1024 * 1024) /* changes kept while the disk is full */
+#define STORE_INLINE_MAX_BYTES (64 * 1024)          /* longer logs get a file */
+#define STORE_LINES_MAX_BYTES (2 * 1024 * 1024)     /* of one batch of lines */
+#define STORE_LINE_HEADER_BYTES 13                  /* what each line adds to its text */
 #define STORE_SESSION_LOG_MIN_BYTES (256 * 1024)
 
 struct store;
@@ -133,9 +135,9 @@ struct store_session {
     const char *error_message;
     int64_t error_line, error_position;
 
-    int64_t lines, bytes;         /* printed */
-    int64_t log_bytes;            /* stored; the store's own count */
-    int64_t lost_lines;           /* could not be stored; likewise */
+    int64_t lines, bytes; /* printed */
+    int64_t log_bytes;    /* stored; the store's own count */
+    int64_t lost_lines;   /* could not be stored; likewise */
     int64_t user_us, system_us, peak_rss_bytes, voluntary_switches, involuntary_switches;
     int64_t operations, engine_peak_bytes;
 };
@@ -174,9 +176,10 @@ int store_start(struct store *store, int64_t row, int64_t started_us, int64_t pi
  * the post succeeds. Completed: they survive the process. */
 int store_append(struct store *store, struct store_lines *lines, store_done *done, void *ctx);
 
-/* It has ended: everything from `started_us` on in struct store_session that is not named as fixed by
- * the request, `value` (JSON text) and the lines that have not been appended (NULL: none; taken).
- * A short session needs nothing between store_insert and this. Refused only without memory. */
+/* It has ended: everything from `started_us` on in struct store_session that is not named as fixed
+ * by the request, `value` (JSON text) and the lines that have not been appended (NULL: none;
+ * taken). A short session needs nothing between store_insert and this. Refused only without memory.
+ */
 int store_end(struct store *store, int64_t row, const struct store_session *session,
               struct store_bytes value, struct store_lines *lines, store_done *done, void *ctx);
 
@@ -194,20 +197,20 @@ enum { STORE_STREAM_MASK = 0x7f }; /* the rest of the stream byte is passed on a
 /* A batch of lines with consecutive numbers from first_seq on. */
 struct store_lines *store_lines_new(int64_t row, const char *id, uint64_t first_seq);
 void store_lines_free(struct store_lines *lines);
-/* Adds the next line. False: the batch is full (post it and begin a new one), or no memory. `stream`
- * is the stream byte of the frame. */
+/* Adds the next line. False: the batch is full (post it and begin a new one), or no memory.
+ * `stream` is the stream byte of the frame. */
 bool store_lines_add(struct store_lines *lines, uint64_t timestamp_us, uint8_t stream,
                      const char *text, size_t len);
 size_t store_lines_count(const struct store_lines *lines);
 
 struct store_log_query {
     const char *id;
-    uint64_t after_seq;       /* lines behind this one, or, */
-    uint64_t before_seq;      /* when not 0, the last ones before this one */
-    uint64_t since_us;        /* forwards: begin at the first line of this time or later */
-    uint32_t limit;           /* of lines; 0: as many as fit max_bytes */
-    size_t max_bytes;         /* of text; 0: 16 MiB. At least one line is returned */
-    uint8_t stream;           /* 0: all, else only those whose stream byte under the mask is this */
+    uint64_t after_seq;  /* lines behind this one, or, */
+    uint64_t before_seq; /* when not 0, the last ones before this one */
+    uint64_t since_us;   /* forwards: begin at the first line of this time or later */
+    uint32_t limit;      /* of lines; 0: as many as fit max_bytes */
+    size_t max_bytes;    /* of text; 0: 16 MiB. At least one line is returned */
+    uint8_t stream;      /* 0: all, else only those whose stream byte under the mask is this */
     struct store_bytes contains; /* these bytes occur in the line; none: all */
 };
 
@@ -218,8 +221,8 @@ struct store_log_line {
     size_t len;
 };
 
-/* Lines in ascending order. Forwards a page ends before a gap in the numbers unless nothing has been
- * found yet, so `dropped` is what is missing between after_seq and the first line. */
+/* Lines in ascending order. Forwards a page ends before a gap in the numbers unless nothing has
+ * been found yet, so `dropped` is what is missing between after_seq and the first line. */
 struct store_log_page {
     struct store_log_line *lines;
     size_t count;
@@ -251,9 +254,9 @@ struct store_query {
     const char *const *statuses; /* any of them; count 0: all */
     size_t status_count;
     int64_t since_us, until_us; /* queued in [since, until); 0: open */
-    const char *text;           /* occurs in script, source name, message, error, tags, or begins id;
-                                 * letters of ASCII without regard to case */
-    const char *caller;         /* is the user, the hero user or the uid as a number */
+    const char *text;   /* occurs in script, source name, message, error, tags, or begins id;
+                         * letters of ASCII without regard to case */
+    const char *caller; /* is the user, the hero user or the uid as a number */
     const char *tag;
     enum store_sort sort;
     bool is_ascending;

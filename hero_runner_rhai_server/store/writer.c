@@ -1,9 +1,10 @@
 /*
  * The writer: takes what waits, makes one transaction of it, completes it.
  *
- * When a transaction fails, the disk is taken for full or broken until a later one succeeds (the writer
- * is degraded): changes of sessions are kept in `deferred`, in order, and tried again each second; their
- * callers are told at once. Lines that go to files need no transaction and are tried each time.
+ * When a transaction fails, the disk is taken for full or broken until a later one succeeds (the
+ * writer is degraded): changes of sessions are kept in `deferred`, in order, and tried again each
+ * second; their callers are told at once. Lines that go to files need no transaction and are tried
+ * each time.
  */
 #include "store/database.h"
 #include "store/history.h"
@@ -16,7 +17,7 @@
 
 #define BATCH_BYTES (512 * 1024) /* of one transaction, so that nobody waits long for it */
 #define TICK_MS 1000
-#define LINGER_MS 20 /* how long a lazy change waits for company */
+#define LINGER_MS 20           /* how long a lazy change waits for company */
 #define CHECKPOINT_PAGES 16384 /* 64 MiB of WAL: each makes some commits wait 2 ms for the disk */
 #define REMOVE_STEP 32
 #define VACUUM_MIN_PAGES 256 /* free ones that are left alone */
@@ -95,8 +96,8 @@ static struct log *log_of(struct writer *writer, const struct store_lines *lines
     return log ? log : log_add(&writer->files, lines->row, lines->id);
 }
 
-/* Stores the lines of an op, in the database while they are few. A failure of the file loses them and
- * is only the op's own. */
+/* Stores the lines of an op, in the database while they are few. A failure of the file loses them
+ * and is only the op's own. */
 static int store_lines(struct writer *writer, struct op *op) {
     struct store_lines *lines = op->lines;
     if (lines->block.count == 0 || op->has_settled_lines) return op->status;
@@ -144,20 +145,44 @@ static int apply_end(struct writer *writer, struct op *op) {
     return error ? error : history_end(&writer->history, op);
 }
 
+/* The files go first: on a full disk that makes the room which the rest needs. */
 static int remove_session(struct writer *writer, const struct history_session *session) {
+    struct log *log = log_find(&writer->files, session->row);
+    if (log) log_forget(&writer->files, log); /* an open file would keep its room */
+    log_remove_files(writer->files.dir, session->id);
     int error = history_delete(&writer->history, session->row);
     if (error) return error;
-    log_remove_files(writer->files.dir, session->id);
-    writer->removed++;
+    writer->removed += session->is_stored;
     writer->bytes_removed += (uint64_t)session->log_bytes;
     return 0;
 }
 
-static int apply_delete(struct writer *writer, const struct op *op) {
-    struct history_session session;
+/* A change of that kind that waits for the disk; by row, or an insert by id. */
+static struct op *find_deferred(struct writer *writer, enum op_kind kind, int64_t row,
+                                const char *id) {
+    struct op *op;
+    STAILQ_FOREACH(op, &writer->deferred, link) {
+        if (op->kind == kind && (id ? strcmp(op->in.change.session.id, id) == 0 : op->row == row))
+            return op;
+    }
+    return NULL;
+}
+
+/* Also a session of which the disk does not know yet that it is there or has ended. */
+static int apply_delete(struct writer *writer, struct op *op) {
+    struct history_session session = {0};
     int error = history_find(&writer->history, op->in.named.name, &session);
-    if (!error && !session.ended_us) error = -EBUSY;
-    return error ? error : remove_session(writer, &session);
+    if (error == -ENOENT) {
+        const struct op *insert = find_deferred(writer, OP_INSERT, 0, op->in.named.name);
+        if (!insert) return error;
+        session.row = insert->row;
+        strcpy(session.id, insert->in.change.session.id);
+    } else if (error) {
+        return error;
+    }
+    if (!session.ended_us && !find_deferred(writer, OP_END, session.row, NULL)) return -EBUSY;
+    op->row = session.row;
+    return remove_session(writer, &session);
 }
 
 static int apply_in_transaction(struct writer *writer, struct op *op) {
@@ -171,8 +196,7 @@ static int apply_in_transaction(struct writer *writer, struct op *op) {
     case OP_START: return history_start(&writer->history, op);
     case OP_CALLBACK: return history_set_callback(&writer->history, op);
     case OP_DELETE: return apply_delete(writer, op);
-    case OP_SAVE_SCRIPT:
-        return history_save_script(&writer->history, op, &op->out.version);
+    case OP_SAVE_SCRIPT: return history_save_script(&writer->history, op, &op->out.version);
     case OP_DELETE_SCRIPT:
         return history_delete_script(&writer->history, op->in.named.name, op->in.named.version);
     default: return -EINVAL;
@@ -247,13 +271,11 @@ static void drop_inline(struct writer *writer, struct op *op) {
     op->is_inline = false;
 }
 
-/* The op is given up; its completion says why. */
+/* The change is given up; its completion says why. */
 static void lose(struct writer *writer, struct op *op, struct op_list *completed) {
-    if (is_kept(op)) {
-        writer->counters->lost_records += op->kind != OP_APPEND;
-        if (op->lines) note_lost_lines(writer, log_find(&writer->files, op->row), op->lines);
-        forget_log(writer, op);
-    }
+    writer->counters->lost_records += op->kind != OP_APPEND;
+    if (op->lines) note_lost_lines(writer, log_find(&writer->files, op->row), op->lines);
+    forget_log(writer, op);
     STAILQ_INSERT_TAIL(completed, op, link);
 }
 
@@ -273,7 +295,7 @@ static void defer(struct writer *writer, struct op *op, struct op_list *complete
         }
         notice->done = op->done;
         notice->ctx = op->ctx;
-        notice->status = op->status;
+        notice->status = STORE_DEFERRED;
         op->done.plain = NULL;
         STAILQ_INSERT_TAIL(completed, notice, link);
     }
@@ -282,27 +304,47 @@ static void defer(struct writer *writer, struct op *op, struct op_list *complete
     counters->deferred_bytes += size;
 }
 
-/* What became of an op whose transaction could not be. */
-static void apply_degraded(struct writer *writer, struct op *op, struct op_list *completed) {
-    drop_inline(writer, op);
-    if (!op->has_settled_lines) op->status = writer->degraded;
-    const struct log *log = op->kind == OP_APPEND ? log_find(&writer->files, op->row) : NULL;
-    if (op->has_settled_lines && op->kind == OP_APPEND) {
-        STAILQ_INSERT_TAIL(completed, op, link);
-    } else if (log && log->has_file) {
-        op->status = store_lines(writer, op);
-        STAILQ_INSERT_TAIL(completed, op, link);
-    } else if (is_kept(op)) {
-        defer(writer, op, completed);
-    } else {
-        lose(writer, op, completed);
+static void take_deferred(struct writer *writer, struct op *op) {
+    STAILQ_REMOVE(&writer->deferred, op, op, link);
+    writer->counters->deferred--;
+    writer->counters->deferred_bytes -= op->bytes;
+}
+
+/* Nothing waits any more for a session that has been deleted. */
+static void drop_deferred(struct writer *writer, int64_t row) {
+    struct op *op = STAILQ_FIRST(&writer->deferred), *next;
+    for (; op; op = next) {
+        next = STAILQ_NEXT(op, link);
+        if (op->row != row) continue;
+        take_deferred(writer, op);
+        forget_log(writer, op);
+        op_free(op);
     }
 }
 
+/* What becomes of an op when the transaction it was in, or an earlier one, could not be. */
+static void apply_degraded(struct writer *writer, struct op *op, struct op_list *completed) {
+    drop_inline(writer, op);
+    const struct log *log = op->kind == OP_APPEND ? log_find(&writer->files, op->row) : NULL;
+    bool has_own_place = op->kind == OP_APPEND && (op->has_settled_lines || (log && log->has_file));
+    if (is_kept(op) && !has_own_place) {
+        op->status = writer->degraded;
+        defer(writer, op, completed);
+        return;
+    }
+    if (has_own_place) {
+        op->status = store_lines(writer, op);
+    } else {
+        /* Alone: a deletion may make room, and the others may fit. */
+        int error = run_transaction(writer, op, 1);
+        if (error) op->status = error;
+        if (op->kind == OP_DELETE && !op->status) drop_deferred(writer, op->row);
+    }
+    STAILQ_INSERT_TAIL(completed, op, link);
+}
+
 static void complete_deferred(struct writer *writer, struct op *op) {
-    STAILQ_REMOVE_HEAD(&writer->deferred, link);
-    writer->counters->deferred--;
-    writer->counters->deferred_bytes -= op->bytes;
+    take_deferred(writer, op);
     writer->counters->changes++;
     /* The record it belongs to was given up before. */
     if (op->kind == OP_END && op->status == -ENOENT) writer->counters->lost_records++;
@@ -336,8 +378,8 @@ static void retry_deferred(struct writer *writer) {
 /* ---- Batches ----------------------------------------------------------------------------- */
 
 static void run_batch(struct writer *writer, struct op_list *batch, struct op_list *completed) {
-    int error =
-        writer->degraded ? writer->degraded : run_transaction(writer, STAILQ_FIRST(batch), SIZE_MAX);
+    int error = writer->degraded ? writer->degraded
+                                 : run_transaction(writer, STAILQ_FIRST(batch), SIZE_MAX);
     if (error && !writer->degraded) degrade(writer, error);
     struct op *op;
     while ((op = STAILQ_FIRST(batch))) {
@@ -408,8 +450,7 @@ static void tick(struct writer *writer) {
     if (now < writer->next_tick_ms) return;
     writer->next_tick_ms = now + TICK_MS;
     sqlite3 *db = writer->worker->db;
-    if (!writer->degraded &&
-        database_number(db, "PRAGMA freelist_count", 0) > VACUUM_MIN_PAGES)
+    if (!writer->degraded && database_number(db, "PRAGMA freelist_count", 0) > VACUUM_MIN_PAGES)
         sqlite3_exec(db, "PRAGMA incremental_vacuum(1024)", NULL, NULL, NULL);
     if (writer->is_idle) checkpoint_if_over(writer, 1);
     writer->is_idle = true;
@@ -439,8 +480,7 @@ void writer_run(struct worker *worker) {
     struct writer writer = {
         .worker = worker, .store = worker->store, .counters = &worker->store->counters};
     STAILQ_INIT(&writer.deferred);
-    log_files_init(&writer.files, worker->store->logs_dir,
-                   worker->store->config.session_log_bytes);
+    log_files_init(&writer.files, worker->store->logs_dir, worker->store->config.session_log_bytes);
     int error = history_init(&writer.history, worker->db);
     if (error) degrade(&writer, error);
     sqlite3_wal_hook(worker->db, on_commit, &writer);
@@ -448,8 +488,8 @@ void writer_run(struct worker *worker) {
     while (!is_closed) {
         struct op_list batch = STAILQ_HEAD_INITIALIZER(batch);
         struct op_list completed = STAILQ_HEAD_INITIALIZER(completed);
-        was_busy = op_queue_take(&worker->queue, &batch, BATCH_BYTES,
-                                 wait_ms(&writer, was_busy), &is_closed) > 0;
+        was_busy = op_queue_take(&worker->queue, &batch, BATCH_BYTES, wait_ms(&writer, was_busy),
+                                 &is_closed) > 0;
         if (was_busy) run_batch(&writer, &batch, &completed);
         if (was_busy) writer.is_idle = false;
         store_complete(worker->store, &completed);

@@ -1,5 +1,6 @@
-/* Any bytes as a log file, once as they are and once with the checksums of its blocks put right: the reader stays within bounds, goes forwards and backwards over the same
- * lines, and what repair leaves is sound to its end. */
+/* Any bytes as a log file, once as they are and once with the checksums of its blocks put right:
+ * the reader stays within bounds, goes forwards and backwards over the same lines, and what repair
+ * leaves is sound to its end. */
 #include "store/log_read.h"
 
 #include <sqlite3.h>

@@ -163,7 +163,7 @@ int append(struct fixture *fixture, struct store_lines *lines) {
     return answer.status;
 }
 
-int delete(struct fixture *fixture, const char *id) {
+int delete (struct fixture *fixture, const char *id) {
     struct answer answer = {0};
     assert_int_equal(store_delete(fixture->store, id, on_done, &answer), 0);
     wait_for(fixture, &answer.is_done);

@@ -37,7 +37,7 @@ int end(struct fixture *fixture, int64_t row, const char *status);
 int end_with(struct fixture *fixture, int64_t row, const struct store_session *session,
              const char *value, struct store_lines *lines);
 int append(struct fixture *fixture, struct store_lines *lines);
-int delete(struct fixture *fixture, const char *id);
+int delete (struct fixture *fixture, const char *id);
 /* NULL when there is none; the caller frees. */
 struct store_record *get(struct fixture *fixture, const char *id);
 struct store_sessions *list(struct fixture *fixture, const struct store_query *query);

@@ -1,5 +1,6 @@
-/* A disk that takes nothing more: sessions go on, what could not be stored is counted, and written when
- * there is room again. The full disk is RLIMIT_FSIZE, which fails the writes of this process only. */
+/* A disk that takes nothing more: sessions go on, what could not be stored is counted, and written
+ * when there is room again. The full disk is RLIMIT_FSIZE, which fails the writes of this process
+ * only. */
 #include "fixture.h"
 
 #include <errno.h>
@@ -36,14 +37,15 @@ static void records_wait_and_are_written_when_there_is_room(void **state) {
     fill_disk(1);
     int64_t rows[3];
     for (unsigned n = 2; n <= 4; n++) {
-        assert_true(insert(fixture, n, &rows[n - 2]) < 0);
+        assert_int_equal(insert(fixture, n, &rows[n - 2]), STORE_DEFERRED);
         assert_true(rows[n - 2] > 0);
     }
     /* Also what happens to them meanwhile. */
-    assert_true(end_with(fixture, rows[0],
-                         &(struct store_session){.status = "succeeded", .ended_us = 7}, "42",
-                         make_lines(rows[0], 2, 1, 10)) < 0);
-    assert_true(append(fixture, make_lines(rows[1], 3, 1, 20)) < 0);
+    assert_int_equal(end_with(fixture, rows[0],
+                              &(struct store_session){.status = "succeeded", .ended_us = 7}, "42",
+                              make_lines(rows[0], 2, 1, 10)),
+                     STORE_DEFERRED);
+    assert_int_equal(append(fixture, make_lines(rows[1], 3, 1, 20)), STORE_DEFERRED);
     struct store_stats stats;
     store_get_stats(fixture->store, &stats);
     assert_int_equal(stats.deferred, 5);
@@ -98,6 +100,30 @@ static void lines_of_a_file_are_lost_and_counted_and_show_as_a_gap(void **state)
     assert_true(stats.lost_bytes > 1000 * STORE_LINE_HEADER_BYTES);
 }
 
+static void a_session_can_be_deleted_before_the_disk_knows_of_it_or_of_its_end(void **state) {
+    struct fixture *fixture = *state;
+    int64_t rows[3];
+    insert(fixture, 0, &rows[0]);
+    insert(fixture, 2, &rows[2]);
+    assert_int_equal(append(fixture, make_lines(rows[0], 0, 1, 3000)), 0);
+    fill_disk(1);
+    insert(fixture, 1, &rows[1]);
+    for (unsigned n = 0; n < 2; n++)
+        assert_int_equal(end(fixture, rows[n], "succeeded"), STORE_DEFERRED);
+    assert_int_equal(delete (fixture, id_of(2)), -EBUSY);
+    assert_int_equal(delete (fixture, id_of(1)), 0); /* it is in memory only */
+    assert_true(delete (fixture, id_of(0)) < 0);     /* no room for this either */
+    fill_disk(RLIM_INFINITY);
+    assert_int_equal(delete (fixture, id_of(0)), 0);
+    assert_null(get(fixture, id_of(0)));
+    assert_null(get(fixture, id_of(1)));
+    wait_for_stats(fixture, is_well);
+    struct store_stats stats;
+    store_get_stats(fixture->store, &stats);
+    assert_int_equal(stats.lost_records, 0);
+    assert_int_equal(stats.sessions, 1);
+}
+
 static void what_can_be_kept_in_memory_is_bounded(void **state) {
     struct fixture *fixture = *state;
     static char script[1024 * 1024];
@@ -125,6 +151,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         CASE(records_wait_and_are_written_when_there_is_room),
         CASE(lines_of_a_file_are_lost_and_counted_and_show_as_a_gap),
+        CASE(a_session_can_be_deleted_before_the_disk_knows_of_it_or_of_its_end),
         CASE(what_can_be_kept_in_memory_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -30,10 +30,22 @@ static void a_session_is_kept_as_it_was(void **state) {
     int64_t row;
     assert_int_equal(insert_as(fixture, &session, &request, &row), 0);
     struct store_session over = {
-        .status = "failed", .reason = "exit", .message = "exit 3",
-        .started_us = 1100000, .ended_us = 1200000, .pid = 4711, .exit_code = 3,
-        .value_type = "i64", .error_message = "no", .error_line = 2, .error_position = 9,
-        .lines = 12, .bytes = 345, .user_us = 100, .system_us = 50, .peak_rss_bytes = 4096,
+        .status = "failed",
+        .reason = "exit",
+        .message = "exit 3",
+        .started_us = 1100000,
+        .ended_us = 1200000,
+        .pid = 4711,
+        .exit_code = 3,
+        .value_type = "i64",
+        .error_message = "no",
+        .error_line = 2,
+        .error_position = 9,
+        .lines = 12,
+        .bytes = 345,
+        .user_us = 100,
+        .system_us = 50,
+        .peak_rss_bytes = 4096,
         .operations = 99,
     };
     assert_int_equal(end_with(fixture, row, &over, "{\"a\":[1,2]}", NULL), 0);
@@ -362,15 +374,15 @@ static void a_full_queue_refuses_but_never_the_end_of_a_session(void **state) {
     int stored = 0, ended = 0, accepted = 0, refused = 0;
     for (unsigned n = 1; n <= 2000; n++) {
         struct store_request request = {0};
-        int64_t next = store_insert(fixture->store, pending_session(n), &request, ignore_status,
-                                    &stored);
+        int64_t next =
+            store_insert(fixture->store, pending_session(n), &request, ignore_status, &stored);
         if (next > 0) accepted++;
         if (next == -ENOBUFS) refused++;
     }
     struct store_session over = {.status = "succeeded", .ended_us = 5};
-    assert_int_equal(store_end(fixture->store, row, &over, (struct store_bytes){0}, NULL,
-                               ignore_status, &ended),
-                     0);
+    assert_int_equal(
+        store_end(fixture->store, row, &over, (struct store_bytes){0}, NULL, ignore_status, &ended),
+        0);
     assert_true(refused > 0);
     assert_int_equal(accepted + refused, 2000);
     struct store_stats stats;

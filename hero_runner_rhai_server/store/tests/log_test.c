@@ -120,8 +120,7 @@ static void more_logs_are_open_than_descriptors(void **state) {
         insert(fixture, n, &rows[n]);
     for (unsigned round = 0; round < ROUNDS; round++)
         for (unsigned n = 0; n < SESSIONS; n++)
-            append(fixture,
-                   make_lines(rows[n], n, round * LINES + 1, (round + 1) * LINES));
+            append(fixture, make_lines(rows[n], n, round * LINES + 1, (round + 1) * LINES));
     char pattern[64];
     glob_t found;
     snprintf(pattern, sizeof pattern, "/proc/%d/fd/*", (int)getpid());
@@ -206,7 +205,8 @@ static void a_torn_end_is_cut_off_and_all_before_it_is_kept(void **state) {
     struct fixture *fixture = *state;
     char path[200];
     part_path(fixture, 1, "log", path);
-    /* Bytes less at the end: a line's text, a header's half, the header and more; and a flipped bit. */
+    /* Bytes less at the end: a line's text, a header's half, the header and more; and a flipped
+     * bit. */
     static const off_t cuts[] = {1, 100, 3000, 0};
     for (unsigned i = 0; i < sizeof cuts / sizeof cuts[0]; i++) {
         unsigned n = i + 1;
@@ -260,7 +260,8 @@ static void lines_are_filtered_by_stream_and_by_what_they_contain(void **state) 
     struct store_lines *lines = store_lines_new(row, id_of(1), 1);
     for (int i = 1; i <= 5000; i++) {
         char text[40];
-        int len = snprintf(text, sizeof text, "%s %d\x1b[0m%c\xff", i % 100 ? "step" : "mark", i, 0);
+        int len =
+            snprintf(text, sizeof text, "%s %d\x1b[0m%c\xff", i % 100 ? "step" : "mark", i, 0);
         assert_true(store_lines_add(lines, (uint64_t)i, i % 2 ? 1 : 0x82, text, (size_t)len));
     }
     append(fixture, lines);

@@ -7,9 +7,8 @@ static void insert_and_end(struct fixture *fixture, unsigned n, int64_t ended_us
     int64_t row;
     assert_int_equal(insert(fixture, n, &row), 0);
     struct store_session over = {.status = "succeeded", .ended_us = ended_us};
-    assert_int_equal(end_with(fixture, row, &over, NULL,
-                              lines ? make_lines(row, n, 1, lines) : NULL),
-                     0);
+    assert_int_equal(
+        end_with(fixture, row, &over, NULL, lines ? make_lines(row, n, 1, lines) : NULL), 0);
 }
 
 static bool is_there(struct fixture *fixture, unsigned n) {

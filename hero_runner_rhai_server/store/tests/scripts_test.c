@@ -17,8 +17,8 @@ static int64_t save(struct fixture *fixture, const char *name, const char *text,
                     const char *description) {
     struct saved saved = {0};
     struct store_bytes bytes = {text, strlen(text)};
-    assert_int_equal(
-        store_save_script(fixture->store, name, bytes, description, on_saved, &saved), 0);
+    assert_int_equal(store_save_script(fixture->store, name, bytes, description, on_saved, &saved),
+                     0);
     wait_for(fixture, &saved.is_done);
     assert_int_equal(saved.status, 0);
     return saved.version;
@@ -117,8 +117,8 @@ static void one_version_or_all_are_deleted(void **state) {
 static void names_are_checked(void **state) {
     struct fixture *fixture = *state;
     static const char *const good[] = {"a", "db/backup", "x-1_2.rhai", "a/b/c"};
-    static const char *const bad[] = {"",     "/a",  "a/",  "a//b",    ".", "..", ".hidden",
-                                      "a/..", "a b", "a\n", "\xc3\xa9", "a\\b"};
+    static const char *const bad[] = {"",        "/a",   "a/",  "a//b", ".",        "..",
+                                      ".hidden", "a/..", "a b", "a\n",  "\xc3\xa9", "a\\b"};
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
         assert_true(store_script_name_is_valid(good[i]));
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
