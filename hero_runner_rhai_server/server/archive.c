@@ -15,7 +15,8 @@ struct archive {
     struct sessions *sessions;
     const struct ring_limits *limits;
     struct event *completed, *flush;
-    bool has_lazy; /* beginnings that wait for company */
+    bool has_lazy;   /* beginnings that wait for company */
+    bool is_hurried; /* the flush is on its way */
     TAILQ_HEAD(, session) unwritten; /* have lines in a batch */
 };
 
@@ -102,6 +103,7 @@ static void on_flush(evutil_socket_t fd, short what, void *ctx) {
     (void)fd, (void)what;
     struct archive *archive = ctx;
     struct session *session = TAILQ_FIRST(&archive->unwritten), *next;
+    archive->is_hurried = false;
     if (archive->has_lazy) store_nudge(archive->store);
     archive->has_lazy = false;
     for (; session; session = next) {
@@ -109,6 +111,12 @@ static void on_flush(evutil_socket_t fd, short what, void *ctx) {
         if (!write_batch(archive, session)) break;
     }
     if (!TAILQ_EMPTY(&archive->unwritten)) schedule_flush(archive);
+}
+
+void archive_hurry(struct archive *archive, const struct session *session) {
+    if (!session->batch || archive->is_hurried) return;
+    archive->is_hurried = true;
+    event_active(archive->flush, EV_TIMEOUT, 0);
 }
 
 static bool add_to_batch(struct archive *archive, struct session *session, uint64_t seq,
@@ -122,6 +130,7 @@ static bool add_to_batch(struct archive *archive, struct session *session, uint6
     if (!store_lines_add(session->batch, timestamp_us, stream, text, len)) return false;
     session->batch_last_seq = seq;
     session->batch_bytes += len + STORE_LINE_HEADER_BYTES;
+    if (!TAILQ_EMPTY(&session->watches)) archive_hurry(archive, session);
     return true;
 }
 

@@ -3,8 +3,9 @@
  * line that is no longer in memory is found again.
  *
  * A new session may be told to its caller when its row is stored, and its final status is published
- * when its end is stored: what anybody has been told survives a kill -9 of the server. Lines are
- * written behind: at the latest ARCHIVE_DELAY_MS after they came, or with the end.
+ * when its end is stored: what anybody has been told survives a kill -9 of the server. So do lines
+ * that somebody was given: they are stored first, at once while there are watchers. Without any they
+ * are written behind, at the latest ARCHIVE_DELAY_MS after they came, or with the end.
  */
 #ifndef RUNNER_SERVER_ARCHIVE_H
 #define RUNNER_SERVER_ARCHIVE_H
@@ -39,6 +40,8 @@ void archive_add_line(struct archive *archive, struct session *session, uint64_t
 /* Lines of the session wait in memory because the store cannot take them now: nothing more should
  * be read from its process. */
 bool archive_is_full(struct archive *archive, struct session *session);
+/* Somebody wants to read the session's lines: those that wait are written in this turn of the loop. */
+void archive_hurry(struct archive *archive, const struct session *session);
 /* It has come to its end, which is to be published when it is stored. */
 void archive_end(struct archive *archive, struct session *session);
 void archive_note_callback(struct archive *archive, const struct session *session);

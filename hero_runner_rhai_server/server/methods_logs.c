@@ -66,9 +66,11 @@ static uint64_t first_wanted(const struct query *query, uint64_t *ret_dropped) {
 
 static void fill_forwards(struct page *page, const struct query *query) {
     uint64_t seq = first_wanted(query, &page->dropped);
+    uint64_t last = session_last_readable(query->session);
     struct ring_line line;
     page->next_seq = query->is_by_time || page->dropped > 0 ? seq - 1 : query->after_seq;
-    for (; page->count < query->limit && ring_get(&query->session->ring, seq, &line); seq++) {
+    for (; page->count < query->limit && seq <= last && ring_get(&query->session->ring, seq, &line);
+         seq++) {
         if (passes(query, &line)) add_line(page, query, &line);
         page->next_seq = seq;
     }
@@ -77,7 +79,8 @@ static void fill_forwards(struct page *page, const struct query *query) {
 static void fill_backwards(struct page *page, const struct query *query) {
     const struct ring *ring = &query->session->ring;
     struct ring_line line;
-    uint64_t end = query->before_seq < ring->next_seq ? query->before_seq : ring->next_seq;
+    uint64_t end = session_last_readable(query->session) + 1;
+    if (query->before_seq < end) end = query->before_seq;
     uint64_t found = 0, first = end;
     while (first > ring->first_seq && found < query->limit)
         if (ring_get(ring, --first, &line) && passes(query, &line)) found++;
@@ -199,9 +202,10 @@ static void reply_page(const struct query *query) {
 /* Whether there is something to tell. Lines that do not pass need not be looked at again. */
 static bool has_lines(struct query *query) {
     uint64_t dropped, seq = first_wanted(query, &dropped);
+    uint64_t last = session_last_readable(query->session);
     struct ring_line line;
     if (is_in_store(query) || dropped > 0) return true;
-    for (; ring_get(&query->session->ring, seq, &line); seq++) {
+    for (; seq <= last && ring_get(&query->session->ring, seq, &line); seq++) {
         if (passes(query, &line)) return true;
         if (!query->is_by_time) query->after_seq = seq;
     }
@@ -280,6 +284,7 @@ static void logs(struct rpc_call *call, struct runner *runner, struct session *s
         .stream = stream_of(rpc_call_text(call, "kind", NULL)),
         .contains = rpc_call_text(call, "contains", NULL),
     };
+    archive_hurry(runner->archive, session);
     long long wait_ms = clamp(rpc_call_integer(call, "wait_ms", 0), MAX_WAIT_MS);
     if (wait_ms == 0 || query.is_backwards || session_has_ended(session) || has_lines(&query))
         reply_page(&query);

@@ -209,7 +209,7 @@ static void read_socket(struct process *process, int turns) {
         if (process->phase != PROCESS_EXITED && (size_t)got < process->reader.cap / 2) break;
     }
     if (has_lines) {
-        session_tell(process->session);
+        session_tell_lines(process->session);
         pause_if_full(process);
     }
     if (failed) {
@@ -268,7 +268,7 @@ static void read_pipe(struct process_pipe *pipe, int turns) {
         struct timeval after = {.tv_usec = PROCESS_PARTIAL_LINE_MS * 1000};
         event_add(&pipe->silence, &after);
     }
-    session_tell(pipe->process->session);
+    session_tell_lines(pipe->process->session);
 }
 
 static void on_pipe_readable(evutil_socket_t fd, short what, void *ctx) {
@@ -282,7 +282,7 @@ static void on_pipe_silent(evutil_socket_t fd, short what, void *ctx) {
     (void)fd, (void)what;
     struct process_pipe *pipe = ctx;
     lines_flush(&pipe->lines, true, put_pipe_line, pipe);
-    if (pipe->process->session) session_tell(pipe->process->session);
+    if (pipe->process->session) session_tell_lines(pipe->process->session);
 }
 
 /* ---- The request ------------------------------------------------------------------------ */

@@ -224,7 +224,11 @@ void session_publish_end(struct session *session);
 /* The names of how it is about to end. */
 void session_fill_end(const struct session *session, const char **ret_status,
                       const char **ret_reason, const char **ret_message);
-void session_tell(struct session *session); /* lines were added */
+void session_tell(struct session *session);
+/* Lines were added. Of a session that is in the store its watchers are told when they are there. */
+void session_tell_lines(struct session *session);
+/* The last line that may be given to a reader, so that what anybody was given survives the server. */
+uint64_t session_last_readable(const struct session *session);
 /* Lines of all sessions since the start. */
 uint64_t session_lines_added(void);
 
