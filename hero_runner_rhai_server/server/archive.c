@@ -70,6 +70,7 @@ static void on_appended(void *ctx, int status) {
         session->lost_lines += append->count;
     }
     if (append->last_seq > session->durable_seq) session->durable_seq = append->last_seq;
+    session->stored_seq = append->last_seq;
     session_tell(session);
     session_unref(session);
     free(append);
@@ -90,11 +91,15 @@ static bool write_batch(struct archive *archive, struct session *session) {
     *append = (struct append){.session = session,
                               .last_seq = session->batch_last_seq,
                               .count = store_lines_count(session->batch)};
-    if (store_append(archive->store, session->batch, on_appended, append) < 0) {
+    int is_safe = store_append(archive->store, session->batch, on_appended, append);
+    if (is_safe < 0) {
         free(append);
         return false;
     }
     session_ref(session);
+    /* They may be read at once, unless lines before them are still on their way. */
+    if (is_safe && session->durable_seq + append->count == append->last_seq)
+        session->durable_seq = append->last_seq;
     forget_batch(archive, session);
     return true;
 }
@@ -108,7 +113,9 @@ static void on_flush(evutil_socket_t fd, short what, void *ctx) {
     archive->has_lazy = false;
     for (; session; session = next) {
         next = TAILQ_NEXT(session, batch_link);
+        uint64_t durable_seq = session->durable_seq;
         if (!write_batch(archive, session)) break;
+        if (session->durable_seq != durable_seq) session_tell(session);
     }
     if (!TAILQ_EMPTY(&archive->unwritten)) schedule_flush(archive);
 }
@@ -153,7 +160,7 @@ bool archive_is_full(struct archive *archive, struct session *session) {
 static void on_ended(void *ctx, int status) {
     struct session *session = ctx;
     if (status < 0) log_warn("end of a session is not stored", "session=%s error=\"%s\"", session->id, strerror(-status));
-    session->durable_seq = ring_last_seq(&session->ring);
+    session->durable_seq = session->stored_seq = ring_last_seq(&session->ring);
     session_publish_end(session);
     session_unref(session);
 }

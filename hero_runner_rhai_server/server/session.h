@@ -111,7 +111,8 @@ struct session {
     struct store_lines *batch; /* lines that are not on their way yet; NULL: none */
     size_t batch_bytes;
     uint64_t batch_last_seq;
-    uint64_t durable_seq; /* lines up to this one are stored */
+    uint64_t durable_seq; /* lines up to this one survive the server, */
+    uint64_t stored_seq;  /* and up to this one can be read from the store */
     uint64_t lost_lines;  /* could not be stored */
     TAILQ_ENTRY(session) batch_link;
 

@@ -2,6 +2,7 @@
 #ifndef RUNNER_STORE_INTERNAL_H
 #define RUNNER_STORE_INTERNAL_H
 
+#include "store/journal.h"
 #include "store/op.h"
 
 #include <sqlite3.h>
@@ -26,7 +27,8 @@ struct counters {
 struct store {
     struct store_config config; /* dir is `dir` */
     char *dir, *logs_dir, *database_path;
-    int64_t next_row; /* the caller's thread's */
+    int64_t next_row;       /* the caller's thread's */
+    struct journal journal; /* likewise */
     struct worker writer, reader, searcher;
     struct counters counters;
     atomic_bool is_checkpointing; /* one waits or runs */

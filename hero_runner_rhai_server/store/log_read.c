@@ -550,6 +550,8 @@ static int repair_part(const char *dir, const char *id, enum log_part part,
     if (!error) error = trim(fd, &index);
     if (index.last_seq > extent->last_seq) extent->last_seq = index.last_seq;
     extent->bytes += index.scanned;
+    extent->last_part = part;
+    extent->last_size = index.scanned;
     free(index.spans);
     rpc_fd_close(&fd);
     return error;

@@ -53,6 +53,8 @@ struct log_extent {
     bool has_file;
     uint64_t last_seq;
     int64_t bytes;
+    enum log_part last_part; /* the file with the newest lines, */
+    int64_t last_size;       /* which has so many bytes */
 };
 int log_repair(const char *dir, const char *id, struct log_extent *ret_extent);
 

@@ -51,6 +51,7 @@ struct op {
     } done;
     void *ctx;
     struct store_lines *lines; /* APPEND, END: owned */
+    int journal_slot;          /* APPEND: 0 none, else one more than the slot that has them too */
     bool is_inline;            /* these are in the database, with the transaction */
     bool has_settled_lines;    /* or in the file, or lost, for good */
     bool is_thorough;          /* CHECKPOINT: make the writer wait rather than let the WAL grow */

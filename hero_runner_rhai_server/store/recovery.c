@@ -5,7 +5,10 @@
 #include "store/query.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <hero_rpc/clock.h>
+#include <hero_rpc/fd.h>
+#include <unistd.h>
 
 /* The last line and the bytes of a log, from its files or else from the database. */
 static int measure_log(struct store *store, struct store_session *session) {
@@ -32,6 +35,38 @@ static int measure_log(struct store *store, struct store_session *session) {
     }
     session->lines = (int64_t)extent.last_seq;
     session->log_bytes = extent.bytes;
+    return error;
+}
+
+/* Puts lines of the journal where the others of their session are, if they are not there already. A
+ * log that has a file is appended to whatever its limit. */
+static int store_batch(void *ctx, const struct store_lines *lines) {
+    struct store *store = ctx;
+    struct log_extent extent;
+    int error = log_repair(store->logs_dir, lines->id, &extent);
+    if (error) return error;
+    if (extent.has_file) {
+        if (lines->block.first_seq <= extent.last_seq) return 0;
+        char path[LOG_PATH_BYTES];
+        log_path(path, store->logs_dir, lines->id, extent.last_part);
+        int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+        if (fd < 0) return -errno;
+        ssize_t written = pwrite(fd, lines->data, lines->block.size, extent.last_size);
+        error = written == (ssize_t)lines->block.size ? 0 : written < 0 ? -errno : -ENOSPC;
+        rpc_fd_close(&fd);
+        return error;
+    }
+    /* Only of a session that has not ended: what comes with an end was stored with it. */
+    sqlite3_stmt *statement = database_prepare(
+        store->writer.db, "INSERT OR IGNORE INTO lines SELECT ?1,?2,?3 FROM sessions"
+                          " WHERE row=?1 AND id=?4 AND ended_us=0");
+    if (!statement) return -ENOMEM;
+    sqlite3_bind_int64(statement, 1, lines->row);
+    sqlite3_bind_int64(statement, 2, (int64_t)lines->block.first_seq);
+    sqlite3_bind_blob64(statement, 3, lines->data, lines->block.size, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 4, lines->id, -1, SQLITE_STATIC);
+    error = database_run(statement);
+    sqlite3_finalize(statement);
     return error;
 }
 
@@ -63,7 +98,9 @@ static int end_session(struct store *store, struct store_session *session) {
 int recovery_run(struct store *store, struct store_sessions **ret_interrupted) {
     sqlite3 *db = store->writer.db;
     struct store_sessions *open = NULL;
-    int error = query_sessions(db, "WHERE ended_us=0 ORDER BY row", &open);
+    int error = journal_recover(&store->journal, store_batch, store);
+    if (error) return error;
+    error = query_sessions(db, "WHERE ended_us=0 ORDER BY row", &open);
     if (error) return error;
     if (open->count) error = database_errno(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL));
     for (size_t i = 0; !error && i < open->count; i++)

@@ -84,6 +84,9 @@ static int make_folders(struct store *store, struct rpc_error *err) {
 static int count_what_is_kept(struct store *store, struct store_sessions **ret_interrupted,
                               struct rpc_error *err) {
     sqlite3 *db = store->writer.db;
+    char path[4096];
+    snprintf(path, sizeof path, "%s/lines.journal", store->dir);
+    journal_open(&store->journal, path);
     int error = recovery_run(store, ret_interrupted);
     if (error) {
         errno = -error;
@@ -155,6 +158,7 @@ void store_close(struct store *store) {
         op_queue_done(&workers[i]->queue);
         sqlite3_close(workers[i]->db);
     }
+    journal_close(&store->journal);
     rpc_fd_close(&store->event_fd);
     pthread_mutex_destroy(&store->mutex);
     free(store->database_path);
@@ -179,7 +183,8 @@ void store_complete(struct store *store, struct op_list *ops) {
 }
 
 /* Results go to the callee, which then owns them. */
-static void complete(struct op *op) {
+static void complete(struct store *store, struct op *op) {
+    if (op->journal_slot) journal_give_back(&store->journal, op->journal_slot - 1);
     if (!op->done.plain) return;
     switch (op->kind) {
     case OP_LIST:
@@ -204,7 +209,7 @@ void store_dispatch(struct store *store) {
     struct op *op;
     while ((op = STAILQ_FIRST(&ops))) {
         STAILQ_REMOVE_HEAD(&ops, link);
-        complete(op);
+        complete(store, op);
         op_free(op);
     }
 }
@@ -308,7 +313,11 @@ int store_append(struct store *store, struct store_lines *lines, store_done *don
     op->bytes += lines->block.size;
     op->done.plain = done;
     op->ctx = ctx;
-    return post_change(store, op);
+    int slot = lines->block.count ? journal_put(&store->journal, lines) : -1;
+    op->journal_slot = slot + 1;
+    int error = post_change(store, op);
+    if (error && slot >= 0) journal_give_back(&store->journal, slot);
+    return error ? error : slot >= 0;
 }
 
 int store_end(struct store *store, int64_t row, const struct store_session *session,

@@ -5,6 +5,7 @@
  *     <dir>/logs/<xx>/<id>.log       the log of a session that outgrew the database (xx: first two
  *                    .tail, .old     characters of the id); beyond its byte limit the head stays in
  *                                    .log and the newest lines rotate through .tail and .old
+ *     <dir>/lines.journal            lines on their way to one of these (see store_append)
  *
  * Threads. The caller has an event loop that must not block. It posts work, which copies what it is
  * given once and returns at once; threads of the store do the work; the completion is called on the
@@ -173,7 +174,8 @@ void store_nudge(struct store *store);
 int store_start(struct store *store, int64_t row, int64_t started_us, int64_t pid);
 
 /* Some of its lines, to be posted in order and before they leave the ring. `lines` is taken when
- * the post succeeds. Completed: they survive the process. */
+ * the post succeeds. Completed: they survive the process. A small batch mostly does so at once, for
+ * it is copied into the journal, memory that outlives the process: then this returns 1. */
 int store_append(struct store *store, struct store_lines *lines, store_done *done, void *ctx);
 
 /* It has ended: everything from `started_us` on in struct store_session that is not named as fixed

@@ -287,7 +287,7 @@ static void defer(struct writer *writer, struct op *op, struct op_list *complete
         lose(writer, op, completed);
         return;
     }
-    if (op->done.plain) {
+    if (op->done.plain || op->journal_slot) {
         struct op *notice = op_new(OP_START, 0);
         if (!notice) {
             lose(writer, op, completed);
@@ -296,7 +296,9 @@ static void defer(struct writer *writer, struct op *op, struct op_list *complete
         notice->done = op->done;
         notice->ctx = op->ctx;
         notice->status = STORE_DEFERRED;
+        notice->journal_slot = op->journal_slot;
         op->done.plain = NULL;
+        op->journal_slot = 0;
         STAILQ_INSERT_TAIL(completed, notice, link);
     }
     STAILQ_INSERT_TAIL(&writer->deferred, op, link);

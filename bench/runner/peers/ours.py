@@ -19,7 +19,9 @@ class Ours(Peer):
         os.makedirs(f"{d}/sockets/hero_runner_rhai", exist_ok=True)
         # Nothing of the caller's environment decides where the server is or how it is set.
         env = {"PATH": os.environ["PATH"], "HOME": d, "PATH_VAR": f"{d}/var", "PATH_SOCKET": f"{d}/sockets",
-               "HERO_RUNNER_RHAI_WORKERS": str(max(sessions, 8)), "HERO_RUNNER_RHAI_PARKED": "8"}
+               "HERO_RUNNER_RHAI_WORKERS": str(max(sessions, 8)), "HERO_RUNNER_RHAI_PARKED": "8",
+               # A reader may lag behind a script by as much as is kept: all lines of the largest row.
+               "HERO_RUNNER_RHAI_LOG_BYTES": str(512 << 20)}
         self.spawn([f"{self.bin_dir}/hero_runner_rhai_server"], self.addr, env=env)
 
     def post(self, method, params):

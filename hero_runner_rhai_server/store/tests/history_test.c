@@ -204,6 +204,58 @@ static void what_was_acknowledged_survives_kill_9_and_ends_as_lost(void **state)
     assert_int_equal(fixture->interrupted->count, 0);
 }
 
+/* Posts lines of two sessions, one with a file, and dies at once: nothing has been completed. */
+static void die_with_lines_on_their_way(const struct store_config *config, int64_t rows[2]) {
+    struct rpc_error err = {0};
+    struct store *store = store_open(config, NULL, &err);
+    if (!store) _exit(1);
+    int stored = 0;
+    struct store_request request = {0};
+    for (unsigned n = 0; n < 2; n++)
+        rows[n] = store_insert(store, pending_session(n), &request, ignore_status, &stored);
+    store_append(store, make_lines(rows[1], 1, 1, 3000), ignore_status, &stored);
+    while (stored < 3) {
+        struct pollfd poll_fd = {.fd = store_fd(store), .events = POLLIN};
+        poll(&poll_fd, 1, -1);
+        store_dispatch(store);
+    }
+    for (unsigned n = 0; n < 2; n++) {
+        uint64_t first = n == 0 ? 1 : 3001;
+        for (uint64_t seq = first; seq < first + 20; seq += 4)
+            if (store_append(store, make_lines(rows[n], n, seq, seq + 3), NULL, NULL) != 1)
+                _exit(2);
+    }
+    raise(SIGKILL);
+}
+
+static void lines_in_the_journal_survive_before_they_are_completed(void **state) {
+    struct fixture *fixture = *state;
+    for (int round = 0; round < 10; round++) { /* the writer gets more or less far */
+        fixture_teardown(state);
+        fixture_setup(state);
+        fixture = *state;
+        store_close(fixture->store);
+        fixture->store = NULL;
+        pid_t pid = fork();
+        int64_t rows[2];
+        if (pid == 0) die_with_lines_on_their_way(&fixture->config, rows);
+        int status;
+        waitpid(pid, &status, 0);
+        assert_true(WIFSIGNALED(status));
+        fixture_reopen(fixture);
+        static const uint64_t lasts[] = {20, 3020};
+        for (unsigned n = 0; n < 2; n++) {
+            assert_int_equal(fixture->interrupted->items[n].lines, lasts[n]);
+            struct store_log_page *page =
+                read_log(fixture, &(struct store_log_query){.id = id_of(n), .after_seq = 0});
+            assert_int_equal(page->count, lasts[n]);
+            for (size_t i = 0; i < page->count; i++)
+                assert_is_line(&page->lines[i], i + 1);
+            store_log_page_free(page);
+        }
+    }
+}
+
 /* ---- Lists ------------------------------------------------------------------------------- */
 
 /* Sessions 1 to 20: the odd ones succeeded, every fourth failed, the others run. */
@@ -405,6 +457,7 @@ int main(void) {
         CASE(a_start_is_seen_soon_and_an_end_says_it_again),
         CASE(the_state_of_a_callback_is_kept),
         CASE(what_was_acknowledged_survives_kill_9_and_ends_as_lost),
+        CASE(lines_in_the_journal_survive_before_they_are_completed),
         CASE(lists_are_filtered),
         CASE(lists_are_sorted_and_paged),
         CASE(a_session_is_found_by_its_idempotency_key),
