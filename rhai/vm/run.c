@@ -136,11 +136,10 @@ static rhai_status not_bool(vm *m, const rhai_value *v, rhai_pos pos) {
     return vm_fail(m, error_mismatch(m->h, "bool", vm_raw_type_name(v), pos));
 }
 
-/* Rhai compares floats by their relative difference. Where they are clearly apart, and finite,
- * the plain comparison says the same. */
+/* Rhai compares floats by their difference, relative to the larger one or, if one is 0, to 1.
+ * Where they are clearly apart the plain comparison says the same. False for NaN and infinity. */
 static inline bool distinct(double a, double b) {
-    double larger = fabs(a) > fabs(b) ? fabs(a) : fabs(b);
-    return fabs(a - b) > larger * 1e-15 && larger > 1e-290 && larger < 1e290;
+    return fabs(a - b) > (fabs(a) + fabs(b) + 1.0) * 1e-15;
 }
 
 /* An integer and a float, as floats. */
@@ -482,30 +481,33 @@ static proto *plain_method(vm *m, const frame *f, site *s, const rhai_value *obj
 /* ---- Chains through plain containers ---- */
 
 /* The place that the first `len` steps of a chain lead to, if it can be changed there at once:
- * all containers are arrays and maps that nobody else holds. */
-static rhai_value *plain_place(vm *m, frame *f, const path *p, rhai_value *regs, uint32_t len) {
+ * all containers are arrays and maps that nobody else holds, or that are copied if `owns`. */
+static rhai_value *plain_place(vm *m, frame *f, const path *p, rhai_value *regs, uint32_t len,
+                               bool owns) {
     rhai_value *place = p->root == ROOT_SLOT ? &f->base[p->slot] : f->this_ref;
     if (p->root != ROOT_SLOT && p->root != ROOT_THIS) return NULL;
     if (!place || place->flags & VALUE_CONST || m->counts) return NULL;
     for (uint32_t k = 0; k < len; k++) {
         const path_step *step = &p->steps[k];
+        const rhai_value *index = &regs[step->arg];
         if (step->is_optional) return NULL;
         if (place->type == RHAI_MAP) {
             map *o = as_map(place);
-            if (o->head.refs != 1) return NULL;
+            if (o->head.refs != 1 && !(owns && (o = map_own(m->h, place)))) return NULL;
             if (step->kind == STEP_PROPERTY)
                 place = map_property(o, &f->p->sites[step->site]);
-            else if (step->kind == STEP_INDEX && regs[step->arg].type == RHAI_STRING)
-                place = map_find(o, as_str(&regs[step->arg]));
+            else if (step->kind == STEP_INDEX && index->type == RHAI_STRING)
+                place = map_find(o, as_str(index));
             else
                 return NULL;
-        } else {
-            const rhai_value *index = &regs[step->arg];
-            if (place->type != RHAI_ARRAY || step->kind != STEP_INDEX || index->type != RHAI_INT)
-                return NULL;
+        } else if (place->type == RHAI_ARRAY && step->kind == STEP_INDEX &&
+                   index->type == RHAI_INT) {
             arr *a = as_arr(place);
-            if (a->head.refs != 1 || (uint64_t)index->i >= a->len) return NULL;
+            if ((uint64_t)index->i >= a->len) return NULL;
+            if (a->head.refs != 1 && !(owns && (a = arr_own(m->h, place)))) return NULL;
             place = &a->items[index->i];
+        } else {
+            return NULL;
         }
         if (!place || place->type == RHAI_SHARED) return NULL;
     }
@@ -534,7 +536,7 @@ static bool index_plainly(const rhai_value *object, const rhai_value *index, rha
 /* a[i].b = v and a[i].b += v through plain containers. False: not done. The sizes of containers
  * stay what they are while numbers take the place of numbers. */
 static bool store_plainly(vm *m, frame *f, const path *p, rhai_value *regs, rhai_status *status) {
-    rhai_value *place = plain_place(m, f, p, regs, p->len), *v = &regs[0];
+    rhai_value *place = plain_place(m, f, p, regs, p->len, true), *v = &regs[0];
     if (!place || (m->h->track_sizes && (value_is_heap(place) || value_is_heap(v)))) return false;
     *status = RHAI_OK;
     if (p->mode == PATH_SET)
@@ -1303,7 +1305,7 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         if (p->mode == PATH_GET) {
             const path_step *last = &p->steps[p->len - 1];
             rhai_value *place = last->kind == STEP_METHOD && !last->is_optional && !h->track_sizes
-                                    ? plain_place(m, f, p, regs, p->len - 1)
+                                    ? plain_place(m, f, p, regs, p->len - 1, false)
                                     : NULL;
             if (place) {
                 site *s = &f->p->sites[last->site];
