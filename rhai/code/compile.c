@@ -1,6 +1,9 @@
 /* Statements, functions and units to code. */
 #include "code/emit.h"
+#include "code/verify.h"
 
+#include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 /* ---- Scopes ---- */
@@ -735,6 +738,14 @@ static void fn_close(fn_state *fs) {
     SHRINK(shapes);
     SHRINK(globals);
 #undef SHRINK
+#ifndef NDEBUG
+    uint32_t pc;
+    const char *problem = fs->failed ? NULL : verify_code(fs->h, p, &pc);
+    if (problem)
+        fprintf(stderr, "%s at instruction %u, %s\n", problem, pc,
+                pc < p->len ? opcodes[p->code[pc].op].name : "the end");
+    assert(!problem);
+#endif
     if (fs->locals) heap_free(fs->h, fs->locals, fs->locals_cap * sizeof *fs->locals);
     if (fs->imports) heap_free(fs->h, fs->imports, fs->imports_cap * sizeof *fs->imports);
     if (fs->captured) heap_free(fs->h, fs->captured, fs->captured_cap * sizeof *fs->captured);

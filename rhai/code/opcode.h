@@ -50,7 +50,7 @@ enum { REG_SCALE = 2, MAX_REGS = 65536 / REG_SCALE - 8 };
 /* name, operands, what it does.
  *
  * Operands, in order A B C (or A D) and the word that may follow:
- *   .  none     r  register     e  end of a run of registers (exclusive)
+ *   .  none     r  register     e  register where a run begins or ends
  *   n  number                  i  signed number      s  site        p  chain       f  function
  *   g  scope table             h  shape              c  closure     o  operator
  *   K  D: constant             J  D: jump            N  D: number   W  D: switch table
@@ -143,10 +143,10 @@ enum { REG_SCALE = 2, MAX_REGS = 65536 / REG_SCALE - 8 };
     X(SET_PROPERTY, "rrntq", "R[A].name = R[B]; C as for PROPERTY")                                \
     X(ASSIGN_INDEX, "rrrv", "R[A][R[B]] op= R[C]")                                                 \
     X(ASSIGN_PROPERTY, "rrntv", "R[A].name op= R[B]; C as for PROPERTY")                           \
-    X(CHAIN, "rrp", "R[A] = chain C, its indices and arguments from R[B] on")                      \
-    X(ARRAY, "rrny", "R[A] = [R[B] .. C values]")                                                  \
-    X(MAP, "rrh", "R[A] = map of shape C, values from R[B] on")                                    \
-    X(INTERPOLATE, "rrny", "R[A] = text of the C values from R[B] on")                             \
+    X(CHAIN, "rep", "R[A] = chain C, its indices and arguments from R[B] on")                      \
+    X(ARRAY, "reny", "R[A] = [R[B] .. C values]")                                                  \
+    X(MAP, "reh", "R[A] = map of shape C, values from R[B] on")                                    \
+    X(INTERPOLATE, "reny", "R[A] = text of the C values from R[B] on")                             \
     X(FOR, "rJ", "start iterating R[A] (state R[A] .. R[A+2]); pc += D")                           \
     X(FOR_NEXT, "rJ", "R[A+3] = next element and pc += D (backwards); at the end go on; polls")    \
     X(FOR_RANGE, "rJ",                                                                             \
