@@ -5,7 +5,7 @@
 bool table_grow(fn_state *fs, void **table, uint32_t len, uint32_t *cap, size_t size) {
     if (fs->failed) return false;
     if (len < *cap) return true;
-    uint32_t new_cap = *cap ? *cap * 2 : 8;
+    uint32_t new_cap = next_size(*cap, 8);
     void *p = heap_resize(fs->h, *table, *cap * size, new_cap * size);
     if (!p) {
         fs->failed = true;

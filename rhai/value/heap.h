@@ -8,6 +8,7 @@
 #define RHAI_VALUE_HEAP_H
 
 #include "rhai/rhai.h"
+#include "value/stress.h"
 
 typedef struct obj obj;
 typedef struct rhai_str rhai_str;

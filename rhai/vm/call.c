@@ -89,7 +89,7 @@ proto *vm_find_function(const libs *l, const rhai_str *name, uint32_t nparams,
 /* ---- Frames ---- */
 
 static bool grow_frames(vm *m) {
-    uint32_t cap = m->frames_cap ? m->frames_cap * 2 : 16;
+    uint32_t cap = next_size(m->frames_cap, 16);
     frame *p = heap_resize(m->h, m->frames, m->frames_cap * sizeof *p, cap * sizeof *p);
     if (!p) {
         vm_no_memory(m);
@@ -112,6 +112,7 @@ static chunk *next_chunk(vm *m, uint32_t n) {
     size_t len = c ? (size_t)(c->end - c->regs) * 2 : 2048;
     while (len < need)
         len *= 2;
+    if (IS_STRESSED) len = need;
     size_t size = sizeof(chunk) + len * sizeof(rhai_value);
     chunk *fresh = heap_alloc_zero(m->h, size);
     if (!fresh) {

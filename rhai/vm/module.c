@@ -39,7 +39,7 @@ static module *module_new(vm *m, unit *u, rhai_str *path) {
 
 rhai_status vm_imports_push(vm *m, rhai_str *alias, module *mod) {
     if (m->imports_len == m->imports_cap) {
-        uint32_t cap = m->imports_cap ? m->imports_cap * 2 : 8;
+        uint32_t cap = next_size(m->imports_cap, 8);
         import *p = heap_resize(m->h, m->imports, m->imports_cap * sizeof *p, cap * sizeof *p);
         if (!p) return vm_no_memory(m);
         m->imports = p;
@@ -251,7 +251,7 @@ rhai_status vm_export(vm *m, frame *f, const site *s, rhai_value *slot) {
         return vm_fail(
             m, error_newf(m->h, ERR_VARIABLE_NOT_FOUND, s->pos, "%s", s->object_name->data));
     if (m->exports_len == m->exports_cap) {
-        uint32_t cap = m->exports_cap ? m->exports_cap * 2 : 8;
+        uint32_t cap = next_size(m->exports_cap, 8);
         export_entry *p =
             heap_resize(m->h, m->exports, m->exports_cap * sizeof *p, cap * sizeof *p);
         if (!p) return vm_no_memory(m);
