@@ -250,8 +250,19 @@ outcome vm_enter(vm *m, const invocation *c) {
     return CALL_PUSHED;
 }
 
+/* The chain that called the method is the instruction at which the caller waits. */
+static void note_sizes(frame *f) {
+    frame *caller = f - 1;
+    sizes now = sizes_of_value(f->this_ref);
+    if (memcmp(&now, &f->this_sizes, sizeof now) == 0) return;
+    const insn *chain = caller->pc - 1;
+    vm_note_sizes(caller, &caller->p->paths[chain->c], caller->base + chain->b / REG_SCALE,
+                  &f->this_sizes);
+}
+
 void vm_leave(vm *m) {
     frame *f = vm_top(m);
+    if (f->is_element) note_sizes(f);
     uint32_t from = f->is_inner ? f->p->first_reg : 0;
     rhai_value *end = f->base + f->p->nregs + f->scratch;
     for (rhai_value *v = f->base + from; v < end; v++)

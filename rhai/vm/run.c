@@ -220,6 +220,18 @@ static inline bool assign_number(op o, rhai_value *item, const rhai_value *v) {
     }
 }
 
+/* An array literal that is too large fails at the element that made it so. */
+static void blame_element(vm *m, const arr *a, const map_shape *shape) {
+    sizes so_far = {0};
+    for (uint32_t i = 0; i < a->len; i++) {
+        sizes s = sizes_of_element(&a->items[i]);
+        so_far.array += s.array + 1;
+        so_far.map += s.map;
+        so_far.string += s.string;
+        if (vm_check_sizes(m, &so_far, shape->positions[i]) != RHAI_OK) return;
+    }
+}
+
 static rhai_status make_array(vm *m, rhai_value *from, uint32_t n, const map_shape *shape,
                               rhai_value *ret) {
     arr *a = arr_new(m->h, n);
@@ -231,10 +243,11 @@ static rhai_status make_array(vm *m, rhai_value *from, uint32_t n, const map_sha
             return vm_no_memory(m);
         }
         from[i] = VALUE_UNIT;
-        if (m->h->track_sizes && vm_check_size(m, &v, shape->positions[i]) != RHAI_OK) {
-            value_drop(m->h, &v);
-            return RHAI_ERROR;
-        }
+    }
+    if (m->h->track_sizes && vm_check_size(m, &v, POS_CALLER) != RHAI_OK) {
+        blame_element(m, a, shape);
+        value_drop(m->h, &v);
+        return RHAI_ERROR;
     }
     value_store(m->h, ret, v);
     return RHAI_OK;
@@ -266,7 +279,7 @@ static rhai_status interpolate(vm *m, rhai_value *from, uint32_t n, const map_sh
     for (uint32_t i = 0; i < n; i++) {
         if (!vm_text_of(m, &from[i], &t, shape->positions[i])) goto fail;
         value_clear(m->h, &from[i]);
-        if (m->h->track_sizes) {
+        if (m->h->track_sizes && t.len > m->engine->limits[RHAI_MAX_STRING_SIZE]) {
             sizes s = {.string = t.len};
             if (vm_check_sizes(m, &s, shape->positions[i]) != RHAI_OK) goto fail;
         }
@@ -512,6 +525,13 @@ static rhai_value *plain_place(vm *m, frame *f, const path *p, rhai_value *regs,
         if (!place || place->type == RHAI_SHARED) return NULL;
     }
     return place;
+}
+
+/* Whether vm_note_sizes can go along the chain later. */
+static bool can_note_sizes(const path *p, const rhai_value *regs) {
+    for (uint32_t k = 0; k + 1 < p->len; k++)
+        if (p->steps[k].kind == STEP_INDEX && regs[p->steps[k].arg].type != RHAI_INT) return false;
+    return p->len <= CHAIN_PLAIN_MAX;
 }
 
 /* An element of a string, blob or map, where nothing can go wrong. */
@@ -1304,7 +1324,8 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         SAVE();
         if (p->mode == PATH_GET) {
             const path_step *last = &p->steps[p->len - 1];
-            rhai_value *place = last->kind == STEP_METHOD && !last->is_optional && !h->track_sizes
+            rhai_value *place = last->kind == STEP_METHOD && !last->is_optional &&
+                                        (!h->track_sizes || can_note_sizes(p, regs))
                                     ? plain_place(m, f, p, regs, p->len - 1, false)
                                     : NULL;
             if (place) {
@@ -1312,18 +1333,25 @@ rhai_status vm_run(vm *m, uint32_t depth) {
                 rhai_value *args = &regs[last->arg], *ret = i->flags & F_DISCARD ? NULL : RA;
                 uint32_t nargs = s->nargs + 1;
                 POLL();
-                clear_registers(h, regs, last->arg, NULL);
                 proto *function = plain_method(m, f, s, place, args + 1);
+                if (function || !h->track_sizes) clear_registers(h, regs, last->arg, NULL);
                 if (LIKELY(function)) {
                     if (place->type == RHAI_FN) place = NULL;
                     f = push_plain(m, f, function, args + 1, ret, place, f->libs, last->pos);
+                    if (UNLIKELY(h->track_sizes && place)) {
+                        f->is_plain = false;
+                        f->is_element = true;
+                        f->this_sizes = sizes_of_value(place);
+                    }
                     base = args + 1;
                     i = function->code;
                     DISPATCH;
                 }
-                target t = {
-                    .place = place, .is_ref = true, .is_method = true, .name = p->root_name};
-                AFTER_CALL(vm_method(m, s, &t, args, last->pos, ret, NULL));
+                if (!h->track_sizes) {
+                    target t = {
+                        .place = place, .is_ref = true, .is_method = true, .name = p->root_name};
+                    AFTER_CALL(vm_method(m, s, &t, args, last->pos, ret, NULL));
+                }
             }
             status = vm_chain(m, p, regs, &v);
         } else if (!store_plainly(m, f, p, regs, &status)) {

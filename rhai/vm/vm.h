@@ -93,6 +93,9 @@ typedef struct frame {
     bool is_inner; /* shares the registers of the frame below */
     bool is_eval;  /* errors are wrapped as of a call to eval */
     bool is_main;  /* global level: errors are not wrapped */
+    bool is_element; /* `this` is part of containers that know their sizes: the caller's chain
+                      * leads there */
+    sizes this_sizes; /* is_element: of `this` at entry */
 } frame;
 
 typedef struct vm {
@@ -268,8 +271,13 @@ bool vm_text_of(vm *m, const rhai_value *v, text *t,
 rhai_status vm_index(vm *m, rhai_value *object, const rhai_value *index, rhai_pos idx_pos,
                      rhai_pos op_pos, rhai_value *ret);
 rhai_status vm_property(vm *m, rhai_value *object, const path_step *step, site *s, rhai_value *ret);
+/* Chains of more steps than this are never walked without the general machinery. */
+enum { CHAIN_PLAIN_MAX = 8 };
 /* The whole chain; regs: its B. */
 rhai_status vm_chain(vm *m, path *p, rhai_value *regs, rhai_value *ret);
+/* Tells the containers that the reading chain p goes through what a method made of the sizes of
+ * the value at its end. The indices are numbers, in regs as before. */
+void vm_note_sizes(frame *f, const path *p, rhai_value *regs, const sizes *before);
 /* A store with one step on a variable that is no cell: object[index] = value (or .name = value,
  * index NULL). The value is taken over. */
 rhai_status vm_store(vm *m, path *p, rhai_value *object, rhai_value *index, rhai_value *value);
