@@ -362,7 +362,7 @@ static void assign_name(fn_state *fs, const stmt *s, const resolved *r) {
     }
     uint16_t value = expr_push(fs, s->assign.value);
     emit_count(fs, target->pos);
-    if (s->assign.has_op) {
+    if (s->assign.has_op && !target->var.path.len) { /* those of modules cannot be changed */
         uint16_t old = reg_new(fs);
         emit(fs, OPC_GET_NAME, 0, old, 0, index);
         emit_pos(fs, target->pos);
@@ -380,6 +380,8 @@ static void assign_stmt(fn_state *fs, const stmt *s) {
     if (target->kind == EXPR_CHAIN) {
         chain_assign(fs, s);
     } else if (target->kind == EXPR_THIS) {
+        emit(fs, OPC_BOUND_THIS, 0, 0, 0, 0);
+        emit_pos(fs, target->pos);
         operand v = expr_any(fs, s->assign.value);
         unsigned flags = F_THIS | (v.is_temp ? F_B_TEMP : 0);
         emit_count(fs, target->pos);
@@ -567,7 +569,10 @@ static void import_stmt(fn_state *fs, const stmt *s) {
     uint32_t mark = fs->free_reg;
     uint16_t path = expr_push(fs, s->import.path);
     uint32_t index = add_site(fs, s->import.alias.name, s->pos);
-    if (!fs->failed) fs->p->sites[index].arg_pos = expr_start(s->import.path);
+    if (!fs->failed) {
+        fs->p->sites[index].arg_pos = expr_start(s->import.path);
+        fs->p->sites[index].object_pos = s->import.path->pos;
+    }
     emit(fs, OPC_IMPORT, 0, 0, path, index);
     emit_pos(fs, s->pos);
     reg_free_to(fs, mark);

@@ -156,6 +156,7 @@ static void op_to(fn_state *fs, const expr *e, uint16_t dst) {
         return;
     }
     operand l, r;
+    if (e->op.op == OP_NOT_IN) emit_count(fs, e->pos); /* to Rhai a call of ! around one of contains */
     if (e->op.op == OP_IN || e->op.op == OP_NOT_IN)
         operands_in_order(fs, e->op.right, e->op.left, &r, &l); /* contains(right, left) */
     else

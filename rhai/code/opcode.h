@@ -75,7 +75,8 @@ enum { REG_SCALE = 2, MAX_REGS = 65536 / REG_SCALE - 8 };
     X(SET_THIS, ".r", "this = R[B]")                                                               \
     X(CLEAR, "re", "R[A] .. R[B-1] = ()")                                                          \
     X(CHECK_CONST, "rK", "error if the variable in R[A], named K[D], is a constant")               \
-    X(CHECK_THIS, "", "error if this is not bound or a constant")                                  \
+    X(BOUND_THIS, "", "error if this is not bound")                                                \
+    X(CHECK_THIS, "", "error if this is a constant")                                                \
     X(ADD, "rrr", "R[A] = R[B] + R[C]")                                                            \
     X(SUB, "rrr", "R[A] = R[B] - R[C]")                                                            \
     X(MUL, "rrr", "R[A] = R[B] * R[C]")                                                            \

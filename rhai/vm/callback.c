@@ -234,10 +234,10 @@ static rhai_status is_def_fn(rhai_call *call, rhai_value *args, rhai_value *ret)
     const rhai_value *type = call->nargs == 3 ? &args[0] : NULL;
     const rhai_value *name_value = &args[call->nargs - 2], *count = &args[call->nargs - 1];
     if (type && type->type != RHAI_STRING)
-        return call_fail_mismatch(call, "string", value_type_name(type));
+        return call_fail_mismatch(call, "string", vm_raw_type_name(type));
     if (name_value->type != RHAI_STRING)
-        return call_fail_mismatch(call, "string", value_type_name(name_value));
-    if (count->type != RHAI_INT) return call_fail_mismatch(call, "i64", value_type_name(count));
+        return call_fail_mismatch(call, "string", vm_raw_type_name(name_value));
+    if (count->type != RHAI_INT) return call_fail_mismatch(call, "i64", vm_raw_type_name(count));
     bool found = false;
     for (const libs *l = vm_top(call->vm)->libs; l && !found && count->i >= 0; l = l->parent)
         for (uint32_t i = 0; i < l->unit->functions_len && !found; i++)

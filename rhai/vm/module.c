@@ -237,7 +237,7 @@ rhai_status vm_import(vm *m, const rhai_value *path, const site *s, rhai_pos pos
     uint64_t max = m->engine->limits[RHAI_MAX_MODULES];
     if (m->modules_loaded >= max) return vm_fail(m, error_new(m->h, ERR_TOO_MANY_MODULES, pos));
     if (path->type != RHAI_STRING)
-        return vm_fail(m, error_mismatch(m->h, "string", vm_raw_type_name(path), s->arg_pos));
+        return vm_fail(m, error_mismatch(m->h, "string", vm_raw_type_name(path), s->object_pos));
     module *mod = NULL;
     if (find_or_load(m, path, s->arg_pos, &mod) != RHAI_OK) return RHAI_ERROR;
     m->modules_loaded++;

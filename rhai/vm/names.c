@@ -103,6 +103,9 @@ rhai_status vm_get_name(vm *m, frame *f, site *s, rhai_value *ret) {
 }
 
 rhai_status vm_set_name(vm *m, frame *f, site *s, rhai_value *v) {
+    rhai_value old = VALUE_UNIT;
+    if (s->path.len && vm_get_path(m, f, s, &old) != RHAI_OK) return RHAI_ERROR;
+    value_drop(m->h, &old);
     rhai_value *place = s->path.len ? NULL : find_place(m, f, s->name, s);
     if (!place && !s->path.len && !function_named(f->libs, s->name))
         return vm_fail(m, error_newf(m->h, ERR_VARIABLE_NOT_FOUND, s->pos, "%s", s->name->data));

@@ -136,8 +136,9 @@ static rhai_status not_bool(vm *m, const rhai_value *v, rhai_pos pos) {
     return vm_fail(m, error_mismatch(m->h, "bool", vm_raw_type_name(v), pos));
 }
 
-/* Rhai compares floats by their difference, relative to the larger one or, if one is 0, to 1.
- * Where they are clearly apart the plain comparison says the same. False for NaN and infinity. */
+/* Rhai compares floats by their relative difference, or, where one is 0 or both are tiny, by the
+ * difference itself. Where they are clearly apart by both the plain comparison says the same. False for
+ * NaN and infinity. */
 static inline bool distinct(double a, double b) {
     return fabs(a - b) > (fabs(a) + fabs(b) + 1.0) * 1e-15;
 }
@@ -1062,12 +1063,16 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         }
         NEXT;
     }
-    CASE(CHECK_THIS) : {
-        SAVE();
-        if (!f->this_ref) {
+    CASE(BOUND_THIS) : {
+        if (UNLIKELY(!f->this_ref)) {
+            SAVE();
             vm_fail(m, error_new(h, ERR_UNBOUND_THIS, POS()));
             goto failed;
         }
+        NEXT;
+    }
+    CASE(CHECK_THIS) : {
+        SAVE();
         if (f->this_ref->flags & VALUE_CONST) {
             vm_fail(m, error_newf(h, ERR_ASSIGNMENT_TO_CONSTANT, POS(), "%s", ""));
             goto failed;
