@@ -364,7 +364,7 @@ static void assign_name(fn_state *fs, const stmt *s, const resolved *r) {
     emit_count(fs, target->pos);
     if (s->assign.has_op && !target->var.path.len) { /* those of modules cannot be changed */
         uint16_t old = reg_new(fs);
-        emit(fs, OPC_GET_NAME, 0, old, 0, index);
+        emit(fs, OPC_GET_NAME, F_CHECKED, old, 0, index);
         emit_pos(fs, target->pos);
         emit(fs, OPC_ASSIGN_OP, F_B_TEMP, old, value, s->assign.op);
         emit_pos(fs, s->assign.op_pos);

@@ -115,10 +115,21 @@ static void fn_to(fn_state *fs, const expr *e, uint16_t base) {
     emit_pos(fs, expr_start(e->call.args.items[0]));
 }
 
+/* The arguments of call(f, ...) and curry(f, ...): f has to be a function pointer before the
+ * others are evaluated. */
+static void push_pointer_and_args(fn_state *fs, const expr_list *args, uint16_t base) {
+    push_raw(fs, args->items[0]);
+    if (args->len > 1 && args->items[0]->kind != EXPR_CLOSURE) {
+        emit(fs, OPC_CHECK_FN, 0, base, 0, 0);
+        emit_pos(fs, expr_start(args->items[0]));
+    }
+    for (uint32_t i = 1; i < args->len; i++)
+        push_raw(fs, args->items[i]);
+}
+
 static void pointer_call_to(fn_state *fs, const expr *e, uint16_t base) {
     const expr_list *args = &e->call.args;
-    for (uint32_t i = 0; i < args->len; i++)
-        push_raw(fs, args->items[i]);
+    push_pointer_and_args(fs, args, base);
     uint32_t index = add_site(fs, e->call.name, e->pos);
     if (!fs->failed) fs->p->sites[index].arg_pos = expr_start(args->items[0]);
     emit(fs, OPC_CALL_POINTER, 0, base, args->len, index);
@@ -127,8 +138,7 @@ static void pointer_call_to(fn_state *fs, const expr *e, uint16_t base) {
 
 static void curry_to(fn_state *fs, const expr *e, uint16_t base) {
     const expr_list *args = &e->call.args;
-    for (uint32_t i = 0; i < args->len; i++)
-        push_raw(fs, args->items[i]);
+    push_pointer_and_args(fs, args, base);
     emit(fs, OPC_CURRY, 0, base, args->len, 0);
     emit_pos(fs, expr_start(args->items[0]));
 }

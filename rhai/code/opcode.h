@@ -161,6 +161,7 @@ enum { REG_SCALE = 2, MAX_REGS = 65536 / REG_SCALE - 8 };
       "R[A] = method call, site C, object site's slot or R[A], arguments R[A+1] ..")               \
     X(CALL_PATH, "rns", "R[A] = call of a name in a module, site C")                               \
     X(CALL_POINTER, "rns", "R[A] = call(R[A], R[A+1] ..), B values")                               \
+    X(CHECK_FN, "r", "error if R[A] is no function pointer")                                        \
     X(CALL_SCOPED, "rnsx", "R[A] = name!(R[A] ..), site C; F_B_TEMP: call!(R[A], R[A+1] ..)")      \
     X(NEW_FN, "rr", "R[A] = Fn(R[B])")                                                             \
     X(CURRY, "rn", "R[A] = curry(R[A], R[A+1] ..), B values")                                      \

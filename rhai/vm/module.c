@@ -125,7 +125,7 @@ static rhai_status collect(vm *m, frame *f, module *mod) {
 
 void vm_main_ends(vm *m, frame *f) {
     if (m->loading) {
-        if (!m->error && !m->exited) m->collect_failed = collect(m, f, m->loading) != RHAI_OK;
+        if (!m->error || m->exited) m->collect_failed = collect(m, f, m->loading) != RHAI_OK;
     } else if (m->host_scope) {
         uint32_t pc = insn_pc(f->p, f->pc);
         for (uint32_t i = 0; i < f->p->globals_len; i++) {
@@ -158,6 +158,11 @@ static rhai_status run_module(vm *m, unit *u, rhai_str *path, rhai_pos pos, modu
     rhai_value ignored = VALUE_UNIT;
     rhai_status status = vm_run_main(m, u, &ignored);
     value_drop(m->h, &ignored);
+    if (status != RHAI_OK && m->exited) { /* exit() ends the module's statements, no more */
+        m->exited = false;
+        value_clear(m->h, &m->exit_value);
+        status = RHAI_OK;
+    }
     if (status == RHAI_OK && m->collect_failed) status = m->error ? RHAI_ERROR : vm_no_memory(m);
     if (m->exports) heap_free(m->h, m->exports, m->exports_cap * sizeof *m->exports);
     m->loading = loading;

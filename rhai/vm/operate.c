@@ -78,10 +78,14 @@ static bool is_plain_lookup(vm *m, const rhai_value *key, const rhai_value *cont
 /* How many functions Rhai calls for a op= b where op_assign knows the answer: a registered op=, or
  * first that in vain and then op. */
 static unsigned assign_calls(op o, const rhai_value *a, const rhai_value *b) {
-    if (a->type == RHAI_INT && b->type == RHAI_FLOAT) return 2;
+    if (a->type == RHAI_INT && b->type == RHAI_FLOAT) return o <= OP_POW ? 2 : 0;
     if (o != OP_ADD) return 0;
-    if (a->type == RHAI_MAP && b->type == RHAI_MAP) return 1;
-    if (a->type == RHAI_STRING) return b->type != RHAI_STRING && b->type != RHAI_CHAR;
+    if (a->type == RHAI_MAP) return b->type == RHAI_MAP ? 1 : 0;
+    if (a->type == RHAI_STRING) {
+        bool is_native = b->type != RHAI_STRING && b->type != RHAI_CHAR && b->type != RHAI_ARRAY &&
+                         b->type != RHAI_MAP;
+        return is_native ? 1 : 0;
+    }
     bool appends = a->type == RHAI_CHAR || a->type == RHAI_ARRAY || a->type == RHAI_BLOB;
     return b->type == RHAI_STRING && !appends ? 2 : 0;
 }
@@ -89,13 +93,21 @@ static unsigned assign_calls(op o, const rhai_value *a, const rhai_value *b) {
 /* Rhai compares elements by calls of == whose operations are forgotten at their end; only the
  * limit must leave room for them. */
 static bool has_room_to_compare(vm *m, const rhai_value *a, const rhai_value *b, rhai_pos pos) {
-    bool compares = a->type == b->type &&
-                    ((a->type == RHAI_ARRAY && as_arr(a)->len && as_arr(a)->len == as_arr(b)->len) ||
-                     (a->type == RHAI_MAP && as_map(a)->len && as_map(a)->len == as_map(b)->len) ||
-                     (a->type == RHAI_BLOB));
+    bool compares =
+        a->type == b->type &&
+        ((a->type == RHAI_ARRAY && as_arr(a)->len && as_arr(a)->len == as_arr(b)->len) ||
+         (a->type == RHAI_MAP && as_map(a)->len && as_map(a)->len == as_map(b)->len));
     if (!compares || !vm_count(m, pos)) return !compares;
     m->engine->operations--;
     return true;
+}
+
+static bool has_room_to_search(vm *m, const rhai_value *list, rhai_pos pos) {
+    if (list->type != RHAI_ARRAY || !as_arr(list)->len) return true;
+    m->engine->operations++; /* the call of contains itself */
+    bool has_room = vm_count(m, pos);
+    m->engine->operations -= 2;
+    return has_room;
 }
 
 rhai_status vm_binary(vm *m, op o, const rhai_value *a, const rhai_value *b, rhai_pos pos,
@@ -103,9 +115,11 @@ rhai_status vm_binary(vm *m, op o, const rhai_value *a, const rhai_value *b, rha
     rhai_error *error = NULL;
     if (o == OP_IN || o == OP_NOT_IN) {
         rhai_value found = VALUE_UNIT;
+        if (m->counts && !has_room_to_search(m, b, pos)) return RHAI_ERROR;
         if (is_plain_lookup(m, a, b))
             found = VALUE_BOOL(map_find(as_map(b), as_str(a)) != NULL);
-        else if (call_operator(m, "contains", b, a, NULL, pos, &found) != RHAI_OK) return RHAI_ERROR;
+        else if (call_operator(m, "contains", b, a, NULL, pos, &found) != RHAI_OK)
+            return RHAI_ERROR;
         if (o == OP_NOT_IN && found.type == RHAI_BOOL) found = VALUE_BOOL(!found.b);
         value_store(m->h, ret, found);
         return RHAI_OK;

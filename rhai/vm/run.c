@@ -1613,6 +1613,14 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         value_drop(h, &fn);
         AFTER_CALL(o);
     }
+    CASE(CHECK_FN) : {
+        if (UNLIKELY(flat(RA)->type != RHAI_FN)) {
+            SAVE();
+            vm_fail(m, error_mismatch(h, "Fn", value_type_name(flat(RA)), POS()));
+            goto failed;
+        }
+        NEXT;
+    }
     CASE(CALL_SCOPED) : {
         POLL();
         SAVE();
@@ -1701,7 +1709,9 @@ rhai_status vm_run(vm *m, uint32_t depth) {
     }
     CASE(GET_NAME) : {
         SAVE();
-        FAIL_IF(vm_get_name(m, f, &f->p->sites[i->c], RA) != RHAI_OK);
+        site *s = &f->p->sites[i->c];
+        FAIL_IF(i->flags & F_CHECKED && vm_check_assignable(m, f, s) != RHAI_OK);
+        FAIL_IF(vm_get_name(m, f, s, RA) != RHAI_OK);
         NEXT;
     }
     CASE(SET_NAME) : {

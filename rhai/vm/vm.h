@@ -299,6 +299,7 @@ rhai_status vm_name_define(vm *m, rhai_str *name, rhai_value v, bool is_const);
 void vm_names_trim(vm *m, const name *top);
 rhai_status vm_get_name(vm *m, frame *f, site *s, rhai_value *ret);
 rhai_status vm_set_name(vm *m, frame *f, site *s, rhai_value *v);
+rhai_status vm_check_assignable(vm *m, frame *f, site *s); /* a constant is not, nor a function */
 /* The place of the variable, for references (a site's slot is the fall-back); it may be a cell's.
  * NULL: there is none (error set). */
 rhai_value *vm_name_place(vm *m, frame *f, rhai_str *name, const site *s, rhai_pos pos);
