@@ -130,6 +130,8 @@ static void end_run(vm *m) {
     m->module_cache = NULL;
     free_libs(h, m->root_libs);
     m->root_libs = NULL;
+    vm_forget(m, &m->memory);
+    m->remembers = false;
     m->modules_loaded = 0;
     m->level = 0;
     while (m->chunk->above) {

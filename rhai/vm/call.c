@@ -178,6 +178,7 @@ static libs *callee_libs(vm *m, const invocation *c) {
     if (c->how == ENTER_MAIN) return vm_unit_libs(m, c->p->unit);
     if (c->how == ENTER_INNER) return l;
     if (c->env && !(l = vm_libs_push(m, l, c->env->unit))) return NULL;
+    if (c->in_place) return l;
     return c->p->unit->is_inner ? l : vm_libs_push(m, l, c->p->unit);
 }
 
@@ -245,7 +246,8 @@ outcome vm_enter(vm *m, const invocation *c) {
         .pos = c->pos,
         .source = p->unit->source || !(c->by_pointer || inner) ? p->unit->source : caller->source,
         .is_main = c->how == ENTER_MAIN,
-        .is_inner = inner};
+        .is_inner = inner,
+        .forgets = m->remembers && !m->memory.has_begun && c->how == ENTER_CALL};
     m->level += c->how != ENTER_MAIN;
     return CALL_PUSHED;
 }
@@ -279,6 +281,7 @@ void vm_leave(vm *m) {
         f->this_cell->borrows--;
         obj_unref(m->h, f->this_cell);
     }
+    if (f->forgets) vm_forget(m, &m->memory);
     m->level = f->level_before;
     m->frames_len--;
     if (m->frames_len) m->chunk = vm_top(m)->chunk;
@@ -345,6 +348,7 @@ rhai_status vm_call_native(vm *m, const native_entry *n, rhai_value *args, uint3
                       .pos = pos};
     rhai_value result = VALUE_UNIT;
     if (!vm_track(m, pos)) return RHAI_ERROR;
+    m->memory.has_begun = true;
     m->level++;
     rhai_status status = n->native->fn(&call, args, &result);
     m->level--;
@@ -451,6 +455,7 @@ outcome vm_call_place(vm *m, rhai_str *name, site *s, const target *t, rhai_valu
  * look again while the libraries are the same. */
 static proto *find_script(vm *m, rhai_str *name, site *s, uint32_t nargs) {
     libs *l = vm_top(m)->libs;
+    if (m->remembers) return vm_recall(m, name, nargs);
     if (s && l && s->libs == l->number) return NULL;
     proto *p = vm_find_function(l, name, nargs, NULL);
     if (s && !p) s->libs = l ? l->number : 0;
@@ -468,7 +473,12 @@ outcome vm_call_by_name(vm *m, rhai_str *name, site *s, rhai_value *args, uint32
     proto *p = find_script(m, name, s, nargs);
     if (p) {
         if (nargs) args[0].flags = 0;
-        invocation c = {.p = p, .args = args, .nargs = nargs, .ret = ret, .pos = pos};
+        invocation c = {.p = p,
+                        .in_place = m->remembers,
+                        .args = args,
+                        .nargs = nargs,
+                        .ret = ret,
+                        .pos = pos};
         return enter_or_skip(m, &c);
     }
     const native_entry *n = find_native(m, name, s, args, nargs);

@@ -43,17 +43,20 @@ static rhai_status invoke(vm *m, const rhai_value *fn, const target *self, rhai_
     rhai_value result = VALUE_UNIT;
     /* As in Rhai, what a call-back does is counted from where its caller stands, and forgotten. */
     uint64_t operations = m->engine->operations;
-    rhai_status status;
+    memory outer = m->memory;
+    m->memory = (memory){0};
+    rhai_status status = RHAI_ERROR;
+    rhai_value *regs;
     if (!self && push_simply(m, fn, args, n, pos, &result)) {
         status = vm_run(m, m->frames_len - 1);
-    } else {
-        rhai_value *regs = vm_scratch(m, n + 1);
-        if (!regs) return RHAI_ERROR;
+    } else if ((regs = vm_scratch(m, n + 1))) {
         for (uint32_t i = 0; i < n; i++)
             regs[i] = value_take(&args[i]);
         status = vm_finish(m, vm_call_fn(m, fn, self, regs, n, pos, &result));
         vm_scratch_end(m, n + 1);
     }
+    vm_forget(m, &m->memory);
+    m->memory = outer;
     m->engine->operations = operations;
     if (status == RHAI_OK)
         value_store(m->h, ret, result);

@@ -105,6 +105,11 @@ static proto *find_typed(vm *m, const rhai_str *name, uint32_t nparams, const rh
 
 static proto *script_method(vm *m, site *s, const rhai_value *object) {
     libs *l = vm_top(m)->libs;
+    if (m->remembers) {
+        proto *p = find_typed(m, s->name, s->nargs, object);
+        if (!p) p = vm_find_function(l, s->name, s->nargs, NULL);
+        return vm_recall_method(m, p, s->name, s->nargs, object);
+    }
     if (m->imports_len > m->imports_floor) {
         proto *p = find_typed(m, s->name, s->nargs, object);
         return p ? p : vm_find_function(l, s->name, s->nargs, NULL);

@@ -156,7 +156,12 @@ static rhai_status run_module(vm *m, unit *u, rhai_str *path, rhai_pos pos, modu
     m->level = 0;
     m->collect_failed = false;
     rhai_value ignored = VALUE_UNIT;
+    memory outer = m->memory;
+    m->memory = (memory){0};
+    if (!m->remembers) vm_note_unit(m, u);
     rhai_status status = vm_run_main(m, u, &ignored);
+    vm_forget(m, &m->memory);
+    m->memory = outer;
     value_drop(m->h, &ignored);
     if (status != RHAI_OK && m->exited) { /* exit() ends the module's statements, no more */
         m->exited = false;

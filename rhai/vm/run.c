@@ -1505,12 +1505,25 @@ rhai_status vm_run(vm *m, uint32_t depth) {
             DISPATCH;
         }
         uint32_t nargs = i->b;
+        if (UNLIKELY(m->remembers)) {
+            rhai_str *name = p->name;
+            p = vm_recall(m, name, nargs);
+            if (!p) {
+                vm_fail(m, vm_function_not_found(m, name, args, nargs, POS()));
+                goto failed;
+            }
+        }
         if (UNLIKELY(p->is_empty)) {
             clear_registers(h, args, nargs, NULL);
             if (ret) SET(ret, VALUE_UNIT);
             NEXT;
         }
-        invocation c = {.p = p, .args = args, .nargs = nargs, .ret = ret, .pos = POS_CALLER};
+        invocation c = {.p = p,
+                        .in_place = m->remembers,
+                        .args = args,
+                        .nargs = nargs,
+                        .ret = ret,
+                        .pos = POS_CALLER};
         FAIL_IF(vm_enter(m, &c) == CALL_FAILED);
         RELOAD();
         NEXT;

@@ -31,6 +31,21 @@ typedef struct libs {
     struct libs *children, *sibling;
 } libs;
 
+/* What calls by name led to, see resolve.c. Functions are borrowed: libs hold their units. */
+typedef struct remembered {
+    const rhai_str *name;
+    uint32_t nparams;
+    const char *type; /* of a method's object; NULL: a function for any */
+    proto *fn;
+    bool sticks;
+} remembered;
+
+typedef struct memory {
+    remembered *items;
+    uint32_t len, cap;
+    bool has_begun;
+} memory;
+
 /* A name that code found by name can see: the host's scope, what eval defined. */
 typedef struct name {
     struct name *below;
@@ -96,6 +111,7 @@ typedef struct frame {
     bool is_element; /* `this` is part of containers that know their sizes: the caller's chain
                       * leads there */
     sizes this_sizes; /* is_element: of `this` at entry */
+    bool forgets;  /* the memory of calls begins, and so ends, in it */
 } frame;
 
 typedef struct vm {
@@ -116,6 +132,8 @@ typedef struct vm {
     rhai_error *error;
     uint32_t level;
     uint64_t plain_level; /* below this call level no limit needs a look */
+    bool remembers; /* calls by name are remembered, in `memory` */
+    memory memory;
     uint32_t modules_loaded;
     char *stack_limit; /* C stack below this address is a stack overflow */
     env *last_env;     /* cache of vm_current_env; owned */
@@ -189,6 +207,7 @@ typedef struct invocation {
         ENTER_MAIN,  /* the statements of a script: nothing of the caller is visible */
         ENTER_INNER, /* code inside the top frame: its registers, names and `this` */
     } how;
+    bool in_place;   /* found by name: sees what the caller sees (only while m->remembers) */
     bool by_pointer; /* through a function value: errors name the caller's source if p has none */
     proto *p;
     env *env;         /* NULL: none */
@@ -291,6 +310,17 @@ outcome vm_method(vm *m, site *s, const target *t, rhai_value *args, rhai_pos po
                   bool *ret_updated);
 /* Whether calling the method may change the object, told without calling. */
 bool vm_method_mutates(vm *m, site *s, rhai_value *object, rhai_value *args);
+
+/* ---- resolve.c ---- */
+
+/* A unit is about to run as a module: begins to remember calls if that can be seen. */
+void vm_note_unit(vm *m, const unit *u);
+void vm_forget(vm *m, memory *what);
+/* While m->remembers: the function that a call leads to, or NULL. `found`: what the look-up of a
+ * method says. */
+proto *vm_recall(vm *m, const rhai_str *name, uint32_t nparams);
+proto *vm_recall_method(vm *m, proto *found, const rhai_str *name, uint32_t nparams,
+                        const rhai_value *object);
 
 /* ---- names.c ---- */
 
