@@ -12,6 +12,8 @@ struct options {
     bool follow;
     bool detach;
     bool forward_logs;
+    bool with_hero_proc;
+    const char *toml;      /* NULL: not given */
     const char *cwd;       /* NULL: not given */
     int64_t timeout_ms;    /* 0: not given */
     const char **env_vars; /* "NAME=VALUE", NULL-terminated; NULL: none */
@@ -22,6 +24,9 @@ extern const struct command command_list;
 extern const struct command command_logs;
 extern const struct command command_stop;
 extern const struct command command_status;
+extern const struct command command_start;
+extern const struct command command_stop_service;
+extern const struct command command_info;
 
 /* ---- The server and its sessions -------------------------------------------------------- */
 

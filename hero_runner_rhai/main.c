@@ -2,8 +2,11 @@
 #include "command.h"
 
 static const struct command *const commands[] = {
-    &command_run, &command_list, &command_logs, &command_stop, &command_status,
+    &command_run,    &command_list,  &command_logs,         &command_stop,
+    &command_status, &command_start, &command_stop_service, &command_info,
 };
+
+static const struct command_alias aliases[] = {{"--status", "status"}};
 
 static const struct program program = {
     .name = "hero_runner_rhai",
@@ -13,6 +16,8 @@ static const struct program program = {
              "usage, 3 no server is reachable, 130 interrupted.\n",
     .commands = commands,
     .command_count = sizeof commands / sizeof commands[0],
+    .aliases = aliases,
+    .alias_count = sizeof aliases / sizeof aliases[0],
     .options_bytes = sizeof(struct options),
     .unreachable_code = EXIT_NO_SERVER,
     .unreachable_hint = "is hero_runner_rhai_server running?",
