@@ -151,6 +151,11 @@ static int serve(struct rpc_error *err) {
         rpc_error_set(err, RPC_ERROR_SYSTEM, 0, "out of memory");
         goto done;
     }
+    runner.forward = forward_new(runner.base, runner.config.forward_logs);
+    if (!runner.forward) {
+        rpc_error_set(err, RPC_ERROR_SYSTEM, 0, "out of memory");
+        goto done;
+    }
     if (start_zygote(environment, open_files.rlim_cur, err) < 0 || add_service(err) < 0) goto done;
     if (health_init(&runner.health, runner.base, &runner.slots, &runner.ring_limits,
                     runner.config.self_test_s * 1000) < 0)
@@ -162,6 +167,7 @@ done:
         if (signals[i]) event_free(signals[i]);
     zygote_link_free(runner.zygote);
     health_done(&runner.health);
+    forward_free(runner.forward);
     rpc_server_free(runner.server);
     rpc_service_free(runner.service);
     if (runner.slots.base) slots_done(&runner.slots);

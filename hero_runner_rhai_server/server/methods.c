@@ -130,10 +130,11 @@ static struct session *submit(struct rpc_call *call, struct runner *runner) {
         return NULL;
     }
     session->timeout_ms = rpc_call_integer(call, "timeout_ms", runner->config.timeout_ms);
-    if (rpc_call_boolean(call, "forward_logs", runner->config.forward_logs))
-        session->forwarding = FORWARDING_UNAVAILABLE;
     switch (slots_submit(&runner->slots, session)) {
-    case SLOTS_TAKEN: return session;
+    case SLOTS_TAKEN:
+        if (rpc_call_boolean(call, "forward_logs", runner->config.forward_logs))
+            forward_session(runner->forward, session);
+        return session;
     case SLOTS_FULL:
         rpc_call_fail(call, ERROR_BUSY,
                       json_pack("{s:I}", "queue", (json_int_t)runner->config.queue),
@@ -419,7 +420,8 @@ json_t *runner_health(void *ctx) {
                      "uptime_ms", (json_int_t)(rpc_clock_monotonic_ms() - runner->started_ms),
                      "self_test", self_test_object(&runner->health), "zygote",
                      zygote_object(runner), "workers", workers_object(runner), "queue",
-                     queue_object(runner), "forwarding", "unavailable");
+                     queue_object(runner), "forwarding",
+                     session_forwarding_name(forward_state(runner->forward)));
 }
 
 static json_int_t microseconds(struct timeval time) {

@@ -3,6 +3,7 @@
 #define RUNNER_SERVER_RUNNER_H
 
 #include "server/config.h"
+#include "server/forward.h"
 #include "server/health.h"
 #include "server/sessions.h"
 #include "server/slots.h"
@@ -25,6 +26,7 @@ struct runner {
     struct slots slots;
     struct zygote_link *zygote;
     struct health health;
+    struct forward *forward;
     struct rpc_server *server;
     struct rpc_service *service;
     int64_t started_ms; /* monotonic */

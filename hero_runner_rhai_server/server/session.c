@@ -35,6 +35,10 @@ static const struct {
     {"terminated", OUTCOME_TERMINATED},
 };
 
+const char *session_forwarding_name(enum session_forwarding forwarding) {
+    return forwarding_names[forwarding];
+}
+
 /* ---- Life ------------------------------------------------------------------------------- */
 
 /* A random UUID (RFC 9562, version 4). libuuid's own generator makes six system calls for each. */

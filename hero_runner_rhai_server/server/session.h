@@ -41,6 +41,9 @@ enum session_reason {
 
 enum session_forwarding { FORWARDING_OFF, FORWARDING_ACTIVE, FORWARDING_UNAVAILABLE };
 
+/* "off" ... as on the wire. */
+const char *session_forwarding_name(enum session_forwarding forwarding);
+
 enum session_outcome { OUTCOME_NONE, OUTCOME_OK, OUTCOME_EXIT, OUTCOME_ERROR, OUTCOME_TERMINATED };
 
 /* Somebody who wants to know about lines and changes of status or progress. */

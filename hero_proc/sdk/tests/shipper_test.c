@@ -130,13 +130,13 @@ static bool add(struct proc_shipper *shipper, const char *text) {
 static bool is_active(void *ctx) {
     struct proc_shipper_status status;
     proc_shipper_status(ctx, &status);
-    return status.is_active;
+    return status.state == PROC_SHIPPER_ACTIVE;
 }
 
 static bool is_unavailable(void *ctx) {
     struct proc_shipper_status status;
     proc_shipper_status(ctx, &status);
-    return !status.is_active && strcmp(status.message, "not connected yet") != 0;
+    return status.state == PROC_SHIPPER_UNAVAILABLE;
 }
 
 static bool has_lines(void *ctx) {
