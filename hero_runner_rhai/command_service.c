@@ -62,8 +62,8 @@ static void tell_log_file(const char *path) {
     rpc_strbuf_done(&text);
 }
 
-/* The child's end is only of interest while nobody answers: another one may have been faster. */
-static bool wait_for_proc(struct proc_client *client, pid_t pid) {
+/* Somebody else's may have been faster: then ours has ended, and *ret_is_ours is false. */
+static bool wait_for_proc(struct proc_client *client, pid_t pid, bool *ret_is_ours) {
     int64_t deadline_ms = rpc_clock_monotonic_ms() + PROC_START_MS;
     bool is_dead = false;
     while (!answers(client)) {
@@ -71,6 +71,7 @@ static bool wait_for_proc(struct proc_client *client, pid_t pid) {
         is_dead = waitpid(pid, NULL, WNOHANG) == pid;
         pause_shortly();
     }
+    *ret_is_ours = !is_dead && waitpid(pid, NULL, WNOHANG) == 0;
     return true;
 }
 
@@ -108,13 +109,15 @@ static int start_proc(struct proc_client *client) {
     struct rpc_error err = {0};
     char *dir = rpc_path_state_dir(PROC_SERVICE, &err), *log = NULL;
     const char *socket = proc_socket_path(client);
+    bool is_ours;
     int code = EXIT_FAILED;
     if (!dir || asprintf(&log, "%s/server.log", dir) < 0) log = NULL;
     pid_t pid = log ? spawn_proc(socket, log, &err) : -1;
     if (pid < 0)
         tell_failure(&err);
-    else if (wait_for_proc(client, pid)) {
-        printf("started hero_proc_server (process %d); its log is %s\n", (int)pid, log);
+    else if (wait_for_proc(client, pid, &is_ours)) {
+        if (is_ours)
+            printf("started hero_proc_server (process %d); its log is %s\n", (int)pid, log);
         code = EXIT_OK;
     } else {
         tell("hero_proc_server does not answer at %s", socket);
