@@ -395,6 +395,112 @@ static void a_killed_hero_proc_finds_its_services_again(void **state) {
     waitpid(daemon, NULL, 0);
 }
 
+/* ---- Lines in hero_proc's log ----------------------------------------------------------- */
+
+/* Runs a script to its end; its final state. */
+static void run_script(const char *text, bool is_forwarded, struct runner_session *ret_session) {
+    struct rpc_error err = {0};
+    struct runner *runner = runner_open(place.runner_socket, NULL);
+    struct runner_start script = {.script = text, .forward_logs = is_forwarded};
+    struct runner_result result;
+    if (runner_session_run(runner, &script, ret_session, &result, &err) < 0)
+        fail_msg("%s", err.message);
+    assert_true(result.success);
+    runner_result_done(&result);
+    runner_close(runner);
+}
+
+/* A session, and what its forwarding is to become. */
+struct expected {
+    const char *id, *forwarding;
+};
+
+static bool is_forwarding(void *ctx) {
+    const struct expected *expected = ctx;
+    struct runner *runner = runner_open(place.runner_socket, NULL);
+    struct runner_session session = {0};
+    runner_session_get(runner, expected->id, &session, NULL);
+    bool is_so = session.forwarding && strcmp(session.forwarding, expected->forwarding) == 0;
+    runner_session_done(&session);
+    runner_close(runner);
+    return is_so;
+}
+
+static void expect_health(const char *forwarding) {
+    json_t *health = health_of_runner();
+    assert_string_equal(json_string_value(json_object_get(health, "forwarding")), forwarding);
+    json_decref(health);
+}
+
+/* The lines of a session that hero_proc has. */
+static void list_lines(const char *id, struct proc_log_page *page) {
+    char tag[64];
+    struct rpc_error err = {0};
+    snprintf(tag, sizeof tag, "session=%s", id);
+    const char *const tags[] = {tag, NULL};
+    struct proc_log_query query = {.source = "hero_runner_rhai_server", .tags = tags};
+    struct proc_client *client = proc_open(place.proc_socket, NULL);
+    if (proc_logs_list(client, &query, page, &err) < 0) fail_msg("%s", err.message);
+    proc_close(client);
+}
+
+static bool has_three_lines(void *id) {
+    struct proc_log_page page;
+    list_lines(id, &page);
+    size_t count = page.count;
+    proc_log_page_done(&page);
+    return count == 3;
+}
+
+static bool has_tag(const struct proc_log_line *line, const char *wanted) {
+    size_t index;
+    json_t *tag;
+    json_array_foreach((json_t *)(uintptr_t)line->tags, index, tag)
+        if (strcmp(json_string_value(tag), wanted) == 0) return true;
+    return false;
+}
+
+static void forwarded_lines_are_listed(void **state) {
+    (void)state;
+    struct runner_session session, silent;
+    struct proc_log_page page;
+    start();
+    run_script("print(\"one\"); debug(\"two\"); print(\"three\")", true, &session);
+    run_script("print(\"not for others\")", false, &silent);
+    assert_true(wait_until(has_three_lines, (void *)(uintptr_t)session.id, (int)allowed_ms(2000)));
+    list_lines(session.id, &page);
+    assert_string_equal(page.lines[0].text, "one");
+    assert_string_equal(page.lines[2].text, "three");
+    assert_true(has_tag(&page.lines[0], "kind=stdout"));
+    assert_true(has_tag(&page.lines[1], "kind=stderr"));
+    assert_string_equal(page.lines[0].source, "hero_runner_rhai_server");
+    proc_log_page_done(&page);
+    list_lines(silent.id, &page);
+    assert_int_equal(page.count, 0);
+    proc_log_page_done(&page);
+    struct expected active = {session.id, "active"}, off = {silent.id, "off"};
+    assert_true(wait_until(is_forwarding, &active, COMMAND_MS));
+    assert_true(is_forwarding(&off));
+    expect_health("active");
+    EXPECT(0, "kind=stderr", "hero_proc", "log", "list");
+    runner_session_done(&session);
+    runner_session_done(&silent);
+}
+
+static void without_hero_proc_forwarding_costs_the_session_nothing(void **state) {
+    (void)state;
+    struct runner_session session;
+    start();
+    pid_t daemon = find_program("hero_proc_server");
+    kill(daemon, SIGKILL);
+    assert_true(process_dies_within(daemon, COMMAND_MS));
+    run_script("for i in 0..5000 { print(i) }", true, &session);
+    struct expected unavailable = {session.id, "unavailable"};
+    assert_true(wait_until(is_forwarding, &unavailable, COMMAND_MS));
+    expect_health("unavailable");
+    runner_session_done(&session);
+}
+
 /* ---- Another hero_proc ------------------------------------------------------------------ */
 
 static bool is_proc_there(void *ctx) {
@@ -421,6 +527,15 @@ static void another_hero_proc_serves_as_well(void **state) {
     assert_int_equal(find_program("hero_proc_server"), 0);
     EXPECT(0, "● running", "hero_proc", "service", "list");
     EXPECT(0, "hero_runner_rhai is running", "hero_runner_rhai", "--start");
+    if (place.has_ui) assert_int_equal(access(place.ui_socket, F_OK), 0);
+
+    /* It takes no lines from others. */
+    struct runner_session session;
+    run_script("print(1)", true, &session);
+    struct expected unavailable = {session.id, "unavailable"};
+    assert_true(is_forwarding(&unavailable));
+    expect_health("unavailable");
+    runner_session_done(&session);
     EXPECT(0, "hero_runner_rhai is stopped", "hero_runner_rhai", "--stop");
     kill(other, SIGTERM);
     waitpid(other, NULL, 0);
@@ -458,6 +573,8 @@ int main(void) {
         CASE(a_killed_server_comes_back),
         CASE(a_killed_dashboard_comes_back),
         CASE(a_killed_hero_proc_finds_its_services_again),
+        CASE(forwarded_lines_are_listed),
+        CASE(without_hero_proc_forwarding_costs_the_session_nothing),
     };
     int failed = cmocka_run_group_tests_name("with another hero_proc", other, NULL, NULL);
     if (has_our_hero_proc())
