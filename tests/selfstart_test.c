@@ -332,7 +332,7 @@ static void what_does_not_come_up_shows_its_last_lines(void **state) {
     path_in_home("bin/hero_runner_rhai_zygote", zygote);
     assert_int_equal(unlink(zygote), 0);
     struct outcome outcome;
-    run(&outcome, "hero_runner_rhai", (const char *const[]){"--start", NULL});
+    run(&outcome, "hero_runner_rhai", (const char *const[]){"--start", "--timeout", "5s", NULL});
     assert_int_equal(outcome.code, 1);
     if (!strstr(outcome.text, "hero_runner_rhai is ") ||
         !strstr(outcome.text, "hero_runner_rhai_zygote: No such file"))

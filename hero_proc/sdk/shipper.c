@@ -43,6 +43,7 @@ struct list {
 enum outcome {
     REACHED,
     UNREACHED, /* lines are kept */
+    REFUSED,   /* it takes none of them, and would take them no better again */
     MISSING,   /* it has no method for them: nothing that waits will ever be sent */
 };
 
@@ -61,7 +62,7 @@ struct proc_shipper {
     struct list waiting;
     size_t in_flight_lines, in_flight_bytes; /* being sent; they count for the bound */
     enum proc_shipper_state state;
-    bool is_missing; /* unavailable for want of the method */
+    enum outcome outcome; /* of the last attempt */
     char message[256];
     uint64_t sent, dropped;
     bool is_stopping, has_ended;
@@ -146,7 +147,7 @@ bool proc_shipper_add(struct proc_shipper *shipper, const struct proc_shipper_li
     struct line *copy = copy_line(line);
     pthread_mutex_lock(&shipper->lock);
     uint64_t dropped_before = shipper->dropped;
-    if (copy && !shipper->is_missing && make_room(shipper, copy->bytes)) {
+    if (copy && shipper->outcome != MISSING && make_room(shipper, copy->bytes)) {
         push_last(&shipper->waiting, copy);
         copy = NULL;
         /* The thread looks at the clock by itself; it need be told of the first line and of a
@@ -208,7 +209,7 @@ static json_t *batch_json(const struct proc_shipper *shipper, const struct list 
 /* Under the lock. */
 static void note_outcome(struct proc_shipper *shipper, enum outcome outcome, const char *message) {
     shipper->state = outcome == REACHED ? PROC_SHIPPER_ACTIVE : PROC_SHIPPER_UNAVAILABLE;
-    shipper->is_missing = outcome == MISSING;
+    shipper->outcome = outcome;
     snprintf(shipper->message, sizeof shipper->message, "%s", message);
     if (outcome != MISSING) return;
     shipper->dropped += shipper->waiting.count;
@@ -232,26 +233,23 @@ static enum outcome reach(struct proc_shipper *shipper, struct rpc_error *err) {
     return has == 0 ? MISSING : UNREACHED;
 }
 
-/* Sends one call. REACHED: it was answered, and *ret_refused of the lines were not taken. */
+/* Sends one call. REACHED: it was answered, and *ret_dropped of the lines were not taken. */
 static enum outcome send_batch(struct proc_shipper *shipper, const struct list *batch,
-                               size_t *ret_refused, struct rpc_error *err) {
+                               size_t *ret_dropped, struct rpc_error *err) {
     enum outcome outcome = reach(shipper, err);
-    *ret_refused = 0;
+    *ret_dropped = 0;
     if (outcome != REACHED) return outcome;
     json_t *result =
         client_call(shipper->client, PROC_LOGS_INSERT, batch_json(shipper, batch), err);
     if (result) {
         int64_t dropped = lenient_number(result, "dropped|rejected", 0);
-        if (dropped > 0) *ret_refused = (size_t)dropped;
-        if (*ret_refused > batch->count) *ret_refused = batch->count;
+        if (dropped > 0) *ret_dropped = (size_t)dropped;
+        if (*ret_dropped > batch->count) *ret_dropped = batch->count;
         json_decref(result);
         return REACHED;
     }
     bool is_missing = proc_is_missing(err);
-    if (!is_missing && err->kind == RPC_ERROR_RPC) {
-        *ret_refused = batch->count; /* the same lines would be refused again */
-        return REACHED;
-    }
+    if (!is_missing && err->kind == RPC_ERROR_RPC) return REFUSED;
     proc_close(shipper->client);
     shipper->client = NULL;
     return is_missing ? MISSING : UNREACHED;
@@ -261,7 +259,7 @@ static enum outcome send_batch(struct proc_shipper *shipper, const struct list *
 static void ship(struct proc_shipper *shipper) {
     struct list batch = {0};
     struct rpc_error err = {0};
-    size_t refused;
+    size_t dropped;
     while (shipper->waiting.first && batch.count < shipper->batch_lines &&
            batch.bytes < BATCH_BYTES)
         push_last(&batch, pop_first(&shipper->waiting));
@@ -269,13 +267,14 @@ static void ship(struct proc_shipper *shipper) {
     shipper->in_flight_bytes = batch.bytes;
     pthread_mutex_unlock(&shipper->lock);
 
-    enum outcome outcome = send_batch(shipper, &batch, &refused, &err);
+    enum outcome outcome = send_batch(shipper, &batch, &dropped, &err);
 
     pthread_mutex_lock(&shipper->lock);
     shipper->in_flight_lines = shipper->in_flight_bytes = 0;
-    if (outcome == REACHED) {
-        shipper->sent += batch.count - refused;
-        shipper->dropped += refused;
+    if (outcome == REFUSED) dropped = batch.count;
+    if (outcome == REACHED || outcome == REFUSED) {
+        shipper->sent += batch.count - dropped;
+        shipper->dropped += dropped;
         free_list(&batch);
     } else
         put_back(&shipper->waiting, &batch);
@@ -316,7 +315,9 @@ static void look(struct proc_shipper *shipper) {
     }
     enum outcome outcome = reach(shipper, &err);
     pthread_mutex_lock(&shipper->lock);
-    note_outcome(shipper, outcome, err.message);
+    /* That it is there says nothing about whether it takes lines again. */
+    if (outcome != REACHED || shipper->outcome != REFUSED)
+        note_outcome(shipper, outcome, err.message);
     rpc_error_clear(&err);
 }
 

@@ -51,7 +51,7 @@ enum proc_shipper_state {
 struct proc_shipper_status {
     enum proc_shipper_state state;
     uint64_t sent;
-    uint64_t dropped; /* by the bound, for want of the method, or refused by hero_proc */
+    uint64_t dropped; /* by the bound, for want of the method, or by hero_proc */
     size_t waiting_lines, waiting_bytes;
     char message[256]; /* why it is unavailable; "" otherwise */
 };
