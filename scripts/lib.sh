@@ -15,7 +15,7 @@ socket=$sockets/hero_runner_rhai/rpc.sock
 build_packages=(
     gcc libc6-dev cmake ninja-build pkg-config
     libmicrohttpd-dev libevent-dev libjansson-dev libcurl4-openssl-dev uuid-dev libunistring-dev
-    libedit-dev zlib1g-dev
+    libedit-dev zlib1g-dev libcsv-dev libfyaml-dev libpcre2-dev libsodium-dev libsqlite3-dev
 )
 # Bundle the dashboard's page; build_runner.sh --without-ui does without.
 ui_packages=(nodejs npm)
