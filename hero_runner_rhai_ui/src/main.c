@@ -119,7 +119,7 @@ static int add_service(struct ui *ui, struct rpc_error *err) {
     ui->service = rpc_service_new(ui->server, &options, err);
     if (!ui->service) return -1;
     if (page_add_routes(ui) == 0 && assets_add_routes(ui) == 0 && proxy_add_routes(ui) == 0 &&
-        events_add_routes(ui) == 0 && watch_start(ui) == 0)
+        events_add_routes(ui) == 0 && supervisor_add_routes(ui) == 0 && watch_start(ui) == 0)
         return 0;
     rpc_error_set(err, RPC_ERROR_SYSTEM, ENOMEM, "out of memory");
     return -1;

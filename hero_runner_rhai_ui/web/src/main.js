@@ -44,7 +44,7 @@ function routeOf(url) {
 }
 
 async function show() {
-  const route = routeOf(location);
+  const route = routeOf(new URL(location.href));
   const turn = ++opening;
   for (const link of document.querySelectorAll("#tabs a")) {
     if (link.dataset.tab === route.tab.path) link.setAttribute("aria-current", "page");

@@ -90,11 +90,11 @@ function identifier(stream, state, word) {
   if (ATOMS.has(word)) return "bool";
   if (state.afterFn) {
     state.afterFn = false;
-    return "definition.function.variableName";
+    return "variableName.definition";
   }
   if (SELF.has(word) && stream.string[stream.start - 1] !== ".") return "keyword";
   if (stream.match(/^\s*::/, false)) return "namespace";
-  if (stream.match(/^\s*!?\(/, false)) return "function.variableName";
+  if (stream.match(/^\s*!?\(/, false)) return "variableName.special";
   return stream.string[stream.start - 1] === "." ? "propertyName" : "variableName";
 }
 

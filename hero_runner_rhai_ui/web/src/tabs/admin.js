@@ -76,8 +76,7 @@ class AdminView {
           actions.map(([title, text, svg, run, kind]) => h("div", { class: "action" }, h("button", { type: "button", class: `btn btn-sm ${kind}`, onclick: () => run().then(() => this.refresh()) }, icon(svg), title), h("span", { class: "muted" }, text))),
         ),
         card("Health", this.health),
-        card("Versions", this.versions),
-        card("Supervisor", this.supervisor),
+        h("div", null, card("Versions", this.versions), card("Supervisor", this.supervisor)),
         h("section", { class: "card-section wide" }, h("h2", null, "Limits and settings in force"), this.settings),
       ),
     );

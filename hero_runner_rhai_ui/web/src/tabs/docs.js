@@ -47,11 +47,16 @@ function schemaRows(document, schema, depth = 0) {
         null,
         h("td", { class: `indent-${depth}` }, h("code", null, name), required.has(name) ? "" : h("span", { class: "muted" }, "?")),
         h("td", null, h("code", { class: "type" }, typeText(document, member))),
-        h("td", null, found.description ?? ""),
+        h("td", null, prose(found.description)),
       );
       return depth < 2 ? [row, ...schemaRows(document, member, depth + 1)] : [row];
     });
   });
+}
+
+/** Text with what is between backticks as code. */
+function prose(text = "") {
+  return text.split("`").map((part, i) => (i % 2 ? h("code", null, part) : part));
 }
 
 function table(head, rows) {
@@ -139,7 +144,7 @@ class DocsView {
       this.page,
       h("h2", { class: "docs-title" }, module ?? "Functions"),
       list.length
-        ? h("dl", { class: "functions" }, list.map(({ signature, doc }) => [h("dt", null, h("code", null, signature)), h("dd", null, doc)]))
+        ? h("dl", { class: "functions" }, list.map(({ signature, doc }) => [h("dt", null, h("code", null, signature)), h("dd", null, prose(doc))]))
         : h("p", { class: "empty" }, "This runner does not list its functions."),
     );
     this.page.scrollTop = 0;
@@ -149,20 +154,20 @@ class DocsView {
     const { document: doc } = this;
     const params = method.params ?? [];
     const paramRows = params.flatMap(({ name, required, schema, description }) => [
-      h("tr", null, h("td", null, h("code", null, name), required ? "" : h("span", { class: "muted" }, "?")), h("td", null, h("code", { class: "type" }, typeText(doc, schema))), h("td", null, description ?? resolve(doc, schema).description ?? "")),
+      h("tr", null, h("td", null, h("code", null, name), required ? "" : h("span", { class: "muted" }, "?")), h("td", null, h("code", { class: "type" }, typeText(doc, schema))), h("td", null, prose(description ?? resolve(doc, schema).description))),
       ...schemaRows(doc, schema, 1),
     ]);
     const errors = (method.errors ?? []).map((error) => resolve(doc, error));
     fill(
       this.page,
       h("h2", { class: "docs-title" }, h("code", null, method.name)),
-      h("p", null, h("strong", null, `${method.summary}. `), method.description),
+      h("p", null, h("strong", null, `${method.summary}. `), prose(method.description)),
       h("h3", null, "Parameters"),
       params.length ? table(["Name", "Type", "Meaning"], paramRows) : h("p", { class: "muted" }, "none"),
       h("h3", null, "Result"),
-      h("p", null, h("code", { class: "type" }, typeText(doc, method.result.schema)), " ", resolve(doc, method.result.schema).description),
+      h("p", null, h("code", { class: "type" }, typeText(doc, method.result.schema)), " ", prose(resolve(doc, method.result.schema).description)),
       table(["Name", "Type", "Meaning"], schemaRows(doc, method.result.schema)),
-      errors.length > 0 && [h("h3", null, "Errors"), table(["Code", "Meaning"], errors.map(({ code, message }) => h("tr", null, h("td", null, h("code", null, code)), h("td", null, message))))],
+      errors.length > 0 && [h("h3", null, "Errors"), table(["Code", "Meaning"], errors.map(({ code, message }) => h("tr", null, h("td", null, h("code", null, code)), h("td", null, prose(message)))))],
       h("h3", null, "From a shell"),
       this.#curl(method),
       h("h3", null, "Try it"),

@@ -132,7 +132,7 @@ class LogsView {
     setEmpty(this.view, ids.length ? "" : "Choose one session or several.");
     setText(this.summary, ids.length ? `${plural(ids.length, "session")} shown` : "");
     ids.forEach((id, i) => {
-      const label = { text: shortId(id), hue: Math.round((i * 360) / ids.length) };
+      const label = { text: shortId(id), hue: (200 + i * 97) % 360 };
       this.#chosen.set(id, { label, feed: null });
     });
     for (const id of ids) this.#chosen.get(id).feed = this.#feed(id);

@@ -207,7 +207,6 @@ class SessionView {
         ["Directory", request.working_dir],
         ["Arguments", request.args?.length ? request.args.map((arg) => h("code", { class: "chip-code" }, arg)) : undefined],
         ["Variables", request.env_names?.length ? request.env_names.map((name) => h("code", { class: "chip-code" }, name)) : undefined],
-        ["Limits", limitsText(request.limits, request.timeout_ms)],
       ];
       const inputs = Object.entries(request.inputs ?? {}).map(([name, value]) => [name, h("code", null, JSON.stringify(value))]);
       if (rows.some(([, value]) => value)) sections.push(section("Request", facts(rows)));

@@ -59,6 +59,7 @@ const charts = [
     title: "Memory",
     format: (v) => bytes(v),
     min: 1 << 20,
+    incrs: Array.from({ length: 24 }, (_, i) => 2 ** (i + 16)),
     series: [{ label: "server", color: "--teal", fill: true, value: plain("memory_bytes") }],
   },
 ];
@@ -154,7 +155,7 @@ class StatsView {
     const shown = this.#isOld ? samples.slice(-this.#range[1]) : samples;
     const times = shown.map(({ t_ms }) => t_ms / 1000);
     for (const { chart, series } of this.charts) {
-      chart.setData([times, ...series.map(({ value }) => shown.map((sample) => value(sample, step) ?? null).map((v) => (Number.isNaN(v) ? null : v)))]);
+      chart.setData([times, ...series.map(({ value }) => shown.map((sample) => value(sample, step) ?? null).map((v) => (Number.isNaN(v) ? null : v)))], this.#range[1]);
     }
   }
 }
