@@ -86,12 +86,23 @@ static size_t waiting_bytes(const struct source *source) {
     return has_body ? evbuffer_get_length(upstream_body(source->upstream)) : 0;
 }
 
+static bool ends_with_newline(struct evbuffer *body, size_t len) {
+    struct evbuffer_ptr last;
+    char c = '\0';
+    if (evbuffer_ptr_set(body, &last, len - 1, EVBUFFER_PTR_SET) == 0)
+        evbuffer_copyout_from(body, &last, &c, 1);
+    return c == '\n';
+}
+
 /* Passes on the rest of one event, or as much of it as there is. */
 static void take_event(struct source *source, struct rpc_strbuf *out) {
     struct evbuffer *body = upstream_body(source->upstream);
     struct evbuffer_ptr end = evbuffer_search(body, "\n\n", 2, NULL);
-    /* A newline at the end stays until it is known whether it is the first of two. */
-    size_t len = end.pos >= 0 ? (size_t)end.pos + 2 : evbuffer_get_length(body) - 1;
+    size_t len = evbuffer_get_length(body);
+    if (end.pos >= 0)
+        len = (size_t)end.pos + 2;
+    else if (ends_with_newline(body, len))
+        len--; /* stays until it is known whether it is the first of two */
     char *to = len ? rpc_strbuf_reserve(out, len) : NULL;
     if (!to) return;
     evbuffer_remove(body, to, len);
