@@ -1,7 +1,7 @@
 // A script's value as a tree.
 import { h } from "../base/dom.js";
 
-const FOLDED_OVER = 20; // members
+const FOLDED_OVER = 50; // members
 const STRING_MAX = 2000;
 
 function leaf(value) {
