@@ -1,11 +1,18 @@
 // Calls of the runner: POST to where the page says it is. Used by pages and by the worker.
 
+const RUNNER_DOWN = -32099; // as src/proxy.c answers
+
 export class RpcError extends Error {
   constructor(method, code, message, data) {
     super(message);
     this.method = method;
     this.code = code; // of JSON-RPC; an HTTP status when there was no answer in JSON-RPC; 0: none
     this.data = data;
+  }
+
+  /** Nobody is there: the bar says so, and what was asked for comes when somebody is again. */
+  get isUnreachable() {
+    return this.code === 0 || this.code === RUNNER_DOWN;
   }
 
   /** The runner is an older one, without this method or one of its parameters. */

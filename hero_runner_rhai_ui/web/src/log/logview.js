@@ -7,6 +7,8 @@ import { Filter, Line, Lines } from "./lines.js";
 
 const OVERSCAN = 12;
 const NEAR_END_PX = 4;
+const PADDING_PX = 24; // left and right of a row
+const SESSION_COLUMNS = 10;
 const NO_WRAP_CHARACTERS = 4000; // of a row that is not wrapped; the rest is in the download
 
 const isWide = (code) =>
@@ -19,6 +21,8 @@ const isWide = (code) =>
     (code >= 0xff00 && code <= 0xff60) ||
     (code >= 0x1f300 && code <= 0x1faff) ||
     (code >= 0x20000 && code <= 0x3fffd));
+
+const relativeTime = (ms) => `+${(ms / 1000).toFixed(3)}`;
 
 /** Columns a text takes in a font of one width. */
 function columns(text) {
@@ -34,6 +38,8 @@ export class LogView {
   times = "relative"; // or "absolute", "none"
   follows = true;
   currentMatch = -1;
+  maxSeq = 0;
+  maxElapsed = 0;
 
   /** on: { follow(bool), change() } are told what the user or new lines have changed. */
   constructor({ label = "Log", sessionLabel = null, on = {} } = {}) {
@@ -67,9 +73,9 @@ export class LogView {
 
   append(lines) {
     if (!lines.length) return;
-    for (const line of lines) if (line.ms && !this.starts.has(line.id)) this.starts.set(line.id, line.ms);
     const before = this.lines.shown.length;
-    if (this.lines.append(lines)) {
+    const isWider = this.#outgrows(lines);
+    if (this.lines.append(lines) || isWider) {
       this.#relayout();
     } else {
       for (let i = before; i < this.lines.shown.length; i++) this.heights.push(this.#heightOf(i));
@@ -81,6 +87,7 @@ export class LogView {
   clear() {
     this.lines.clear();
     this.starts.clear();
+    this.maxSeq = this.maxElapsed = 0;
     this.currentMatch = -1;
     this.#relayout();
     this.on.change?.();
@@ -201,15 +208,33 @@ export class LogView {
     return this.rowHeight;
   }
 
-  /** Columns a text has beside number, time and label. */
-  #textColumns() {
-    const gutter = { relative: 12, absolute: 14, none: 0 }[this.times] + (this.sessionLabel ? 10 : 0) + 8;
-    return Math.max(20, Math.floor((this.element.clientWidth - 24) / this.characterWidth) - gutter);
+  /** Gives number and time the widths that the largest ones need, and the text the rest. */
+  #setColumns() {
+    const seq = Math.max(5, String(this.maxSeq).length) + 1;
+    const relative = Math.max(10, relativeTime(this.maxElapsed).length) + 1;
+    const time = { relative, absolute: 13, none: 0 }[this.times];
+    const gutter = seq + time + (this.sessionLabel ? SESSION_COLUMNS : 0);
+    this.element.style.setProperty("--seq-width", `${seq}ch`);
+    this.element.style.setProperty("--time-width", `${time}ch`);
+    this.columnCount = Math.max(10, Math.floor((this.element.clientWidth - PADDING_PX) / this.characterWidth + 0.01) - gutter);
+  }
+
+  /** Notes the largest number and time; true when they have become too wide. */
+  #outgrows(lines) {
+    const before = String(this.maxSeq).length + relativeTime(this.maxElapsed).length;
+    for (const line of lines) {
+      this.maxSeq = Math.max(this.maxSeq, line.seq);
+      if (!line.ms) continue;
+      if (!this.starts.has(line.id)) this.starts.set(line.id, line.ms);
+      this.maxElapsed = Math.max(this.maxElapsed, line.ms - this.starts.get(line.id));
+    }
+    return String(this.maxSeq).length + relativeTime(this.maxElapsed).length > before;
   }
 
   #heightOf(row) {
     if (!this.wraps) return 1;
-    return Math.max(1, Math.ceil(columns(this.lines.shown[row].seen) / this.columnCount));
+    const line = this.lines.shown[row];
+    return Math.max(1, Math.ceil((columns(line.seen) + (line.partial ? 1 : 0)) / this.columnCount));
   }
 
   #above(row) {
@@ -224,7 +249,7 @@ export class LogView {
   #relayout() {
     if (!this.element.isConnected) return;
     this.#measure();
-    this.columnCount = this.#textColumns();
+    this.#setColumns();
     this.heights.clear();
     for (let i = 0; i < this.lines.shown.length; i++) this.heights.push(this.#heightOf(i));
     this.#redraw();
@@ -298,10 +323,10 @@ export class LogView {
     }
     element.append(h("span", { class: "log-seq" }, line.seq));
     if (this.times === "none") return;
-    const relative = `+${((line.ms - this.starts.get(line.id)) / 1000).toFixed(3)}`;
+    const relative = relativeTime(line.ms - this.starts.get(line.id));
     const title = `${day(line.ms)} ${clockMs(line.ms)}`;
     const text = this.times === "relative" ? relative : clockMs(line.ms);
-    element.append(h("span", { class: `log-time ${this.times}`, title }, text));
+    element.append(h("span", { class: "log-time", title }, text));
   }
 
   /** Pieces of one colour, cut where matches begin and end. */

@@ -59,7 +59,7 @@ class LogsView {
       this.#sessions = new Map(sessions.map((session) => [session.session_id, session]));
       this.#showList();
     } catch (error) {
-      if (live.state !== "down") toastError(error);
+      if (!error.isUnreachable) toastError(error);
     }
   }
 

@@ -261,7 +261,7 @@ class SessionList {
   }
 
   #fail(error) {
-    if (live.state === "down") {
+    if (error.isUnreachable) {
       this.note.hidden = this.#rows.size > 0;
       fill(this.note, "The runner does not answer; the list comes as soon as it does.");
     } else {
