@@ -222,6 +222,13 @@ static bool next_log(const char **text, char id[ID_BYTES_MAX + 1], unsigned long
     return true;
 }
 
+static size_t count_logs(const char *logs) {
+    size_t count = *logs ? 1 : 0;
+    for (; *logs && count <= LOGS_MAX; logs++)
+        count += *logs == ',';
+    return count;
+}
+
 /* 0, or the HTTP status that tells what is wrong. */
 static unsigned open_sources(struct feed *feed, const char *logs, const char *headers) {
     if (feed->has_list && !open_source(feed, "sessions", "/sse/sessions", headers)) return 500;
@@ -238,7 +245,8 @@ static unsigned open_sources(struct feed *feed, const char *logs, const char *he
 static void get_events(struct rpc_request *request, void *ctx) {
     const char *logs = rpc_request_query(request, "logs");
     struct rpc_strbuf headers = RPC_STRBUF_INIT;
-    struct feed *feed = calloc(1, sizeof *feed + (LOGS_MAX + 1) * sizeof(struct source));
+    size_t sources_max = count_logs(logs ? logs : "") + 1;
+    struct feed *feed = calloc(1, sizeof *feed + sources_max * sizeof(struct source));
     unsigned status = 500;
     if (feed) {
         feed->ui = ctx;
