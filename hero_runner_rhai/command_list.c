@@ -108,13 +108,28 @@ static int run(const struct options *options) {
     struct runner_session_list list;
     struct runner *runner = open_runner();
     if (!runner) return EXIT_FAILED;
-    int failed = runner_session_list(runner, &list, &err);
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    const struct runner_find find = {
+        .statuses = options->statuses,
+        .since_ms =
+            options->within_ms ? now.tv_sec * INT64_C(1000) - options->within_ms : 0,
+        .text = options->text,
+        .caller = options->caller,
+        .tag = options->tag,
+        .sort = options->sort,
+        .is_ascending = options->is_ascending,
+        .offset = (unsigned)options->offset,
+        .limit = (unsigned)options->limit,
+    };
+    int failed = runner_session_find(runner, &find, &list, &err);
     runner_close(runner);
     if (failed) return tell_error(&err);
 
     bool is_shown;
     if (options->as_json)
-        is_shown = print_json(json_pack("{s:O}", "sessions", list.json));
+        is_shown = print_json(json_pack("{s:O, s:I}", "sessions", list.json, "total",
+                                         (json_int_t)list.total));
     else
         is_shown = print_table(&list);
     runner_session_list_done(&list);
@@ -125,13 +140,28 @@ static int run(const struct options *options) {
 static const struct option_spec specs[] = {
     {"json", 0, OPTION_FLAG, offsetof(struct options, as_json), NULL,
      "print one JSON document: {\"sessions\": [...]}"},
+    {"status", 's', OPTION_LIST, offsetof(struct options, statuses), "STATUS",
+     "pending, running, succeeded, failed or cancelled;\nmay be given several times"},
+    {"tag", 't', OPTION_TEXT, offsetof(struct options, tag), "TAG", "with this tag"},
+    {"text", 0, OPTION_TEXT, offsetof(struct options, text), "TEXT",
+     "with this in the script, its name, the message or a tag"},
+    {"caller", 0, OPTION_TEXT, offsetof(struct options, caller), "USER", "asked for by this user"},
+    {"within", 0, OPTION_DURATION, offsetof(struct options, within_ms), "TIME",
+     "posted in the last 30m, 12h, ..."},
+    {"sort", 0, OPTION_TEXT, offsetof(struct options, sort), "WHAT",
+     "by queued (the default), started, ended, duration,\nlines, cpu or memory"},
+    {"ascending", 0, OPTION_FLAG, offsetof(struct options, is_ascending), NULL,
+     "the smallest or oldest first"},
+    {"limit", 'n', OPTION_NUMBER, offsetof(struct options, limit), "N",
+     "so many at most (default: 1,000)"},
+    {"offset", 0, OPTION_NUMBER, offsetof(struct options, offset), "N", "pass over the first N"},
 };
 
 const struct command command_list = {
     .name = "list",
     .operands = "",
     .summary = "show the sessions",
-    .description = "Shows the sessions that the server knows, newest first. Whole IDs are shown\n"
+    .description = "Shows the sessions that the server knows, newest first, or those asked for. Whole IDs are shown\n"
                    "where the output is no terminal.",
     .rules = {COMMAND_RULES(specs)},
     .run = run,

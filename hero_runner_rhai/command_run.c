@@ -1,6 +1,8 @@
 /* command_run.c - runs a script as a session and shows its lines as they come. */
 #include "command.h"
 
+#include "progress.h"
+
 #include <hero_rpc/fd.h>
 
 #include <errno.h>
@@ -29,7 +31,7 @@ static int read_standard_input(struct rpc_strbuf *text, struct rpc_error *err) {
     }
 }
 
-static int read_script(const char *file, struct rpc_strbuf *text, struct rpc_error *err) {
+int read_script(const char *file, struct rpc_strbuf *text, struct rpc_error *err) {
     if (strcmp(file, "-") == 0) return read_standard_input(text, err);
     return rpc_file_read(file, SCRIPT_MAX_BYTES, text, err);
 }
@@ -50,13 +52,21 @@ static char *absolute_dir(const char *dir) {
 struct show {
     uint64_t last_seq;
     bool is_unread; /* standard output or error is closed */
+    struct progress progress;
 };
 
 static bool on_line(void *ctx, const struct runner_line *line) {
     struct show *show = ctx;
     show->last_seq = line->seq;
+    progress_clear(&show->progress);
     show->is_unread = !show_line(line);
     return !show->is_unread;
+}
+
+static bool on_progress(void *ctx, double done, double total, const char *text) {
+    struct show *show = ctx;
+    progress_show(&show->progress, done, total, text);
+    return true;
 }
 
 static bool on_gap(void *ctx, uint64_t dropped) {
@@ -88,6 +98,7 @@ static int stop_and_leave(struct runner *runner, const char *id, struct runner_f
     struct rpc_error err = {0};
     forget_interrupt();
     follow->after_seq = show->last_seq;
+    follow->progress = NULL;
     if (show->is_unread) follow->line = NULL, follow->gap = NULL;
     if (runner_session_stop(runner, id, NULL, &err) < 0 ||
         runner_session_follow(runner, id, follow, NULL, &err) < 0) {
@@ -100,12 +111,14 @@ static int stop_and_leave(struct runner *runner, const char *id, struct runner_f
     return show->is_unread ? EXIT_FAILED : EXIT_INTERRUPTED;
 }
 
-static int follow_session(struct runner *runner, const char *id) {
-    struct show show = {0};
-    struct runner_follow follow = {.line = on_line, .gap = on_gap, .ctx = &show};
+int follow_session(struct runner *runner, const char *id) {
+    struct show show = {.progress = progress_on(stderr)};
+    struct runner_follow follow = {
+        .line = on_line, .progress = on_progress, .gap = on_gap, .ctx = &show};
     struct runner_session session = {0};
     struct rpc_error err = {0};
     int ended = runner_session_follow(runner, id, &follow, &session, &err);
+    progress_clear(&show.progress);
     /* Nobody reads what it writes: as with any program at the end of a pipe, it ends. */
     if (ended > 0 || err.kind == RPC_ERROR_INTERRUPTED) {
         rpc_error_clear(&err);
@@ -128,36 +141,122 @@ static int start_session(struct runner *runner, const struct options *options,
     return EXIT_OK;
 }
 
+/* ---- Options ---------------------------------------------------------------------------- */
+
+json_t *parse_inputs(const char *const *inputs) {
+    json_t *object = json_object();
+    for (; inputs && *inputs; inputs++) {
+        const char *equals = strchr(*inputs, '=');
+        json_t *value = json_loads(equals + 1, JSON_DECODE_ANY, NULL);
+        if (!value) value = json_string(equals + 1);
+        json_object_setn_new(object, *inputs, (size_t)(equals - *inputs), value);
+    }
+    return object;
+}
+
+/* A whole number, for bytes with K, M or G (powers of 1,024) behind it. */
+static bool parse_amount(const char *text, int64_t *ret) {
+    static const char units[] = "KMG";
+    char *end;
+    errno = 0;
+    long long amount = strtoll(text, &end, 10);
+    const char *unit = *end ? strchr(units, *end) : NULL;
+    if (end == text || errno || amount < 0 || (*end && (!unit || end[1]))) return false;
+    *ret = amount << (unit ? 10 * (unit - units + 1) : 0);
+    return true;
+}
+
+static bool parse_limits(const char *const *texts, struct runner_limits *limits) {
+    const struct {
+        const char *name;
+        int64_t *place;
+    } places[] = {
+        {"cpu_ms", &limits->cpu_ms},         {"memory", &limits->memory_bytes},
+        {"operations", &limits->operations}, {"output", &limits->output_bytes},
+        {"processes", &limits->processes},   {"open_files", &limits->open_files},
+    };
+    for (; texts && *texts; texts++) {
+        size_t name_len = strcspn(*texts, "="), i = 0, count = sizeof places / sizeof places[0];
+        while (i < count && (strlen(places[i].name) != name_len ||
+                             memcmp(places[i].name, *texts, name_len) != 0))
+            i++;
+        if (i == count || !parse_amount(*texts + name_len + 1, places[i].place)) {
+            tell("--limit %s: needs cpu_ms, memory, operations, output, processes or open_files, "
+                 "and a number", *texts);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool parse_priority(const char *text, int *ret) {
+    char *end;
+    long number = text ? strtol(text, &end, 10) : 0;
+    if (text && (*end || end == text || number < -100 || number > 100)) {
+        tell("--priority %s: needs a number from -100 to 100", text);
+        return false;
+    }
+    *ret = (int)number;
+    return true;
+}
+
+/* Where the script comes from: exactly one of FILE, --name, --url and --path. */
+static bool has_one_source(const struct options *options) {
+    int count = (options->line.operand_count > 0) + (options->script_name != NULL) +
+                (options->script_url != NULL) + (options->script_path != NULL);
+    if (count == 1) return true;
+    tell("run: needs one script: FILE, - for standard input, --name, --url or --path; see "
+         "hero_runner_rhai run --help");
+    return false;
+}
+
+/* Fills what needs reading or parsing; the exit code when that fails, else EXIT_OK. */
+static int fill_start(const struct options *options, struct runner_start *start,
+                      struct rpc_strbuf *script, char **ret_dir) {
+    struct rpc_error err = {0};
+    if (!has_one_source(options) || !parse_limits(options->limits, &start->limits) ||
+        !parse_priority(options->priority, &start->priority))
+        return EXIT_USAGE;
+    if (options->line.operand_count > 0) {
+        if (read_script(options->line.operands[0], script, &err) < 0) {
+            tell_error(&err);
+            return EXIT_USAGE;
+        }
+        start->script = rpc_strbuf_text(script);
+        start->script_len = script->len;
+    }
+    if (options->cwd && !(*ret_dir = absolute_dir(options->cwd))) {
+        tell("--cwd %s: %s", options->cwd, strerror(errno));
+        return EXIT_USAGE;
+    }
+    start->working_dir = *ret_dir;
+    return EXIT_OK;
+}
+
 static int run(const struct options *options) {
     struct rpc_strbuf script = RPC_STRBUF_INIT;
-    struct rpc_error err = {0};
     struct runner *runner = NULL;
     char *dir = NULL;
-    int code = EXIT_FAILED;
-    if (read_script(options->line.operands[0], &script, &err) < 0) {
-        tell_error(&err);
-        code = EXIT_USAGE;
-        goto done;
-    }
-    if (options->cwd && !(dir = absolute_dir(options->cwd))) {
-        tell("--cwd %s: %s", options->cwd, strerror(errno));
-        code = EXIT_USAGE;
-        goto done;
-    }
-    if (!(runner = open_runner())) goto done;
     struct runner_start start = {
-        .script = rpc_strbuf_text(&script),
-        .script_len = script.len,
-        .working_dir = dir,
+        .script_name = options->script_name,
+        .script_url = options->script_url,
+        .script_path = options->script_path,
+        .script_version = options->version,
+        .inputs = options->inputs ? parse_inputs(options->inputs) : NULL,
+        .tags = options->tags,
+        .secret_vars = options->secrets,
+        .concurrency_key = options->concurrency_key,
         .env_vars = options->env_vars,
         .args = options->line.rest,
         .timeout_ms = options->timeout_ms,
         .forward_logs = options->forward_logs,
     };
-    code = start_session(runner, options, &start);
-done:
+    int code = fill_start(options, &start, &script, &dir);
+    if (code == EXIT_OK)
+        code = (runner = open_runner()) ? start_session(runner, options, &start) : EXIT_FAILED;
     runner_close(runner);
     rpc_strbuf_done(&script);
+    json_decref(start.inputs);
     free(dir);
     return code;
 }
@@ -169,6 +268,26 @@ static const struct option_spec specs[] = {
      "directory in which the script runs (default: the home\nof the server's owner)"},
     {"timeout", 0, OPTION_DURATION, offsetof(struct options, timeout_ms), "TIME",
      "end the script after this time: 500ms, 30s, 2m, 1h"},
+    {"name", 0, OPTION_TEXT, offsetof(struct options, script_name), "NAME",
+     "run a script of the library instead of a FILE"},
+    {"version", 0, OPTION_NUMBER, offsetof(struct options, version), "N",
+     "that version of it (default: the newest)"},
+    {"path", 0, OPTION_TEXT, offsetof(struct options, script_path), "PATH",
+     "run a file below the server's script roots"},
+    {"url", 0, OPTION_TEXT, offsetof(struct options, script_url), "URL",
+     "run a script that the server fetches"},
+    {"input", 'i', OPTION_VARIABLE, offsetof(struct options, inputs), "NAME=VALUE",
+     "value of an input that the script declares: JSON, or\nelse a text; may be given several times"},
+    {"tag", 't', OPTION_LIST, offsetof(struct options, tags), "TAG",
+     "a word to find the session by; several times"},
+    {"limit", 0, OPTION_VARIABLE, offsetof(struct options, limits), "NAME=N",
+     "cpu_ms, memory, operations, output, processes or\nopen_files; bytes also as 64K, 512M, 2G"},
+    {"priority", 0, OPTION_TEXT, offsetof(struct options, priority), "N",
+     "-100 to 100: sessions with a higher one run first"},
+    {"key", 0, OPTION_TEXT, offsetof(struct options, concurrency_key), "KEY",
+     "only one session with this key runs at a time"},
+    {"secret", 0, OPTION_LIST, offsetof(struct options, secrets), "NAME",
+     "a variable of --env whose value is never stored"},
     {"forward-logs", 0, OPTION_FLAG, offsetof(struct options, forward_logs), NULL,
      "send its lines to hero_proc too"},
     {"detach", 'd', OPTION_FLAG, offsetof(struct options, detach), NULL,
@@ -177,15 +296,16 @@ static const struct option_spec specs[] = {
 
 const struct command command_run = {
     .name = "run",
-    .operands = "FILE|- [-- ARG...]",
+    .operands = "[FILE|-] [-- ARG...]",
     .summary = "run a script and show what it prints",
     .description =
-        "Runs the script in FILE, or from standard input, in a session of its own. What\n"
+        "Runs the script in FILE, from standard input, or from where --name, --path or\n"
+        "--url say, in a session of its own. What\n"
         "it prints goes to standard output, what it writes with debug to standard error,\n"
         "each line as it comes. What follows -- is the constant array ARGS of the script.\n"
         "Ctrl-C stops the session; a second Ctrl-C does not wait for its end.\n"
         "Exits 0 when the script succeeds and 1 when it fails.",
-    .rules = {COMMAND_RULES(specs), .operands_min = 1, .operands_max = 1,
+    .rules = {COMMAND_RULES(specs), .operands_min = 0, .operands_max = 1,
               .operand_name = "the script (FILE, or - for standard input)",
               .rest_name = "arguments for the script"},
     .run = run,

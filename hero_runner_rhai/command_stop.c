@@ -18,21 +18,38 @@ static int stop(struct runner *runner, const char *prefix, struct rpc_error *err
     return 0;
 }
 
+static int stop_all(struct runner *runner, struct rpc_error *err) {
+    unsigned stopped, cancelled;
+    if (runner_session_stop_all(runner, &stopped, &cancelled, err) < 0) return -1;
+    printf("%u stopped, %u cancelled\n", stopped, cancelled);
+    return 0;
+}
+
 static int run(const struct options *options) {
     struct rpc_error err = {0};
+    if ((options->line.operand_count == 1) == options->all) {
+        tell("stop: needs either the session's ID or --all; see hero_runner_rhai stop --help");
+        return EXIT_USAGE;
+    }
     struct runner *runner = open_runner();
     if (!runner) return EXIT_FAILED;
-    int failed = stop(runner, options->line.operands[0], &err);
+    int failed = options->all ? stop_all(runner, &err)
+                              : stop(runner, options->line.operands[0], &err);
     runner_close(runner);
     return failed ? tell_error(&err) : EXIT_OK;
 }
 
+static const struct option_spec specs[] = {
+    {"all", 0, OPTION_FLAG, offsetof(struct options, all), NULL,
+     "all sessions, running or waiting; does not wait for\ntheir end"},
+};
+
 const struct command command_stop = {
     .name = "stop",
-    .operands = "ID",
+    .operands = "ID|--all",
     .summary = "stop a session",
     .description = "Stops a session, running or waiting for its turn, and shows how it has ended:\n"
                    "its ID and status. Nothing of it runs any more then.",
-    .rules = {.operands_min = 1, .operands_max = 1, .operand_name = "the session's ID"},
+    .rules = {COMMAND_RULES(specs), .operands_max = 1, .operand_name = "the session's ID"},
     .run = run,
 };

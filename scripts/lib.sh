@@ -21,9 +21,9 @@ build_packages=(
 )
 # Bundle the dashboard's page; build_runner.sh --without-ui does without.
 ui_packages=(nodejs npm)
-# libFuzzer comes with clang's runtime; node checks the OpenRPC
-# document against its meta-schema and drives chromium for the tests of the dashboard.
-test_packages=(libcmocka-dev clang libclang-rt-14-dev git curl jq chromium)
+# libFuzzer comes with clang's runtime; node checks the OpenRPC document against its meta-schema and
+# drives chromium for the tests of the dashboard; faketime steps the clock.
+test_packages=(libcmocka-dev clang libclang-rt-14-dev git curl jq chromium faketime)
 
 say() { printf '== %s\n' "$*" >&2; }
 

@@ -66,12 +66,36 @@ static const struct {
     {"session_run", "{\"script\": \"exit(3)\", \"forward_logs\": true}"},
     {"session_run", "[\"1 + 1\", \"/\"]"},
     {"session_stop", "{\"session_id\": \"$ID\"}"},
+    {"session_run", "{\"script\": \"loop {}\", \"wait_ms\": 20, \"tags\": [\"slow\"]}"},
+    {"session_run", "{\"script\": \"/// @input n: int\\nn\", \"inputs\": {\"n\": 3}, "
+                    "\"priority\": 5, \"limits\": {\"operations\": 1000}, "
+                    "\"concurrency_key\": \"k\", \"concurrency_limit\": 2}"},
+    {"session_stop_all", "{}"},
     {"session_list", "[]"},
+    {"session_list", "{\"status\": [\"succeeded\"], \"sort\": \"cpu\", \"order\": \"asc\", "
+                     "\"limit\": 2, \"text\": \"print\", \"since_ms\": 1}"},
+    {"session_request", "{\"session_id\": \"$ID\"}"},
     {"session_get", "{\"session_id\": \"$ID\"}"},
     {"session_logs", "{\"session_id\": \"$ID\", \"after_seq\": 0, \"limit\": 5}"},
     {"session_logs", "{\"session_id\": \"$ID\", \"after_ts_ms\": 0, \"wait_ms\": 5}"},
+    {"session_logs", "{\"session_id\": \"$ID\", \"before_seq\": 10, \"kind\": \"stdout\", "
+                     "\"contains\": \"a\"}"},
     {"session_result", "[\"$ID\"]"},
+    {"session_rerun", "{\"session_id\": \"$ID\", \"env_vars\": {\"A\": \"b\"}}"},
+    {"session_delete", "{\"session_id\": \"$ID\"}"},
+    {"script_save", "{\"name\": \"lib/a\", \"script\": \"print(1)\", \"description\": \"d\"}"},
+    {"script_list", "{}"},
+    {"script_get", "{\"name\": \"lib/a\"}"},
+    {"session_run", "{\"script_name\": \"lib/a\", \"idempotency_key\": \"i\"}"},
+    {"session_run", "{\"script_name\": \"lib/a\", \"idempotency_key\": \"i\"}"},
+    {"script_delete", "{\"name\": \"lib/a\", \"version\": 1}"},
+    {"script_check", "{\"script\": \"/// Says it.\\n/// @input n: int = 2\\nlet x = ;\"}"},
+    {"functions", "{\"pattern\": \"sle*\"}"},
     {"stats", "{}"},
+    {"stats", "{\"history_s\": 60, \"step_s\": 10}"},
+    {"config_get", "{}"},
+    {"reload", "{}"},
+    {"drain", "{}"},
     {"rpc.discover", "{}"},
 };
 

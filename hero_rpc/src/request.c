@@ -207,6 +207,29 @@ const char *rpc_request_query(const struct rpc_request *request, const char *nam
     return MHD_lookup_connection_value(mhd_of(request), MHD_GET_ARGUMENT_KIND, name);
 }
 
+struct values {
+    const char *name;
+    const char **places;
+    size_t max, count;
+};
+
+static enum MHD_Result collect_value(void *ctx, enum MHD_ValueKind kind, const char *name,
+                                     const char *value) {
+    (void)kind;
+    struct values *values = ctx;
+    if (strcmp(name, values->name) != 0) return MHD_YES;
+    if (values->count < values->max) values->places[values->count] = value ? value : "";
+    values->count++;
+    return MHD_YES;
+}
+
+size_t rpc_request_query_all(const struct rpc_request *request, const char *name,
+                             const char **ret_values, size_t max) {
+    struct values values = {.name = name, .places = ret_values, .max = max};
+    MHD_get_connection_values(mhd_of(request), MHD_GET_ARGUMENT_KIND, collect_value, &values);
+    return values.count;
+}
+
 const char *rpc_request_header(const struct rpc_request *request, const char *name) {
     return MHD_lookup_connection_value(mhd_of(request), MHD_HEADER_KIND, name);
 }

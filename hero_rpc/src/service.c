@@ -81,8 +81,10 @@ static void post_rpc(struct rpc_request *request, void *ctx) {
     post->request = request;
     size_t len;
     const char *body = rpc_request_body(request, &len);
-    struct rpc_exchange *exchange = rpc_dispatcher_handle(
-        service->dispatcher, body, len, rpc_request_peer(request), on_answer, post);
+    struct rpc_peer peer = *rpc_request_peer(request);
+    peer.claimed_user = rpc_request_header(request, "X-Hero-User");
+    struct rpc_exchange *exchange =
+        rpc_dispatcher_handle(service->dispatcher, body, len, &peer, on_answer, post);
     if (!exchange) return; /* answered; post is gone */
     post->exchange = exchange;
     rpc_request_on_gone(request, on_client_gone, post);

@@ -56,12 +56,19 @@ static const struct rpc_setting *find_option(const struct rpc_settings *settings
     return NULL;
 }
 
+static void note_source(const struct rpc_settings *settings, const struct rpc_setting *setting,
+                        enum rpc_setting_source source) {
+    if (settings->sources) settings->sources[setting - settings->table] = (uint8_t)source;
+}
+
 static int read_variable(const struct rpc_settings *settings, const struct rpc_setting *setting,
                          void *config, struct rpc_error *err) {
     char name[MAX_NAME_BYTES];
     snprintf(name, sizeof name, "%s%s", settings->prefix, setting->name);
     const char *text = getenv(name);
-    return text && *text ? set(setting, name, text, config, err) : 0;
+    if (!text || !*text) return 0;
+    note_source(settings, setting, RPC_SETTING_ENVIRONMENT);
+    return set(setting, name, text, config, err);
 }
 
 static int read_option(const struct rpc_settings *settings, char **argv, int *index, void *config,
@@ -81,6 +88,7 @@ static int read_option(const struct rpc_settings *settings, char **argv, int *in
         rpc_error_set(err, RPC_ERROR_INVALID, 0, "%s: needs a value", arg);
         return -1;
     }
+    note_source(settings, setting, RPC_SETTING_OPTION);
     return set(setting, arg, value, config, err);
 }
 
@@ -88,11 +96,50 @@ int rpc_settings_read(const struct rpc_settings *settings, int argc, char **argv
                       struct rpc_error *err) {
     for (size_t i = 0; i < settings->count; i++) {
         set_standard(&settings->table[i], config);
+        note_source(settings, &settings->table[i], RPC_SETTING_DEFAULT);
         if (read_variable(settings, &settings->table[i], config, err) != 0) return -1;
     }
     for (int i = 1; i < argc; i++)
         if (read_option(settings, argv, &i, config, err) != 0) return -1;
     return 0;
+}
+
+static json_t *json_of(const struct rpc_setting *setting, const void *config) {
+    const void *place = (const char *)config + setting->place;
+    int64_t number;
+    const char *text;
+    if (setting->kind == RPC_SETTING_NUMBER) {
+        memcpy(&number, place, sizeof number);
+        return json_integer(number);
+    }
+    memcpy(&text, place, sizeof text);
+    return json_string(text);
+}
+
+static json_t *json_of_standard(const struct rpc_setting *setting) {
+    if (setting->kind == RPC_SETTING_NUMBER) return json_integer(setting->standard);
+    return json_string(setting->standard_text ? setting->standard_text : "");
+}
+
+json_t *rpc_settings_json(const struct rpc_settings *settings, const void *config) {
+    static const char *const names[] = {"default", "environment", "flag"};
+    json_t *list = json_array();
+    for (size_t i = 0; i < settings->count; i++) {
+        const struct rpc_setting *setting = &settings->table[i];
+        if (setting->kind == RPC_SETTING_SECRET) continue;
+        char variable[MAX_NAME_BYTES], flag[MAX_NAME_BYTES + 2] = "--";
+        snprintf(variable, sizeof variable, "%s%s", settings->prefix, setting->name);
+        option_name(setting, flag + 2);
+        json_t *entry =
+            json_pack("{s:s, s:s, s:s, s:o, s:o, s:s, s:s}", "name", flag + 2, "variable", variable,
+                      "flag", flag, "value", json_of(setting, config), "default",
+                      json_of_standard(setting), "source", names[settings->sources[i]], "meaning",
+                      setting->meaning);
+        if (json_array_append_new(list, entry) == 0) continue;
+        json_decref(list);
+        return NULL;
+    }
+    return list;
 }
 
 void rpc_settings_print_help(const struct rpc_settings *settings, FILE *out) {

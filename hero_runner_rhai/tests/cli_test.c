@@ -374,17 +374,117 @@ static void wrong_usage_is_exit_code_2(void **state) {
            "hero_runner_rhai: there is no command 'frobnicate'; see hero_runner_rhai --help\n");
     place_run(&place, &outcome, "run");
     expect(&outcome, 2, "",
-           "hero_runner_rhai: run: the script (FILE, or - for standard input) is missing; see "
-           "hero_runner_rhai run --help\n");
+           "hero_runner_rhai: run: needs one script: FILE, - for standard input, --name, --url or "
+           "--path; see hero_runner_rhai run --help\n");
+    place_run(&place, &outcome, "run", "--limit", "time=3", "-");
+    expect(&outcome, 2, "",
+           "hero_runner_rhai: --limit time=3: needs cpu_ms, memory, operations, output, processes "
+           "or open_files, and a number\n");
+    place_run(&place, &outcome, "stop");
+    expect(&outcome, 2, "",
+           "hero_runner_rhai: stop: needs either the session's ID or --all; see hero_runner_rhai "
+           "stop --help\n");
     place_run(&place, &outcome, "list", "--nothing");
     expect(&outcome, 2, "",
            "hero_runner_rhai: list: there is no option '--nothing'; see hero_runner_rhai list "
            "--help\n");
 }
 
+static void scripts_of_the_library_are_run_by_name_with_inputs(void **state) {
+    (void)state;
+    struct outcome outcome;
+    place_run(&place, &outcome, "scripts", "save", "cli/greet", "--description", "greets",
+              script("/// @input who: string  Whom\n/// @input times: int = 1\n"
+                     "for i in 0..times { print(`hello ${who}`) }"));
+    expect(&outcome, 0, "cli/greet version 1\n", "");
+    place_run(&place, &outcome, "run", "--name", "cli/greet", "-i", "who=you", "-i", "times=2");
+    expect(&outcome, 0, "hello you\nhello you\n", "");
+    place_run(&place, &outcome, "run", "--name", "cli/greet");
+    expect(&outcome, 1, "",
+           "hero_runner_rhai: parameter \"inputs.who\" is missing: it must be a string\n");
+    place_run(&place, &outcome, "scripts", "list");
+    assert_non_null(strstr(outcome.out, "cli/greet"));
+    assert_non_null(strstr(outcome.out, "greets"));
+    outcome_done(&outcome);
+    place_run(&place, &outcome, "scripts", "save", "cli/greet", script("print(2)"));
+    expect(&outcome, 0, "cli/greet version 2\n", "");
+    place_run(&place, &outcome, "scripts", "show", "cli/greet");
+    expect(&outcome, 0, "print(2)", "");
+    place_run(&place, &outcome, "scripts", "delete", "cli/greet");
+    expect(&outcome, 0, "", "");
+    place_run(&place, &outcome, "run", "--name", "cli/greet");
+    expect(&outcome, 1, "",
+           "hero_runner_rhai: unknown script \"cli/greet\", or version of it\n");
+}
+
+static void sessions_are_found_by_tag_rerun_and_deleted(void **state) {
+    (void)state;
+    struct outcome outcome;
+    place_run(&place, &outcome, "run", "--tag", "cli-tag", "--env", "WHO=you",
+              script("print(`hello ${env(\"WHO\")}`)"));
+    outcome_done(&outcome);
+    place_run(&place, &outcome, "list", "--tag", "cli-tag", "--status", "succeeded", "--json");
+    json_t *document = json_loads(outcome.out, 0, NULL);
+    outcome_done(&outcome);
+    assert_int_equal(json_integer_value(json_object_get(document, "total")), 1);
+    char id[ID_LEN + 1];
+    const json_t *session = json_array_get(json_object_get(document, "sessions"), 0);
+    snprintf(id, sizeof id, "%s", json_string_value(json_object_get(session, "session_id")));
+    json_decref(document);
+    place_run(&place, &outcome, "rerun", id);
+    assert_int_equal(outcome.code, 0);
+    outcome_done(&outcome);
+    place_run(&place, &outcome, "delete", id);
+    expect(&outcome, 0, "", "");
+    place_run(&place, &outcome, "logs", id);
+    assert_int_equal(outcome.code, 1);
+    outcome_done(&outcome);
+}
+
+static void logs_shows_the_end_and_what_is_looked_for(void **state) {
+    (void)state;
+    struct outcome outcome;
+    char id[ID_LEN + 1];
+    detach("for i in 0..3000 { print(`line ${i}`) } debug(7)", id);
+    place_run(&place, &outcome, "logs", "-f", id);
+    outcome_done(&outcome);
+    place_run(&place, &outcome, "logs", "--tail", "2", "--kind", "stdout", id);
+    expect(&outcome, 0, "line 2998\nline 2999\n", "");
+    place_run(&place, &outcome, "logs", "--grep", "e 17", "--kind", "stdout", id);
+    assert_int_equal(outcome.code, 0);
+    assert_memory_equal(outcome.out, "line 17\nline 170\nline 171\n", 26);
+    outcome_done(&outcome);
+    place_run(&place, &outcome, "logs", "--kind", "stderr", id);
+    expect(&outcome, 0, "", "7\n");
+}
+
+static void check_and_functions_tell_about_scripts(void **state) {
+    (void)state;
+    struct outcome outcome;
+    const char *path = script("let x = ;\nlet 4;\n");
+    char expected[512];
+    place_run(&place, &outcome, "check", path);
+    snprintf(expected, sizeof expected,
+             "%s:1:9: Syntax error: Unexpected ';' (line 1, position 9)\n"
+             "%s:2:5: Syntax error: Expecting name of a variable (line 2, position 5)\n", path, path);
+    expect(&outcome, 1, expected, "");
+    place_run(&place, &outcome, "functions", "sleep");
+    assert_int_equal(outcome.code, 0);
+    assert_non_null(strstr(outcome.out, "sleep("));
+    outcome_done(&outcome);
+    place_run(&place, &outcome, "reload");
+    assert_memory_equal(outcome.out, "generation ", 11);
+    outcome_done(&outcome);
+    place_run(&place, &outcome, "config");
+    assert_non_null(strstr(outcome.out, "HERO_RUNNER_RHAI_WORKERS"));
+    outcome_done(&outcome);
+}
+
 static void each_command_has_help(void **state) {
     (void)state;
-    static const char *const names[] = {"run", "list", "logs", "stop", "status"};
+    static const char *const names[] = {"run",   "rerun",     "list",   "logs",   "stop",
+                                        "delete", "check",    "functions", "status", "config",
+                                        "reload", "drain"};
     struct outcome all, one;
     char usage[64];
     place_run(&place, &all, "--help");
@@ -422,6 +522,10 @@ int main(void) {
         cmocka_unit_test(status_tells_how_the_server_is),
         cmocka_unit_test(without_a_server_the_exit_code_is_3),
         cmocka_unit_test(wrong_usage_is_exit_code_2),
+        cmocka_unit_test(scripts_of_the_library_are_run_by_name_with_inputs),
+        cmocka_unit_test(sessions_are_found_by_tag_rerun_and_deleted),
+        cmocka_unit_test(logs_shows_the_end_and_what_is_looked_for),
+        cmocka_unit_test(check_and_functions_tell_about_scripts),
         cmocka_unit_test(each_command_has_help),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

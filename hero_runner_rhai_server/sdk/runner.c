@@ -1,4 +1,5 @@
 #include "hero_runner_rhai_sdk/runner.h"
+#include "internal.h"
 
 #include <errno.h>
 #include <hero_rpc/client.h>
@@ -8,8 +9,6 @@
 #include <string.h>
 
 #define RECONNECTS_MAX 5
-#define NO_TIMEOUT (-1)
-#define CALL_TIMEOUT_MS 60000
 
 struct runner {
     struct rpc_client *client;
@@ -26,12 +25,12 @@ static const char *const status_names[] = {
 
 /* ---- Helpers ----------------------------------------------------------------------------- */
 
-static int out_of_memory(struct rpc_error *err) {
+int sdk_out_of_memory(struct rpc_error *err) {
     rpc_error_set(err, RPC_ERROR_SYSTEM, ENOMEM, "out of memory");
     return -1;
 }
 
-static int unexpected(struct rpc_error *err, const char *what) {
+int sdk_unexpected(struct rpc_error *err, const char *what) {
     rpc_error_set(err, RPC_ERROR_PROTOCOL, 0, "the server's answer has no valid %s", what);
     return -1;
 }
@@ -49,12 +48,20 @@ static bool has(const json_t *object, const char *name) {
     return value && !json_is_null(value);
 }
 
+void sdk_put_text(json_t *params, const char *name, const char *text) {
+    if (text) json_object_set_new(params, name, json_string(text));
+}
+
+void sdk_put_number(json_t *params, const char *name, int64_t value) {
+    if (value) json_object_set_new(params, name, json_integer(value));
+}
+
 /* ---- Life -------------------------------------------------------------------------------- */
 
 struct runner *runner_open(const char *socket_path, struct rpc_error *err) {
     struct runner *runner = calloc(1, sizeof *runner);
     if (!runner) {
-        out_of_memory(err);
+        sdk_out_of_memory(err);
         return NULL;
     }
     runner->socket_path =
@@ -96,9 +103,9 @@ void runner_session_done(struct runner_session *session) {
 }
 
 /* Takes a reference of its own to `json`. */
-static int read_session(json_t *json, struct runner_session *ret, struct rpc_error *err) {
+int sdk_read_session(json_t *json, struct runner_session *ret, struct rpc_error *err) {
     const char *id = text_of(json, "session_id"), *status = text_of(json, "status");
-    if (!id || strlen(id) >= RUNNER_ID_BYTES) return unexpected(err, "session_id");
+    if (!id || strlen(id) >= RUNNER_ID_BYTES) return sdk_unexpected(err, "session_id");
     struct runner_session session = {
         .reason = text_of(json, "reason"),
         .message = text_of(json, "message"),
@@ -110,6 +117,13 @@ static int read_session(json_t *json, struct runner_session *ret, struct rpc_err
         .started_at_ms = int_of(json, "started_at_ms"),
         .ended_at_ms = int_of(json, "ended_at_ms"),
         .lines = (uint64_t)int_of(json, "lines"),
+        .bytes = (uint64_t)int_of(json, "bytes"),
+        .queue_position = (unsigned)int_of(json, "queue_position"),
+        .priority = (int)int_of(json, "priority"),
+        .source_kind = text_of(json_object_get(json, "source"), "kind"),
+        .source_name = text_of(json_object_get(json, "source"), "name"),
+        .tags = json_object_get(json, "tags"),
+        .has_usage = has(json, "usage"),
         .dropped_lines = (uint64_t)int_of(json, "dropped_lines"),
         .forwarding = text_of(json, "forwarding"),
         .has_progress = has(json, "progress"),
@@ -118,12 +132,16 @@ static int read_session(json_t *json, struct runner_session *ret, struct rpc_err
     size_t at = 0;
     while (at < STATUS_COUNT && (!status || strcmp(status, status_names[at]) != 0))
         at++;
-    if (at == STATUS_COUNT) return unexpected(err, "status");
+    if (at == STATUS_COUNT) return sdk_unexpected(err, "status");
     session.status = (enum runner_status)at;
     const json_t *progress = json_object_get(json, "progress");
     session.progress_done = json_number_value(json_object_get(progress, "done"));
     session.progress_total = json_number_value(json_object_get(progress, "total"));
     session.progress_text = text_of(progress, "text");
+    const json_t *caller = json_object_get(json, "caller"), *usage = json_object_get(json, "usage");
+    session.caller = text_of(caller, has(caller, "user") ? "user" : "hero_user");
+    session.cpu_us = int_of(usage, "user_us") + int_of(usage, "system_us");
+    session.peak_rss_bytes = int_of(usage, "peak_rss_bytes");
     session.json = json_incref(json);
     *ret = session;
     return 0;
@@ -134,7 +152,7 @@ void runner_result_done(struct runner_result *result) {
     memset(result, 0, sizeof *result);
 }
 
-static int read_result(json_t *json, struct runner_result *ret, struct rpc_error *err) {
+int sdk_read_result(json_t *json, struct runner_result *ret, struct rpc_error *err) {
     const json_t *error = json_object_get(json, "error");
     struct runner_result result = {
         .success = json_is_true(json_object_get(json, "success")),
@@ -148,9 +166,9 @@ static int read_result(json_t *json, struct runner_result *ret, struct rpc_error
         .stderr_lines = json_object_get(json, "stderr"),
         .duration_ms = int_of(json, "duration_ms"),
     };
-    if (!json_is_boolean(json_object_get(json, "success"))) return unexpected(err, "success");
+    if (!json_is_boolean(json_object_get(json, "success"))) return sdk_unexpected(err, "success");
     if (!json_is_array(result.stdout_lines) || !json_is_array(result.stderr_lines))
-        return unexpected(err, "stdout and stderr");
+        return sdk_unexpected(err, "stdout and stderr");
     result.json = json_incref(json);
     *ret = result;
     return 0;
@@ -159,7 +177,7 @@ static int read_result(json_t *json, struct runner_result *ret, struct rpc_error
 static int read_line(const json_t *json, struct runner_line *ret, struct rpc_error *err) {
     const json_t *line = json_object_get(json, "line");
     const char *kind = text_of(json, "kind");
-    if (!json_is_string(line) || !kind) return unexpected(err, "line");
+    if (!json_is_string(line) || !kind) return sdk_unexpected(err, "line");
     *ret = (struct runner_line){
         .seq = (uint64_t)int_of(json, "seq"),
         .timestamp_ms = int_of(json, "timestamp_ms"),
@@ -171,123 +189,31 @@ static int read_line(const json_t *json, struct runner_line *ret, struct rpc_err
     return 0;
 }
 
-/* ---- Starting ---------------------------------------------------------------------------- */
+/* ---- Calling ----------------------------------------------------------------------------- */
 
-static int add_env_vars(json_t *params, const char *const *env_vars, struct rpc_error *err) {
-    if (!env_vars) return 0;
-    json_t *object = json_object();
-    if (json_object_set_new(params, "env_vars", object) < 0) return out_of_memory(err);
-    for (; *env_vars; env_vars++) {
-        const char *equals = strchr(*env_vars, '=');
-        char *name = equals ? strndup(*env_vars, (size_t)(equals - *env_vars)) : NULL;
-        if (!equals || equals == *env_vars) {
-            free(name);
-            rpc_error_set(err, RPC_ERROR_INVALID, 0, "env_vars: \"%s\" is not NAME=value",
-                          *env_vars);
-            return -1;
-        }
-        int failed = !name || json_object_set_new(object, name, json_string(equals + 1)) < 0;
-        free(name);
-        if (failed) {
-            rpc_error_set(err, RPC_ERROR_INVALID, 0, "env_vars: \"%s\" is not UTF-8", *env_vars);
-            return -1;
-        }
-    }
-    return 0;
-}
-
-static int add_args(json_t *params, const char *const *args, struct rpc_error *err) {
-    if (!args) return 0;
-    json_t *array = json_array();
-    if (json_object_set_new(params, "args", array) < 0) return out_of_memory(err);
-    for (; *args; args++) {
-        if (json_array_append_new(array, json_string(*args)) == 0) continue;
-        rpc_error_set(err, RPC_ERROR_INVALID, 0, "args: \"%s\" is not UTF-8", *args);
-        return -1;
-    }
-    return 0;
-}
-
-static json_t *start_params(const struct runner_start *start, struct rpc_error *err) {
-    size_t len = start->script_len ? start->script_len : strlen(start->script);
-    json_t *script = json_stringn(start->script, len);
-    if (!script) {
-        rpc_error_set(err, RPC_ERROR_INVALID, 0, "script: is not UTF-8");
-        return NULL;
-    }
-    json_t *params = json_pack("{s:o}", "script", script);
-    if (start->working_dir)
-        json_object_set_new(params, "working_dir", json_string(start->working_dir));
-    if (start->timeout_ms)
-        json_object_set_new(params, "timeout_ms", json_integer(start->timeout_ms));
-    if (start->forward_logs) json_object_set_new(params, "forward_logs", json_true());
-    if (params && add_env_vars(params, start->env_vars, err) == 0 &&
-        add_args(params, start->args, err) == 0)
-        return params;
-    json_decref(params);
-    return NULL;
-}
-
-/* Calls with params, of which the reference is taken. */
-static json_t *call(struct runner *runner, const char *method, json_t *params, long timeout_ms,
-                    struct rpc_error *err) {
+json_t *sdk_call(struct runner *runner, const char *method, json_t *params, long timeout_ms,
+                 struct rpc_error *err) {
     rpc_client_set_timeouts(runner->client, 0, timeout_ms);
     json_t *result = rpc_client_call(runner->client, method, params, err);
     json_decref(params);
     return result;
 }
 
-int runner_session_start(struct runner *runner, const struct runner_start *start,
-                         char ret_id[RUNNER_ID_BYTES], struct rpc_error *err) {
-    json_t *params = start_params(start, err);
-    if (!params) return -1;
-    json_t *result = call(runner, "session_start", params, CALL_TIMEOUT_MS, err);
-    if (!result) return -1;
-    const char *id = text_of(result, "session_id");
-    int outcome = id && strlen(id) < RUNNER_ID_BYTES ? 0 : unexpected(err, "session_id");
-    if (outcome == 0) snprintf(ret_id, RUNNER_ID_BYTES, "%s", id);
-    json_decref(result);
-    return outcome;
-}
-
-int runner_session_run(struct runner *runner, const struct runner_start *start,
-                       struct runner_session *ret_session, struct runner_result *ret_result,
-                       struct rpc_error *err) {
-    json_t *params = start_params(start, err);
-    if (!params) return -1;
-    json_t *json = call(runner, "session_run", params, NO_TIMEOUT, err);
-    if (!json) return -1;
-    struct runner_session session = {0};
-    struct runner_result result = {0};
-    int outcome = read_session(json, &session, err);
-    if (outcome == 0) outcome = read_result(json, &result, err);
-    json_decref(json);
-    if (outcome == 0 && ret_session)
-        *ret_session = session;
-    else
-        runner_session_done(&session);
-    if (outcome == 0 && ret_result)
-        *ret_result = result;
-    else
-        runner_result_done(&result);
-    return outcome;
-}
-
 /* ---- Asking ------------------------------------------------------------------------------ */
 
-static json_t *call_for(struct runner *runner, const char *method, const char *id,
+json_t *sdk_call_for(struct runner *runner, const char *method, const char *id,
                         struct rpc_error *err) {
     json_t *params = json_pack("{s:s}", "session_id", id);
     if (!params) {
         rpc_error_set(err, RPC_ERROR_INVALID, 0, "session_id: is not UTF-8");
         return NULL;
     }
-    return call(runner, method, params, CALL_TIMEOUT_MS, err);
+    return sdk_call(runner, method, params, SDK_CALL_TIMEOUT_MS, err);
 }
 
 int runner_session_stop(struct runner *runner, const char *id, bool *ret_stopping,
                         struct rpc_error *err) {
-    json_t *result = call_for(runner, "session_stop", id, err);
+    json_t *result = sdk_call_for(runner, "session_stop", id, err);
     if (!result) return -1;
     if (ret_stopping) *ret_stopping = json_is_true(json_object_get(result, "ok"));
     json_decref(result);
@@ -296,19 +222,19 @@ int runner_session_stop(struct runner *runner, const char *id, bool *ret_stoppin
 
 int runner_session_get(struct runner *runner, const char *id, struct runner_session *ret_session,
                        struct rpc_error *err) {
-    json_t *result = call_for(runner, "session_get", id, err);
+    json_t *result = sdk_call_for(runner, "session_get", id, err);
     if (!result) return -1;
-    int outcome = read_session(result, ret_session, err);
+    int outcome = sdk_read_session(result, ret_session, err);
     json_decref(result);
     return outcome;
 }
 
 int runner_session_result(struct runner *runner, const char *id, bool *ret_ended,
                           struct runner_result *ret_result, struct rpc_error *err) {
-    json_t *result = call_for(runner, "session_result", id, err);
+    json_t *result = sdk_call_for(runner, "session_result", id, err);
     if (!result) return -1;
     bool has_ended = !json_is_null(result);
-    int outcome = has_ended ? read_result(result, ret_result, err) : 0;
+    int outcome = has_ended ? sdk_read_result(result, ret_result, err) : 0;
     json_decref(result);
     if (outcome == 0) *ret_ended = has_ended;
     return outcome;
@@ -322,23 +248,49 @@ void runner_session_list_done(struct runner_session_list *list) {
     memset(list, 0, sizeof *list);
 }
 
+static json_t *find_params(const struct runner_find *find) {
+    json_t *params = json_object();
+    for (const char *const *status = find->statuses; status && *status; status++) {
+        json_t *list = json_object_get(params, "status");
+        if (!list) json_object_set_new(params, "status", list = json_array());
+        json_array_append_new(list, json_string(*status));
+    }
+    sdk_put_number(params, "since_ms", find->since_ms);
+    sdk_put_number(params, "until_ms", find->until_ms);
+    sdk_put_text(params, "text", find->text);
+    sdk_put_text(params, "caller", find->caller);
+    sdk_put_text(params, "tag", find->tag);
+    sdk_put_text(params, "sort", find->sort);
+    if (find->is_ascending) sdk_put_text(params, "order", "asc");
+    sdk_put_number(params, "offset", find->offset);
+    sdk_put_number(params, "limit", find->limit);
+    return params;
+}
+
 int runner_session_list(struct runner *runner, struct runner_session_list *ret_list,
                         struct rpc_error *err) {
-    json_t *result = call(runner, "session_list", NULL, CALL_TIMEOUT_MS, err);
+    return runner_session_find(runner, &(struct runner_find){0}, ret_list, err);
+}
+
+int runner_session_find(struct runner *runner, const struct runner_find *find,
+                        struct runner_session_list *ret_list, struct rpc_error *err) {
+    json_t *result =
+        sdk_call(runner, "session_list", find_params(find), SDK_CALL_TIMEOUT_MS, err);
     if (!result) return -1;
-    struct runner_session_list list = {.json = json_incref(json_object_get(result, "sessions"))};
+    struct runner_session_list list = {.json = json_incref(json_object_get(result, "sessions")),
+                                       .total = (uint64_t)int_of(result, "total")};
     json_decref(result);
     if (!json_is_array(list.json)) {
         runner_session_list_done(&list);
-        return unexpected(err, "sessions");
+        return sdk_unexpected(err, "sessions");
     }
     list.sessions = calloc(json_array_size(list.json) + 1, sizeof *list.sessions);
     size_t index;
     json_t *item;
-    int outcome = list.sessions ? 0 : out_of_memory(err);
+    int outcome = list.sessions ? 0 : sdk_out_of_memory(err);
     json_array_foreach(list.json, index, item) {
         if (outcome < 0) break;
-        outcome = read_session(item, &list.sessions[index], err);
+        outcome = sdk_read_session(item, &list.sessions[index], err);
         if (outcome == 0) list.count++;
     }
     if (outcome == 0)
@@ -358,16 +310,17 @@ void runner_log_page_done(struct runner_log_page *page) {
 
 static int read_page(json_t *json, struct runner_log_page *ret_page, struct rpc_error *err) {
     const json_t *lines = json_object_get(json, "lines");
-    if (!json_is_array(lines)) return unexpected(err, "lines");
+    if (!json_is_array(lines)) return sdk_unexpected(err, "lines");
     struct runner_log_page page = {
         .lines = calloc(json_array_size(lines) + 1, sizeof *page.lines),
+        .first_seq = (uint64_t)int_of(json, "first_seq"),
         .next_seq = (uint64_t)int_of(json, "next_seq"),
         .next_ts_ms = int_of(json, "next_ts_ms"),
         .dropped = (uint64_t)int_of(json, "dropped"),
         .ended = json_is_true(json_object_get(json, "ended")),
         .json = json_incref(json),
     };
-    int outcome = page.lines ? 0 : out_of_memory(err);
+    int outcome = page.lines ? 0 : sdk_out_of_memory(err);
     size_t index;
     const json_t *item;
     json_array_foreach(lines, index, item) {
@@ -385,14 +338,18 @@ static int read_page(json_t *json, struct runner_log_page *ret_page, struct rpc_
 int runner_session_logs(struct runner *runner, const char *id, const struct runner_log_query *query,
                         struct runner_log_page *ret_page, struct rpc_error *err) {
     json_t *params = json_pack("{s:s}", "session_id", id);
-    if (query->after_seq || !query->after_ts_ms)
+    if (query->before_seq)
+        sdk_put_number(params, "before_seq", (int64_t)query->before_seq);
+    else if (query->after_seq || !query->after_ts_ms)
         json_object_set_new(params, "after_seq", json_integer((json_int_t)query->after_seq));
     else
         json_object_set_new(params, "after_ts_ms", json_integer(query->after_ts_ms));
+    sdk_put_text(params, "kind", query->kind);
+    sdk_put_text(params, "contains", query->contains);
     if (query->limit) json_object_set_new(params, "limit", json_integer(query->limit));
     if (query->wait_ms) json_object_set_new(params, "wait_ms", json_integer(query->wait_ms));
     json_t *result =
-        call(runner, "session_logs", params, CALL_TIMEOUT_MS + (long)query->wait_ms, err);
+        sdk_call(runner, "session_logs", params, SDK_CALL_TIMEOUT_MS + (long)query->wait_ms, err);
     if (!result) return -1;
     int outcome = read_page(result, ret_page, err);
     json_decref(result);
@@ -421,7 +378,7 @@ static bool on_line(struct following *following, json_t *json) {
 
 static bool on_status(struct following *following, json_t *json) {
     struct runner_session session;
-    if (read_session(json, &session, following->err) < 0) {
+    if (sdk_read_session(json, &session, following->err) < 0) {
         following->is_failed = true;
         return false;
     }
@@ -448,7 +405,7 @@ static bool on_gap(struct following *following, json_t *json) {
 
 static bool on_end(struct following *following, json_t *json) {
     following->has_ended = true;
-    following->is_failed = read_session(json, &following->final, following->err) < 0;
+    following->is_failed = sdk_read_session(json, &following->final, following->err) < 0;
     return false;
 }
 
@@ -466,7 +423,7 @@ static bool on_event(void *ctx, const struct rpc_sse_event *event) {
         if (strcmp(event->event, event_handlers[i].name) != 0) continue;
         json_t *json = json_loadb(event->data, event->data_len, JSON_ALLOW_NUL, NULL);
         if (!json) {
-            unexpected(following->err, "JSON in an event");
+            sdk_unexpected(following->err, "JSON in an event");
             following->is_failed = true;
             return false;
         }
@@ -528,13 +485,13 @@ int runner_session_follow(struct runner *runner, const char *id, const struct ru
 /* ---- Service ----------------------------------------------------------------------------- */
 
 json_t *runner_health(struct runner *runner, struct rpc_error *err) {
-    return call(runner, "health", NULL, CALL_TIMEOUT_MS, err);
+    return sdk_call(runner, "health", NULL, SDK_CALL_TIMEOUT_MS, err);
 }
 
 json_t *runner_stats(struct runner *runner, struct rpc_error *err) {
-    return call(runner, "stats", NULL, CALL_TIMEOUT_MS, err);
+    return sdk_call(runner, "stats", NULL, SDK_CALL_TIMEOUT_MS, err);
 }
 
 json_t *runner_discover(struct runner *runner, struct rpc_error *err) {
-    return call(runner, "rpc.discover", NULL, CALL_TIMEOUT_MS, err);
+    return sdk_call(runner, "rpc.discover", NULL, SDK_CALL_TIMEOUT_MS, err);
 }

@@ -5,6 +5,8 @@
 #ifndef RUNNER_SERVER_CONFIG_H
 #define RUNNER_SERVER_CONFIG_H
 
+#include "server/limits.h"
+
 #include <hero_rpc/error.h>
 
 #include <stdbool.h>
@@ -17,19 +19,27 @@ struct config {
     int64_t parked; /* -1 in the table means: as many as workers */
     int64_t parked_age_s;
     int64_t queue;
-    int64_t timeout_ms;
+    int64_t timeout_ms, max_timeout_ms;
+    struct limits limits, ceilings;
     int64_t stop_grace_ms;
     int64_t drain_ms;
     int64_t ring_lines;
     int64_t ring_bytes;
-    int64_t history;
-    int64_t history_bytes;
+    int64_t history_days, history_sessions, history_bytes, log_bytes;
+    int64_t cached;
+    int64_t cached_bytes;
     int64_t body_bytes;
     int64_t connections;
     int64_t streams;
     int64_t self_test_s;
+    int64_t url_timeout_ms;
+    int64_t url_bytes;
+    int64_t callback_tries;
     int64_t forward_logs;
-    const char *pass_env; /* borrowed from the environment or argv */
+    /* Borrowed from the environment or argv. */
+    const char *script_roots;
+    const char *pass_env;
+    const char *log_level;
 };
 
 enum config_outcome {
@@ -41,5 +51,9 @@ enum config_outcome {
 enum config_outcome config_read(int argc, char **argv, struct config *ret_config,
                                 struct rpc_error *err);
 void config_print_help(FILE *out);
+
+/* The array of the method config_get: every setting with value, default and source, as config_read
+ * found them. NULL without memory. */
+json_t *config_settings(const struct config *config);
 
 #endif

@@ -41,19 +41,17 @@ static void on_changed(struct session_watch *watch) {
 }
 
 static void begin_test(struct health *health) {
-    char *request = strdup(TEST_SCRIPT);
-    struct session *test = request ? session_new(request, strlen(request), health->limits) : NULL;
+    struct session *test = session_new_hidden(TEST_SCRIPT, health->limits);
     if (!test) {
         set_timer(health, health->interval_ms);
         return;
     }
-    test->is_hidden = true;
     test->timeout_ms = TEST_TIMEOUT_MS;
     health->test = test;
     health->watch.changed = on_changed;
     health->begun_us = rpc_clock_monotonic_us();
     session_watch(test, &health->watch);
-    if (slots_submit(health->slots, test) != SLOTS_TAKEN) {
+    if (slots_submit_hidden(health->slots, test) != SLOTS_TAKEN) {
         session_unwatch(test, &health->watch);
         health->test = NULL;
     }

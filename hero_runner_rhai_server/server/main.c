@@ -57,7 +57,7 @@ static void on_end_signal(evutil_socket_t signal, short what, void *ctx) {
     int64_t ms = runner.config.drain_ms;
     event_base_once(runner.base, -1, EV_TIMEOUT, on_drained_long_enough, NULL,
                     &(struct timeval){.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000});
-    slots_drain(&runner.slots, on_idle, NULL);
+    slots_end(&runner.slots, on_idle, NULL);
 }
 
 static void on_unusable(void *ctx, const char *why) {
@@ -108,19 +108,90 @@ static int add_service(struct rpc_error *err) {
     };
     runner.service = rpc_service_new(runner.server, &options, err);
     if (!runner.service) return -1;
-    if (streams_add_routes(&runner) == 0) return 0;
+    if (streams_add_routes(&runner) == 0 && streams_all_add_routes(&runner) == 0 &&
+        metrics_add_routes(&runner) == 0)
+        return 0;
     rpc_error_set(err, RPC_ERROR_SYSTEM, 0, "out of memory");
     return -1;
 }
 
-static int start_zygote(char **environment, unsigned long open_files, struct rpc_error *err) {
-    struct zygote_link_ops ops = slots_zygote_ops(&runner.slots);
-    ops.unusable = on_unusable;
-    struct zygote_link_options options = {.environment = (const char *const *)environment,
-                                          .open_files = open_files};
-    runner.zygote = zygote_link_new(runner.base, &ops, &options, err);
-    runner.slots.link = runner.zygote;
-    return runner.zygote ? 0 : -1;
+static void on_ready(void *ctx, unsigned generation) {
+    (void)ctx, (void)generation;
+    runner_ask_functions(&runner);
+}
+
+static void on_reloaded(void *ctx, unsigned generation, const char *why) {
+    (void)ctx;
+    runner_note_reload(&runner, generation, why);
+}
+
+static void on_session_changed(void *ctx, struct session *session) {
+    (void)ctx;
+    accounts_note_change(&runner, session);
+    sessions_note_change(&runner.sessions, session);
+    if (session->status == SESSION_RUNNING) archive_note_start(runner.archive, session);
+    if (!session_has_ended(session)) return;
+    sessions_note_end(&runner.sessions, session);
+    if (session->callback.state == CALLBACK_PENDING) callbacks_begin(runner.callbacks, session);
+}
+
+static void on_session_line(void *ctx, struct session *session, uint64_t timestamp_us,
+                            uint8_t stream, const char *text, size_t len) {
+    (void)ctx;
+    archive_add_line(runner.archive, session, timestamp_us, stream, text, len);
+}
+
+static void on_session_ended(void *ctx, struct session *session) {
+    (void)ctx;
+    archive_end(runner.archive, session);
+}
+
+static bool is_archive_full(void *ctx, struct session *session) {
+    (void)ctx;
+    return archive_is_full(runner.archive, session);
+}
+
+static void on_callback_tried(void *ctx, const struct session *session) {
+    (void)ctx;
+    archive_note_callback(runner.archive, session);
+}
+
+/* What runs sessions, and what they need. */
+static int add_slots(char **environment, unsigned long open_files, struct rpc_error *err) {
+    const struct zygote_link_options options = {.environment = (const char *const *)environment,
+                                                .open_files = open_files,
+                                                .script_roots = runner.config.script_roots};
+    const struct slots_ops ops = {.ready = on_ready,
+                                  .unusable = on_unusable,
+                                  .reloaded = on_reloaded,
+                                  .is_full = is_archive_full};
+    session_set_listener(&(struct session_listener){
+        .changed = on_session_changed, .line = on_session_line, .ended = on_session_ended});
+    if (!environment || slots_init(&runner.slots, runner.base, &runner.config, &runner.sessions,
+                                   &options, &ops) < 0) {
+        rpc_error_set(err, RPC_ERROR_SYSTEM, 0, "out of memory");
+        return -1;
+    }
+    runner.files = files_new(runner.base, runner.config.script_roots, err);
+    runner.http = runner.files ? http_new(runner.base, err) : NULL;
+    if (!runner.http) return -1;
+    runner.urls = url_scripts_new(runner.http, &runner.config);
+    runner.callbacks = callbacks_new(runner.base, runner.http, &runner.config, on_callback_tried, NULL);
+    if (runner.urls && runner.callbacks) return slots_start(&runner.slots, err);
+    rpc_error_set(err, RPC_ERROR_SYSTEM, 0, "out of memory");
+    return -1;
+}
+
+/* By default scripts in the state directory, which then is made. */
+static int choose_script_roots(const char *state_dir, char **ret_made, struct rpc_error *err) {
+    if (*runner.config.script_roots) return 0;
+    if (asprintf(ret_made, "%s/scripts", state_dir) < 0) {
+        *ret_made = NULL;
+        rpc_error_set(err, RPC_ERROR_SYSTEM, 0, "out of memory");
+        return -1;
+    }
+    runner.config.script_roots = *ret_made;
+    return rpc_path_make_dirs(*ret_made, 0700, err);
 }
 
 static int add_signals(struct event *events[2]) {
@@ -137,26 +208,29 @@ static int add_signals(struct event *events[2]) {
 static int serve(struct rpc_error *err) {
     struct event *signals[2] = {NULL, NULL};
     struct rlimit open_files = {0};
-    char **environment = NULL;
+    char **environment = NULL, *script_roots = NULL;
     int outcome = -1;
     char *state_dir = rpc_path_state_dir(SERVICE_NAME, err);
     if (!state_dir || rpc_path_make_dirs(state_dir, 0700, err) < 0) goto done;
+    if (choose_script_roots(state_dir, &script_roots, err) < 0) goto done;
     if (rpc_fd_raise_limit(&open_files, err) < 0) goto done;
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     if (listen_on_socket(state_dir, err) < 0) goto done;
     if (instance_begin(state_dir, runner.instance, err) < 0) goto done;
     environment = instance_environment(runner.instance, runner.config.pass_env);
-    if (!environment || add_signals(signals) < 0 ||
-        slots_init(&runner.slots, runner.base, &runner.config, &runner.sessions) < 0) {
+    if (add_signals(signals) < 0 || accounts_init(&runner) < 0) {
         rpc_error_set(err, RPC_ERROR_SYSTEM, 0, "out of memory");
         goto done;
     }
+    runner.archive = archive_new(runner.base, &runner.config, state_dir, &runner.sessions,
+                                 &runner.ring_limits, err);
+    if (!runner.archive) goto done;
     runner.forward = forward_new(runner.base, runner.config.forward_logs);
     if (!runner.forward) {
         rpc_error_set(err, RPC_ERROR_SYSTEM, 0, "out of memory");
         goto done;
     }
-    if (start_zygote(environment, open_files.rlim_cur, err) < 0 || add_service(err) < 0) goto done;
+    if (add_slots(environment, open_files.rlim_cur, err) < 0 || add_service(err) < 0) goto done;
     if (health_init(&runner.health, runner.base, &runner.slots, &runner.ring_limits,
                     runner.config.self_test_s * 1000) < 0)
         goto done;
@@ -165,12 +239,22 @@ static int serve(struct rpc_error *err) {
 done:
     for (int i = 0; i < 2; i++)
         if (signals[i]) event_free(signals[i]);
-    zygote_link_free(runner.zygote);
+    archive_close(runner.archive);
+    session_set_listener(&(struct session_listener){0});
+    slots_stop_zygotes(&runner.slots);
     health_done(&runner.health);
     forward_free(runner.forward);
     rpc_server_free(runner.server);
     rpc_service_free(runner.service);
+    runner_forget_functions(&runner);
+    callbacks_free(runner.callbacks);
+    http_free(runner.http);
+    url_scripts_free(runner.urls);
+    files_free(runner.files);
     if (runner.slots.base) slots_done(&runner.slots);
+    archive_free(runner.archive);
+    accounts_done(&runner);
+    free(script_roots);
     free(environment);
     free(state_dir);
     return outcome;
@@ -188,8 +272,8 @@ int main(int argc, char **argv) {
     runner.started_ms = rpc_clock_monotonic_ms();
     runner.ring_limits = (struct ring_limits){.max_lines = (size_t)runner.config.ring_lines,
                                               .max_bytes = (size_t)runner.config.ring_bytes};
-    sessions_init(&runner.sessions, (size_t)runner.config.history,
-                  (size_t)runner.config.history_bytes);
+    sessions_init(&runner.sessions, (size_t)runner.config.cached,
+                  (size_t)runner.config.cached_bytes);
     runner.base = event_base_new();
     if (!runner.base) return 1;
     if (serve(&err) < 0) {

@@ -1,6 +1,7 @@
 #include "server/process.h"
 
 #include "server/log.h"
+#include "server/tree.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +18,7 @@
 /* What one process may make the loop read before others have their turn. */
 #define READS_PER_TURN 8
 #define PIPE_READ_BYTES (64 * 1024)
+#define TREE_MAX 4096 /* processes looked at */
 
 static void set_timer(struct process *process, int64_t ms) {
     struct timeval after = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
@@ -61,6 +63,11 @@ static void end_session(struct process *process) {
     } else if (result->outcome == OUTCOME_ERROR) {
         session_set_ended(session, SESSION_FAILED, result->is_limit ? REASON_LIMIT : REASON_ERROR,
                           result->error_message);
+    } else if (process->over_limit >= 0) {
+        snprintf(text, sizeof text, "over its limit of %s: %lld",
+                 limit_name((enum limit)process->over_limit),
+                 (long long)session->limits.value[process->over_limit]);
+        session_set_ended(session, SESSION_FAILED, REASON_LIMIT, text);
     } else if (session->is_stop_asked) {
         session_set_ended(session, SESSION_CANCELLED, REASON_NONE, "stopped");
     } else if (process->is_timed_out) {
@@ -68,6 +75,8 @@ static void end_session(struct process *process) {
         session_set_ended(session, SESSION_FAILED, REASON_TIMEOUT, text);
     } else if (process->lost) {
         session_set_ended(session, SESSION_FAILED, REASON_LOST, process->lost);
+    } else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU) {
+        session_set_ended(session, SESSION_FAILED, REASON_LIMIT, "over its limit of cpu_ms");
     } else if (WIFSIGNALED(status) || result->outcome == OUTCOME_TERMINATED) {
         session->signal = WIFSIGNALED(status) ? WTERMSIG(status) : SIGTERM;
         snprintf(text, sizeof text, "killed by signal %d (%s)", session->signal,
@@ -97,6 +106,8 @@ static void close_pipe(struct process_pipe *pipe) {
     lines_flush(&pipe->lines, false, put_pipe_line, pipe);
 }
 
+static void pause_if_full(struct process *process);
+
 static void close_socket(struct process *process) {
     if (process->socket < 0) return;
     event_del(&process->writable);
@@ -106,6 +117,8 @@ static void close_socket(struct process *process) {
 static void finish(struct process *process) {
     process->is_over = true;
     event_del(&process->timer);
+    event_del(&process->look);
+    event_del(&process->resume);
     close_socket(process);
     close_pipe(&process->pipes[0]);
     close_pipe(&process->pipes[1]);
@@ -123,10 +136,22 @@ static bool finish_if_over(struct process *process) {
 
 /* ---- Frames ----------------------------------------------------------------------------- */
 
-static int take_line(struct session *session, const struct frame *frame) {
-    ring_push(&session->ring, frame->timestamp_us, frame->payload[0],
-              (const char *)frame->payload + 1, frame->len - 1);
-    return 0;
+/* A limit that is kept from here is broken. */
+static void break_limit(struct process *process, enum limit limit) {
+    if (process->over_limit >= 0) return;
+    process->over_limit = (int)limit;
+    if (limit == LIMIT_PROCESSES)
+        process_kill(process); /* a fork bomb is given no time */
+    else
+        process_stop(process);
+}
+
+static void add_line(struct process *process, uint64_t timestamp_us, uint8_t stream,
+                     const char *text, size_t len) {
+    struct session *session = process->session;
+    session_add_line(session, timestamp_us, stream, text, len);
+    int64_t most = session->limits.value[LIMIT_OUTPUT_BYTES];
+    if (most > 0 && session->bytes > (uint64_t)most) break_limit(process, LIMIT_OUTPUT_BYTES);
 }
 
 /* The result is the last thing a process says before it exits, which the zygote will tell. Until
@@ -149,7 +174,11 @@ static int take_frame(struct process *process, const struct frame *frame, bool *
     case FRAME_STARTED:
         session_set_running(session, process->pid, (int64_t)frame->timestamp_us);
         return 0;
-    case FRAME_LINE: *ret_has_lines = true; return take_line(session, frame);
+    case FRAME_LINE:
+        *ret_has_lines = true;
+        add_line(process, frame->timestamp_us, frame->payload[0],
+                 (const char *)frame->payload + 1, frame->len - 1);
+        return 0;
     case FRAME_PROGRESS: return session_take_progress(session, frame);
     case FRAME_RESULT: stop_watching(process); return session_take_result(session, frame);
     default: return -EPROTO;
@@ -179,12 +208,31 @@ static void read_socket(struct process *process, int turns) {
          * needed, to see the end. */
         if (process->phase != PROCESS_EXITED && (size_t)got < process->reader.cap / 2) break;
     }
-    if (has_lines) session_tell(process->session);
+    if (has_lines) {
+        session_tell(process->session);
+        pause_if_full(process);
+    }
     if (failed) {
         log_error("session process does not speak the protocol", "pid=%d", (int)process->pid);
         close_socket(process);
         process_kill(process);
     }
+}
+
+/* The store cannot take more lines now: the process waits in its next write until it can. */
+static void pause_if_full(struct process *process) {
+    if (process->phase == PROCESS_EXITED || !process->owner->is_full(process->owner->ctx, process->session))
+        return;
+    if (process->socket >= 0) event_del(&process->readable);
+    event_add(&process->resume, &(struct timeval){.tv_usec = PROCESS_FULL_PAUSE_MS * 1000});
+}
+
+static void on_resume(evutil_socket_t fd, short what, void *ctx) {
+    (void)fd, (void)what;
+    struct process *process = ctx;
+    if (process->socket < 0 || process->is_over) return;
+    event_add(&process->readable, NULL);
+    pause_if_full(process);
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *ctx) {
@@ -198,10 +246,9 @@ static void on_readable(evutil_socket_t fd, short what, void *ctx) {
 
 static void put_pipe_line(void *ctx, const char *text, size_t len, bool is_partial) {
     struct process_pipe *pipe = ctx;
-    struct session *session = pipe->process->session;
-    if (!session) return;
+    if (!pipe->process->session) return;
     uint8_t stream = pipe->stream | (is_partial ? FRAME_LINE_PARTIAL : 0);
-    ring_push(&session->ring, (uint64_t)rpc_clock_wall_us(), stream, text, len);
+    add_line(pipe->process, (uint64_t)rpc_clock_wall_us(), stream, text, len);
 }
 
 static void read_pipe(struct process_pipe *pipe, int turns) {
@@ -292,6 +339,31 @@ static void on_timer(evutil_socket_t fd, short what, void *ctx) {
     }
 }
 
+static bool is_looked_at(const struct session *session) {
+    return session->limits.value[LIMIT_PROCESSES] > 0 || session->limits.value[LIMIT_CPU_MS] > 0;
+}
+
+static void look_again(struct process *process) {
+    struct timeval after = {.tv_usec = PROCESS_LOOK_MS * 1000};
+    event_add(&process->look, &after);
+}
+
+/* Looks whether the tree of the session keeps its limits. */
+static void on_look(evutil_socket_t fd, short what, void *ctx) {
+    (void)fd, (void)what;
+    struct process *process = ctx;
+    const struct limits *limits = &process->session->limits;
+    int64_t most = limits->value[LIMIT_PROCESSES], cpu_ms = limits->value[LIMIT_CPU_MS];
+    struct tree tree;
+    if (process->phase >= PROCESS_KILLING) return;
+    tree_look(process->pid, most > 0 && most < TREE_MAX ? (unsigned)most + 1 : TREE_MAX, &tree);
+    if (most > 0 && tree.processes > most)
+        break_limit(process, LIMIT_PROCESSES);
+    else if (cpu_ms > 0 && tree.cpu_ms > cpu_ms)
+        break_limit(process, LIMIT_CPU_MS);
+    look_again(process);
+}
+
 /* ---- For the owner ---------------------------------------------------------------------- */
 
 /* They come with no other flag set, so one call does. */
@@ -321,6 +393,7 @@ struct process *process_new(struct event_base *base, const struct process_owner 
         return NULL;
     }
     process->owner = owner;
+    process->over_limit = -1;
     process->pid = pid;
     process->pidfd = fds[CONTROL_FD_PIDFD];
     process->socket = fds[CONTROL_FD_SESSION];
@@ -331,6 +404,8 @@ struct process *process_new(struct event_base *base, const struct process_owner 
                  process);
     event_assign(&process->writable, base, process->socket, EV_WRITE, on_writable, process);
     event_assign(&process->timer, base, -1, 0, on_timer, process);
+    event_assign(&process->look, base, -1, 0, on_look, process);
+    event_assign(&process->resume, base, -1, 0, on_resume, process);
     event_add(&process->readable, NULL);
     open_pipe(base, process, 0, fds[CONTROL_FD_STDOUT]);
     open_pipe(base, process, 1, fds[CONTROL_FD_STDERR]);
@@ -340,6 +415,8 @@ struct process *process_new(struct event_base *base, const struct process_owner 
 void process_free(struct process *process) {
     if (!process) return;
     event_del(&process->timer);
+    event_del(&process->look);
+    event_del(&process->resume);
     close_socket(process);
     for (int i = 0; i < 2; i++) {
         close_pipe(&process->pipes[i]);
@@ -358,6 +435,7 @@ void process_begin(struct process *process, struct session *session) {
     session->process = process;
     process->begun_us = rpc_clock_wall_us();
     if (session->timeout_ms > 0) set_timer(process, session->timeout_ms);
+    if (is_looked_at(session)) look_again(process);
     send_request(process);
 }
 

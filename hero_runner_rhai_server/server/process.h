@@ -20,6 +20,10 @@
 #define PROCESS_PIPE_PATIENCE_MS 1000
 /* After SIGKILL: a process in D state is given up. */
 #define PROCESS_UNKILLABLE_MS 10000
+/* How often the tree of a session with a limit of processes or processor time is looked at. */
+#define PROCESS_LOOK_MS 50
+#define PROCESS_FULL_PAUSE_MS 2
+
 enum process_phase {
     PROCESS_PARKED,
     PROCESS_RUNNING,
@@ -29,6 +33,7 @@ enum process_phase {
 };
 
 struct process;
+struct generation;
 
 struct process_pipe {
     struct process *process;
@@ -43,6 +48,8 @@ struct process_owner {
      * final status, or is pending as before (is_unread). The owner frees the process, but not
      * before this has returned to the loop. */
     void (*over)(void *ctx, struct process *process);
+    /* More lines of the session cannot be taken now. */
+    bool (*is_full)(void *ctx, struct session *session);
     void *ctx;
     int64_t stop_grace_ms;
 };
@@ -50,10 +57,11 @@ struct process_owner {
 struct process {
     const struct process_owner *owner;
     TAILQ_ENTRY(process) link; /* the owner's */
+    struct generation *generation; /* the owner's: where it comes from */
     pid_t pid;
     int pidfd, socket;
     enum process_phase phase;
-    struct event readable, writable, timer;
+    struct event readable, writable, timer, look, resume;
     struct frame_reader reader;
     struct process_pipe pipes[2];
     struct session *session; /* NULL while parked */
@@ -64,6 +72,7 @@ struct process {
     bool is_timed_out, is_unkillable, is_over;
     bool is_unread;   /* it died before it had read its request: the session has not begun */
     const char *lost; /* why its work is lost, if it is; NULL: it is not */
+    int over_limit;   /* enum limit: the one that the server saw broken; -1: none */
     struct control_message exit;
 };
 

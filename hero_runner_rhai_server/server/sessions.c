@@ -10,9 +10,15 @@ static size_t bucket_of(const char *id) {
     return hash % SESSIONS_BUCKETS;
 }
 
+static const char *key_of(const struct session *session) {
+    return json_string_value(session_asked(session, "idempotency_key"));
+}
+
 void sessions_init(struct sessions *sessions, size_t max_ended, size_t max_ended_memory) {
     memset(sessions, 0, sizeof *sessions);
     TAILQ_INIT(&sessions->list);
+    TAILQ_INIT(&sessions->changes);
+    TAILQ_INIT(&sessions->watches);
     sessions->max_ended = max_ended;
     sessions->max_ended_memory = max_ended_memory;
 }
@@ -23,6 +29,30 @@ void sessions_add(struct sessions *sessions, struct session *session) {
     *bucket = session_ref(session);
     TAILQ_INSERT_HEAD(&sessions->list, session, table_link);
     sessions->count++;
+    const char *key = key_of(session);
+    if (key) {
+        session->next_with_key = sessions->by_key[bucket_of(key)];
+        sessions->by_key[bucket_of(key)] = session;
+    }
+    TAILQ_INSERT_TAIL(&sessions->changes, session, change_link);
+    sessions_note_change(sessions, session);
+}
+
+void sessions_note_change(struct sessions *sessions, struct session *session) {
+    TAILQ_REMOVE(&sessions->changes, session, change_link);
+    TAILQ_INSERT_TAIL(&sessions->changes, session, change_link);
+    session->change_number = ++sessions->change_count;
+    struct sessions_watch *watch;
+    TAILQ_FOREACH(watch, &sessions->watches, link) {
+        watch->changed(watch);
+    }
+}
+
+struct session *sessions_find_key(const struct sessions *sessions, const char *key) {
+    struct session *session = sessions->by_key[bucket_of(key)];
+    while (session && strcmp(key_of(session), key) != 0)
+        session = session->next_with_key;
+    return session;
 }
 
 struct session *sessions_find(const struct sessions *sessions, const char *id) {
@@ -37,13 +67,25 @@ static void forget(struct sessions *sessions, struct session *session) {
     while (*place != session)
         place = &(*place)->next_in_bucket;
     *place = session->next_in_bucket;
+    const char *key = key_of(session);
+    if (key) {
+        place = &sessions->by_key[bucket_of(key)];
+        while (*place != session)
+            place = &(*place)->next_with_key;
+        *place = session->next_with_key;
+    }
     TAILQ_REMOVE(&sessions->list, session, table_link);
+    TAILQ_REMOVE(&sessions->changes, session, change_link);
     sessions->count--;
     if (session_has_ended(session)) {
         sessions->ended--;
         sessions->ended_memory -= session_memory(session);
     }
     session_unref(session);
+}
+
+void sessions_delete(struct sessions *sessions, struct session *session) {
+    forget(sessions, session);
 }
 
 static bool is_over_bounds(const struct sessions *sessions) {

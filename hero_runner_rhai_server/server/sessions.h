@@ -6,9 +6,19 @@
 
 #define SESSIONS_BUCKETS 16384
 
+/* Somebody who wants to know about changes of status of all sessions. */
+struct sessions_watch {
+    TAILQ_ENTRY(sessions_watch) link;
+    void (*changed)(struct sessions_watch *watch); /* must not touch the list of watches */
+};
+
 struct sessions {
     TAILQ_HEAD(session_list, session) list; /* newest first */
+    TAILQ_HEAD(session_changes, session) changes; /* by the last change, the newest last */
+    uint64_t change_count;
+    TAILQ_HEAD(, sessions_watch) watches;
     struct session *buckets[SESSIONS_BUCKETS];
+    struct session *by_key[SESSIONS_BUCKETS]; /* those with an idempotency key */
     size_t count;
     size_t ended;        /* of them, have ended */
     size_t ended_memory; /* and what they hold */
@@ -24,6 +34,12 @@ void sessions_done(struct sessions *sessions);
 /* Takes a reference of its own. */
 void sessions_add(struct sessions *sessions, struct session *session);
 struct session *sessions_find(const struct sessions *sessions, const char *id);
+/* The one that was begun with this idempotency key; NULL: none that is kept. */
+struct session *sessions_find_key(const struct sessions *sessions, const char *key);
+/* Its status has changed. */
+void sessions_note_change(struct sessions *sessions, struct session *session);
+/* Removes one that has ended. */
+void sessions_delete(struct sessions *sessions, struct session *session);
 /* To be called when a session in the table has ended: counts it, and lets the oldest ended ones go
  * that are over the bounds. */
 void sessions_note_end(struct sessions *sessions, const struct session *session);

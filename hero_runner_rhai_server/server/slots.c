@@ -2,8 +2,9 @@
 
 #include "server/log.h"
 
+#include <errno.h>
 #include <hero_rpc/clock.h>
-#include <hero_rpc/fd.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define REFILL_DELAY_MS 5  /* after a start, if the session has not ended before */
@@ -23,18 +24,19 @@ static void refill_after(struct slots *slots, int64_t ms) {
  * session that could run right now. */
 static size_t wanted(const struct slots *slots) {
     size_t free_slots = (size_t)slots->config->workers - slots->running;
-    size_t waiting = slots->queued < free_slots ? slots->queued : free_slots;
+    size_t waiting = slots->queue.len < free_slots ? slots->queue.len : free_slots;
     if (!TAILQ_EMPTY(&slots->hidden_queue)) waiting++;
-    size_t parked = slots->is_draining ? 0 : (size_t)slots->config->parked;
+    size_t parked = slots->idle ? 0 : (size_t)slots->config->parked;
     return waiting > parked ? waiting : parked;
 }
 
 static void refill(struct slots *slots) {
-    size_t there = slots->parked_count + slots->requested;
-    if (slots->is_refill_paused || !slots->link || wanted(slots) <= there) return;
+    struct generation *current = slots->current;
+    size_t there = slots->parked_count + (current ? current->requested : 0);
+    if (slots->is_refill_paused || !current || wanted(slots) <= there) return;
     size_t count = wanted(slots) - there;
-    if (zygote_link_park(slots->link, (int)count) == 0)
-        slots->requested += count;
+    if (zygote_link_park(current->link, (int)count) == 0)
+        current->requested += count;
     else
         refill_after(slots, RETRY_DELAY_MS); /* or when the zygote says that it is ready */
 }
@@ -61,14 +63,18 @@ static void unpark(struct slots *slots, struct process *process) {
     TAILQ_INSERT_TAIL(&slots->busy, process, link);
 }
 
+static void retire(struct slots *slots, struct process *process) {
+    unpark(slots, process);
+    process_retire(process);
+}
+
 static void on_age(evutil_socket_t fd, short what, void *ctx) {
     (void)fd, (void)what;
     struct slots *slots = ctx;
     int64_t oldest = rpc_clock_monotonic_ms() - slots->config->parked_age_s * 1000;
     struct process *process;
     while ((process = TAILQ_FIRST(&slots->parked)) && process->parked_at_ms < oldest) {
-        unpark(slots, process);
-        process_retire(process);
+        retire(slots, process);
     }
     refill(slots);
 }
@@ -90,9 +96,8 @@ static void dispatch(struct slots *slots) {
         start(slots, session);
     }
     while (slots->parked_count > 0 && slots->running < (size_t)slots->config->workers &&
-           (session = TAILQ_FIRST(&slots->queue))) {
-        TAILQ_REMOVE(&slots->queue, session, queue_link);
-        slots->queued--;
+           (session = queue_next(&slots->queue))) {
+        queue_begin(&slots->queue, session);
         start(slots, session);
     }
     if (slots->parked_count == 0)
@@ -101,34 +106,99 @@ static void dispatch(struct slots *slots) {
         refill_after(slots, REFILL_DELAY_MS);
 }
 
-enum slots_outcome slots_submit(struct slots *slots, struct session *session) {
+enum slots_outcome slots_can_admit(const struct slots *slots) {
     if (slots->is_draining) return SLOTS_DRAINING;
     size_t room = (size_t)slots->config->workers + (size_t)slots->config->queue;
-    if (!session->is_hidden && slots->running + slots->queued >= room) return SLOTS_FULL;
+    bool is_full = slots->running + slots->queue.len + slots->preparing_count >= room;
+    return is_full ? SLOTS_FULL : SLOTS_TAKEN;
+}
+
+void slots_admit(struct slots *slots, struct session *session) {
+    TAILQ_INSERT_TAIL(&slots->preparing, session, queue_link);
+    slots->preparing_count++;
+    sessions_add(slots->sessions, session);
+}
+
+static void end_preparing(struct slots *slots, struct session *session) {
+    TAILQ_REMOVE(&slots->preparing, session, queue_link);
+    slots->preparing_count--;
+}
+
+void slots_enqueue(struct slots *slots, struct session *session) {
+    if (session_is_over(session)) return;
+    end_preparing(slots, session);
+    if (queue_add(&slots->queue, session) < 0)
+        session_set_ended(session, SESSION_FAILED, REASON_ERROR, "out of memory");
+    else
+        dispatch(slots);
+}
+
+void slots_fail(struct slots *slots, struct session *session, const char *message) {
+    if (session_is_over(session)) return;
+    end_preparing(slots, session);
+    session_set_ended(session, SESSION_FAILED, REASON_ERROR, message);
+}
+
+enum slots_outcome slots_submit_hidden(struct slots *slots, struct session *session) {
+    if (slots->idle) return SLOTS_DRAINING;
     session_ref(session);
-    if (session->is_hidden) {
-        TAILQ_INSERT_TAIL(&slots->hidden_queue, session, queue_link);
-    } else {
-        TAILQ_INSERT_TAIL(&slots->queue, session, queue_link);
-        slots->queued++;
-        sessions_add(slots->sessions, session);
-    }
+    TAILQ_INSERT_TAIL(&slots->hidden_queue, session, queue_link);
     dispatch(slots);
     return SLOTS_TAKEN;
 }
 
+/* ---- Generations that come and go ---------------------------------------------------------- */
+
+static void end_if_unused(struct generation *generation) {
+    struct slots *slots = generation->slots;
+    if (generation == slots->retiring && generation->processes == 0 && generation->requested == 0)
+        zygote_link_retire(generation->link);
+}
+
+/* Of a process that is over. */
+static void forget_process(struct process *process) {
+    process->generation->processes--;
+    end_if_unused(process->generation);
+}
+
+/* The new zygote is ready: what is parked of the old one goes, what runs may end. */
+static void take_over(struct generation *generation) {
+    struct slots *slots = generation->slots;
+    slots->retiring = slots->current;
+    slots->current = generation;
+    slots->candidate = NULL;
+    struct process *process;
+    while ((process = TAILQ_FIRST(&slots->parked)))
+        retire(slots, process);
+    end_if_unused(slots->retiring);
+    slots->ops.reloaded(slots->ops.ctx, generation->number, NULL);
+}
+
+static void give_up_candidate(struct slots *slots, const char *why) {
+    struct generation *candidate = slots->candidate;
+    slots->ops.reloaded(slots->ops.ctx, slots->current->number, why);
+    zygote_link_retire(candidate->link);
+}
+
 /* ---- Ending sessions --------------------------------------------------------------------- */
 
+static bool is_queued(const struct session *session) {
+    return session->request != NULL; /* made when it is put there */
+}
+
 static void cancel_pending(struct slots *slots, struct session *session, const char *message) {
-    TAILQ_REMOVE(&slots->queue, session, queue_link);
-    slots->queued--;
-    session_set_ended(session, SESSION_CANCELLED, REASON_NONE, message);
-    sessions_note_end(slots->sessions, session);
-    session_unref(session);
+    if (is_queued(session)) {
+        queue_remove(&slots->queue, session);
+        session_set_ended(session, SESSION_CANCELLED, REASON_NONE, message);
+        session_unref(session); /* the queue's */
+    } else {
+        end_preparing(slots, session);
+        session_set_ended(session, SESSION_CANCELLED, REASON_NONE, message);
+    }
 }
 
 bool slots_stop(struct slots *slots, struct session *session) {
-    if (session_has_ended(session)) return false;
+    if (session_is_over(session)) return false;
     session->is_stop_asked = true;
     if (session->process)
         process_stop(session->process);
@@ -138,7 +208,7 @@ bool slots_stop(struct slots *slots, struct session *session) {
 }
 
 static void tell_if_idle(struct slots *slots) {
-    if (slots->is_draining && slots->running == 0 && slots->idle) slots->idle(slots->idle_ctx);
+    if (slots->idle && slots->running == 0) slots->idle(slots->idle_ctx);
 }
 
 static void add_usage(struct slots *slots, const struct control_usage *usage) {
@@ -153,12 +223,11 @@ static void add_usage(struct slots *slots, const struct control_usage *usage) {
 /* To the head of its queue, as if it had never left it. */
 static void put_back(struct slots *slots, struct session *session) {
     session->process = NULL;
-    session_ref(session);
     if (session->is_hidden) {
+        session_ref(session);
         TAILQ_INSERT_HEAD(&slots->hidden_queue, session, queue_link);
     } else {
-        TAILQ_INSERT_HEAD(&slots->queue, session, queue_link);
-        slots->queued++;
+        queue_put_back(&slots->queue, session);
     }
 }
 
@@ -175,14 +244,15 @@ static void on_over(void *ctx, struct process *process) {
     TAILQ_INSERT_TAIL(&slots->dead, process, link);
     event_active(slots->bury, EV_TIMEOUT, 0);
     if (process->is_unkillable) slots->unkillable++;
+    forget_process(process);
     if (!session) return;
     if (!session->is_hidden) slots->running--;
     if (process->is_unread) {
         pause_refill(slots);
         put_back(slots, session);
     } else if (!session->is_hidden) {
+        queue_end(&slots->queue, session);
         add_usage(slots, &process->exit.usage);
-        sessions_note_end(slots->sessions, session);
     }
     dispatch(slots);
     tell_if_idle(slots);
@@ -200,40 +270,53 @@ static void on_bury(evutil_socket_t fd, short what, void *ctx) {
     refill(slots);
 }
 
-/* ---- What the zygote says ---------------------------------------------------------------- */
+/* ---- What a zygote says ------------------------------------------------------------------ */
 
 static void on_ready(void *ctx) {
-    struct slots *slots = ctx;
-    slots->requested = 0;
+    struct generation *generation = ctx;
+    struct slots *slots = generation->slots;
+    generation->requested = 0;
+    generation->is_ready = true;
     slots->is_refill_paused = false;
+    if (generation == slots->candidate) take_over(generation);
+    if (generation != slots->current) return;
     refill(slots);
+    slots->ops.ready(slots->ops.ctx, generation->number);
 }
 
 static void on_parked(void *ctx, pid_t pid, const int fds[CONTROL_FD_COUNT]) {
-    struct slots *slots = ctx;
-    if (slots->requested > 0) slots->requested--;
+    struct generation *generation = ctx;
+    struct slots *slots = generation->slots;
+    if (generation->requested > 0) generation->requested--;
     struct process *process = process_new(slots->base, &slots->owner, pid, fds);
     if (!process) return;
+    process->generation = generation;
+    generation->processes++;
     TAILQ_INSERT_TAIL(&slots->parked, process, link);
     slots->parked_count++;
     process->is_available = true;
-    dispatch(slots);
+    if (generation != slots->current) /* asked for before the other took over */
+        retire(slots, process);
+    else
+        dispatch(slots);
 }
 
 static void on_park_failed(void *ctx, int error) {
-    struct slots *slots = ctx;
-    if (slots->requested > 0) slots->requested--;
+    struct generation *generation = ctx;
+    if (generation->requested > 0) generation->requested--;
     log_warn("no new session process", "error=\"%s\"", strerror(error));
-    pause_refill(slots);
+    pause_refill(generation->slots);
+    end_if_unused(generation);
 }
 
-static struct process *find_process(struct slots *slots, pid_t pid) {
+static struct process *find_process(const struct generation *generation, pid_t pid) {
+    struct slots *slots = generation->slots;
     struct process *process;
     TAILQ_FOREACH(process, &slots->busy, link) {
-        if (process->pid == pid) return process;
+        if (process->pid == pid && process->generation == generation) return process;
     }
     TAILQ_FOREACH(process, &slots->parked, link) {
-        if (process->pid == pid) return process;
+        if (process->pid == pid && process->generation == generation) return process;
     }
     return NULL;
 }
@@ -244,36 +327,111 @@ static void on_exited(void *ctx, const struct control_message *message) {
 }
 
 static void on_dying(void *ctx) {
-    struct slots *slots = ctx;
-    slots->requested = 0;
-    struct process *process;
-    while ((process = TAILQ_FIRST(&slots->parked)))
-        unpark(slots, process);
+    struct generation *generation = ctx;
+    struct slots *slots = generation->slots;
+    generation->requested = 0;
+    if (generation == slots->candidate) {
+        give_up_candidate(slots, "the new zygote has died");
+        return;
+    }
+    slots->restarts++;
+    struct process *process = TAILQ_FIRST(&slots->parked), *next;
+    for (; process; process = next) {
+        next = TAILQ_NEXT(process, link);
+        if (process->generation == generation) unpark(slots, process);
+    }
     TAILQ_FOREACH(process, &slots->busy, link) {
-        process_kill(process);
+        if (process->generation == generation) process_kill(process);
     }
 }
 
 static void on_died(void *ctx) {
-    struct slots *slots = ctx;
+    struct generation *generation = ctx;
+    struct slots *slots = generation->slots;
     struct process *process = TAILQ_FIRST(&slots->busy), *next;
     for (; process; process = next) {
         next = TAILQ_NEXT(process, link);
-        process_note_lost(process, "zygote lost");
+        if (process->generation == generation) process_note_lost(process, "zygote lost");
     }
+}
+
+static void on_unusable(void *ctx, const char *why) {
+    struct generation *generation = ctx;
+    struct slots *slots = generation->slots;
+    if (generation == slots->candidate)
+        give_up_candidate(slots, why);
+    else
+        slots->ops.unusable(slots->ops.ctx, why);
+}
+
+static void on_retired(void *ctx) {
+    struct generation *generation = ctx;
+    struct slots *slots = generation->slots;
+    log_info("zygote has been replaced", "generation=%u", generation->number);
+    if (slots->retiring == generation) slots->retiring = NULL;
+    if (slots->candidate == generation) slots->candidate = NULL;
+    free(generation);
+}
+
+/* ---- Generations ------------------------------------------------------------------------- */
+
+static struct generation *start_generation(struct slots *slots, struct rpc_error *err) {
+    struct generation *generation = calloc(1, sizeof *generation);
+    if (!generation) {
+        rpc_error_set(err, RPC_ERROR_SYSTEM, ENOMEM, "out of memory");
+        return NULL;
+    }
+    generation->slots = slots;
+    generation->number = slots->generations + 1;
+    const struct zygote_link_ops ops = {.ready = on_ready,
+                                        .parked = on_parked,
+                                        .park_failed = on_park_failed,
+                                        .exited = on_exited,
+                                        .dying = on_dying,
+                                        .died = on_died,
+                                        .unusable = on_unusable,
+                                        .retired = on_retired,
+                                        .ctx = generation};
+    generation->link = zygote_link_new(slots->base, &ops, &slots->zygote_options, err);
+    if (!generation->link) {
+        free(generation);
+        return NULL;
+    }
+    slots->generations++;
+    return generation;
+}
+
+int slots_start(struct slots *slots, struct rpc_error *err) {
+    slots->current = start_generation(slots, err);
+    return slots->current ? 0 : -1;
+}
+
+enum slots_outcome slots_reload(struct slots *slots, struct rpc_error *err) {
+    if (slots->candidate || slots->retiring || !slots->current->is_ready) return SLOTS_FULL;
+    slots->candidate = start_generation(slots, err);
+    return slots->candidate ? SLOTS_TAKEN : SLOTS_NO_MEMORY;
 }
 
 /* ---- Life -------------------------------------------------------------------------------- */
 
+static bool is_full(void *ctx, struct session *session) {
+    struct slots *slots = ctx;
+    return !session->is_hidden && slots->ops.is_full(slots->ops.ctx, session);
+}
+
 int slots_init(struct slots *slots, struct event_base *base, const struct config *config,
-               struct sessions *sessions) {
+               struct sessions *sessions, const struct zygote_link_options *options,
+               const struct slots_ops *ops) {
     memset(slots, 0, sizeof *slots);
     slots->config = config;
     slots->sessions = sessions;
     slots->base = base;
+    slots->ops = *ops;
+    slots->zygote_options = *options;
     slots->owner = (struct process_owner){
-        .over = on_over, .ctx = slots, .stop_grace_ms = config->stop_grace_ms};
-    TAILQ_INIT(&slots->queue);
+        .over = on_over, .is_full = is_full, .ctx = slots, .stop_grace_ms = config->stop_grace_ms};
+    queue_init(&slots->queue);
+    TAILQ_INIT(&slots->preparing);
     TAILQ_INIT(&slots->hidden_queue);
     TAILQ_INIT(&slots->parked);
     TAILQ_INIT(&slots->busy);
@@ -285,6 +443,16 @@ int slots_init(struct slots *slots, struct event_base *base, const struct config
     return event_add(slots->age, &(struct timeval){.tv_sec = AGE_CHECK_INTERVAL_S});
 }
 
+void slots_stop_zygotes(struct slots *slots) {
+    struct generation **all[] = {&slots->current, &slots->candidate, &slots->retiring};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        if (!*all[i]) continue;
+        zygote_link_free((*all[i])->link);
+        free(*all[i]);
+        *all[i] = NULL;
+    }
+}
+
 void slots_done(struct slots *slots) {
     struct process_list *lists[] = {&slots->parked, &slots->busy, &slots->dead};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
@@ -294,35 +462,28 @@ void slots_done(struct slots *slots) {
             process_free(process);
         }
     }
-    struct session_queue *queues[] = {&slots->queue, &slots->hidden_queue};
-    for (size_t i = 0; i < sizeof queues / sizeof queues[0]; i++) {
-        struct session *session;
-        while ((session = TAILQ_FIRST(queues[i]))) {
-            TAILQ_REMOVE(queues[i], session, queue_link);
-            session_unref(session);
-        }
+    queue_done(&slots->queue);
+    struct session *session;
+    while ((session = TAILQ_FIRST(&slots->hidden_queue))) {
+        TAILQ_REMOVE(&slots->hidden_queue, session, queue_link);
+        session_unref(session);
     }
     if (slots->bury) event_free(slots->bury);
     if (slots->refill) event_free(slots->refill);
     if (slots->age) event_free(slots->age);
 }
 
-struct zygote_link_ops slots_zygote_ops(struct slots *slots) {
-    return (struct zygote_link_ops){.ready = on_ready,
-                                    .parked = on_parked,
-                                    .park_failed = on_park_failed,
-                                    .exited = on_exited,
-                                    .dying = on_dying,
-                                    .died = on_died,
-                                    .ctx = slots};
+void slots_drain(struct slots *slots) {
+    slots->is_draining = true;
 }
 
-void slots_drain(struct slots *slots, void (*idle)(void *ctx), void *ctx) {
+void slots_end(struct slots *slots, void (*idle)(void *ctx), void *ctx) {
     slots->is_draining = true;
     slots->idle = idle;
     slots->idle_ctx = ctx;
-    while (!TAILQ_EMPTY(&slots->queue))
-        cancel_pending(slots, TAILQ_FIRST(&slots->queue), "server stopped");
+    struct session *session;
+    while ((session = queue_first(&slots->queue)) || (session = TAILQ_FIRST(&slots->preparing)))
+        cancel_pending(slots, session, "server stopped");
     tell_if_idle(slots);
 }
 

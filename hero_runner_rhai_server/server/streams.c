@@ -1,135 +1,356 @@
 /*
  * GET /sse/session/<id>: a session's lines and changes as server-sent events.
+ * GET /sse/logs?session=a&session=b: those of several sessions on one stream.
  *
- * A subscriber is a cursor: the number of the last line it was sent, and which status and progress
- * it has seen. What it is sent next is always worked out from the session, so a reader that is slow
- * or stopped holds nothing up and costs nothing; lines that have left the ring meanwhile are told
- * as a gap. Order: the lines that were there at the beginning, then the present status, then lines
- * and changes as they come, then the end.
+ * A subscriber is a cursor for each session: the number of the last line it was sent, and which
+ * status and progress it has seen. What it is sent next is always worked out from the session, so a
+ * reader that is slow or stopped holds nothing up and costs nothing; lines that are kept nowhere any
+ * more are told as a gap. Order within a session: the lines that were there at the beginning, then
+ * the present status, then lines and changes as they come, then the end.
  */
+#include "server/log_reader.h"
 #include "server/runner.h"
 
+#include <errno.h>
 #include <hero_rpc/stream.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define PATH_PREFIX "/sse/session/"
+#define SESSIONS_MAX 64 /* on one stream */
 
-struct subscriber {
+struct subscriber;
+
+/* One session on the stream. */
+struct follower {
     struct session_watch watch;
+    struct subscriber *subscriber;
     struct session *session; /* held by the watch */
-    struct rpc_stream *stream;
-    uint64_t cursor;   /* last line sent */
-    uint64_t backfill; /* last line there was at the beginning */
+    struct log_reader *reader;
+    uint64_t cursor;         /* last line sent */
+    uint64_t backfill;       /* last line there was at the beginning */
     unsigned status_seen, progress_seen;
+    bool has_ended; /* its end has been sent */
 };
 
-static void add_object(struct rpc_strbuf *out, const char *event,
-                       void (*write)(const struct session *, struct rpc_strbuf *),
-                       const struct session *session) {
-    struct rpc_strbuf data = RPC_STRBUF_INIT;
-    rpc_strbuf_add_char(&data, '{');
-    write(session, &data);
-    rpc_strbuf_add_char(&data, '}');
-    rpc_sse_add_event(out, event, NULL, rpc_strbuf_text(&data), data.len);
-    rpc_strbuf_done(&data);
+struct subscriber {
+    struct rpc_stream *stream;
+    bool is_multiple; /* all objects tell the session */
+    size_t count;     /* of followers */
+    size_t next;      /* whose turn it is */
+    struct follower followers[];
+};
+
+/* ---- Events ------------------------------------------------------------------------------- */
+
+/* Objects of ours have no newline in them, so they are the data of an event as they are, written
+ * straight into the stream's buffer. */
+static void begin_event(struct rpc_strbuf *out, const char *name) {
+    rpc_strbuf_add(out, "event: ", 7);
+    rpc_strbuf_add_text(out, name);
+    rpc_strbuf_add(out, "\ndata: ", 7);
 }
 
-static void add_gap(struct rpc_strbuf *out, uint64_t dropped, uint64_t last_dropped) {
-    char data[64];
-    int len = snprintf(data, sizeof data, "{\"dropped\":%llu}", (unsigned long long)dropped);
-    rpc_sse_add_numbered(out, "gap", last_dropped, data, (size_t)len);
+static void end_event(struct rpc_strbuf *out) {
+    rpc_strbuf_add(out, "\n\n", 2);
 }
 
-/* Lines up to `until`, or until `want` bytes are there (then false). */
-static bool add_lines(struct subscriber *subscriber, struct rpc_strbuf *out, size_t want,
-                      uint64_t until) {
-    static struct rpc_strbuf data; /* kept for its memory */
-    const struct session *session = subscriber->session;
-    const struct ring *ring = &session->ring;
-    if (subscriber->cursor < ring_dropped(ring)) {
-        add_gap(out, ring_dropped(ring) - subscriber->cursor, ring_dropped(ring));
-        subscriber->cursor = ring_dropped(ring);
+/* The cursor as the event's id; with several sessions, all of them in the order of the request. */
+static void add_id(const struct subscriber *subscriber, struct rpc_strbuf *out) {
+    rpc_strbuf_add(out, "id: ", 4);
+    for (size_t i = 0; i < subscriber->count; i++) {
+        if (i > 0) rpc_strbuf_add_char(out, '.');
+        rpc_strbuf_add_int(out, (long long)subscriber->followers[i].cursor);
     }
+    rpc_strbuf_add_char(out, '\n');
+}
+
+/* For objects that do not tell their session by themselves. */
+static void add_session_id(const struct follower *follower, struct rpc_strbuf *out) {
+    if (!follower->subscriber->is_multiple) return;
+    rpc_strbuf_add_text(out, "\"session_id\":\"");
+    rpc_strbuf_add_text(out, follower->session->id);
+    rpc_strbuf_add_text(out, "\",");
+}
+
+static void add_info(const struct follower *follower, struct rpc_strbuf *out, const char *name) {
+    struct rpc_strbuf info = RPC_STRBUF_INIT;
+    rpc_strbuf_add_char(&info, '{');
+    session_write_info(follower->session, &info);
+    rpc_strbuf_add_char(&info, '}');
+    begin_event(out, name);
+    rpc_strbuf_add(out, rpc_strbuf_text(&info), info.len);
+    end_event(out);
+    rpc_strbuf_done(&info);
+}
+
+static void add_progress(const struct follower *follower, struct rpc_strbuf *out) {
+    begin_event(out, "progress");
+    rpc_strbuf_add_char(out, '{');
+    add_session_id(follower, out);
+    rpc_strbuf_add_text(out, follower->session->progress + 1); /* behind its brace */
+    end_event(out);
+}
+
+static void add_gap(struct follower *follower, uint64_t until, struct rpc_strbuf *out) {
+    uint64_t dropped = until - follower->cursor;
+    follower->cursor = until;
+    add_id(follower->subscriber, out);
+    begin_event(out, "gap");
+    rpc_strbuf_add_char(out, '{');
+    add_session_id(follower, out);
+    rpc_strbuf_add_text(out, "\"dropped\":");
+    rpc_strbuf_add_int(out, (long long)dropped);
+    rpc_strbuf_add_char(out, '}');
+    end_event(out);
+}
+
+static void add_line(struct follower *follower, const struct ring_line *line,
+                     struct rpc_strbuf *out) {
+    bool is_stderr = (line->stream & ~FRAME_LINE_PARTIAL) == FRAME_STREAM_STDERR;
+    follower->cursor = line->seq;
+    add_id(follower->subscriber, out);
+    begin_event(out, is_stderr ? "stderr" : "stdout");
+    session_write_line(follower->session, line, out);
+    end_event(out);
+}
+
+/* ---- What comes next ---------------------------------------------------------------------- */
+
+/* Lines up to `until`: ALL when they have been added, MORE when `want` bytes are there, WAIT when
+ * the next one has to be read first. */
+enum lines_state { LINES_ALL, LINES_MORE, LINES_WAIT };
+
+static enum lines_state add_lines(struct follower *follower, struct rpc_strbuf *out, size_t want,
+                                  uint64_t until) {
     struct ring_line line;
-    while (subscriber->cursor < until && ring_get(ring, subscriber->cursor + 1, &line)) {
-        if (out->len >= want) return false;
-        rpc_strbuf_clear(&data);
-        session_write_line(session, &line, &data);
-        bool is_stderr = (line.stream & ~FRAME_LINE_PARTIAL) == FRAME_STREAM_STDERR;
-        rpc_sse_add_numbered(out, is_stderr ? "stderr" : "stdout", line.seq, rpc_strbuf_text(&data),
-                             data.len);
-        subscriber->cursor++;
+    while (follower->cursor < until) {
+        if (out->len >= want) return LINES_MORE;
+        switch (log_reader_next(follower->reader, follower->cursor, &line)) {
+        case LOG_LINE: add_line(follower, &line, out); break;
+        case LOG_GAP: add_gap(follower, line.seq, out); break;
+        case LOG_WAIT: return LINES_WAIT;
+        }
     }
-    return true;
+    return LINES_ALL;
 }
 
-static void add_changes(struct subscriber *subscriber, struct rpc_strbuf *out) {
-    const struct session *session = subscriber->session;
-    if (subscriber->status_seen != session->status_version) {
-        add_object(out, "status", session_write_info, session);
-        subscriber->status_seen = session->status_version;
+static void add_changes(struct follower *follower, struct rpc_strbuf *out) {
+    const struct session *session = follower->session;
+    if (follower->status_seen != session->status_version) {
+        add_info(follower, out, "status");
+        follower->status_seen = session->status_version;
     }
-    if (subscriber->progress_seen != session->progress_version) {
-        rpc_sse_add_event(out, "progress", NULL, session->progress, strlen(session->progress));
-        subscriber->progress_seen = session->progress_version;
+    if (follower->progress_seen != session->progress_version) {
+        add_progress(follower, out);
+        follower->progress_seen = session->progress_version;
     }
 }
 
+static enum rpc_stream_state produce_one(struct follower *follower, struct rpc_strbuf *out,
+                                         size_t want) {
+    static const enum rpc_stream_state states[] = {
+        [LINES_MORE] = RPC_STREAM_MORE,
+        [LINES_WAIT] = RPC_STREAM_IDLE,
+    };
+    if (follower->has_ended) return RPC_STREAM_END;
+    enum lines_state lines = add_lines(follower, out, want, follower->backfill);
+    if (lines != LINES_ALL) return states[lines];
+    bool has_ended = session_has_ended(follower->session);
+    if (!has_ended) add_changes(follower, out);
+    lines = add_lines(follower, out, want, ring_last_seq(&follower->session->ring));
+    if (lines != LINES_ALL) return states[lines];
+    if (!has_ended) return RPC_STREAM_IDLE;
+    add_changes(follower, out);
+    add_info(follower, out, "end");
+    follower->has_ended = true;
+    return RPC_STREAM_END;
+}
+
+/* Each in turn; one that has more is left for the others and taken up again where it was. */
 static enum rpc_stream_state produce(void *ctx, struct rpc_strbuf *out, size_t want) {
     struct subscriber *subscriber = ctx;
-    const struct session *session = subscriber->session;
-    if (!add_lines(subscriber, out, want, subscriber->backfill)) return RPC_STREAM_MORE;
-    bool has_ended = session_has_ended(session);
-    if (!has_ended) add_changes(subscriber, out);
-    if (!add_lines(subscriber, out, want, UINT64_MAX)) return RPC_STREAM_MORE;
-    if (!has_ended) return RPC_STREAM_IDLE;
-    add_changes(subscriber, out);
-    add_object(out, "end", session_write_info, session);
-    return RPC_STREAM_END;
+    size_t ended = 0;
+    for (size_t i = 0; i < subscriber->count; i++) {
+        struct follower *follower = &subscriber->followers[subscriber->next];
+        enum rpc_stream_state state = produce_one(follower, out, want);
+        subscriber->next = (subscriber->next + 1) % subscriber->count;
+        if (state == RPC_STREAM_MORE) return RPC_STREAM_MORE;
+        ended += state == RPC_STREAM_END;
+    }
+    return ended == subscriber->count ? RPC_STREAM_END : RPC_STREAM_IDLE;
 }
 
 static void closed(void *ctx) {
     struct subscriber *subscriber = ctx;
-    session_unwatch(subscriber->session, &subscriber->watch);
+    for (size_t i = 0; i < subscriber->count; i++) {
+        log_reader_free(subscriber->followers[i].reader);
+        session_unwatch(subscriber->followers[i].session, &subscriber->followers[i].watch);
+    }
     free(subscriber);
 }
 
-static void on_changed(struct session_watch *watch) {
-    struct subscriber *subscriber = (void *)((char *)watch - offsetof(struct subscriber, watch));
+static void wake(void *ctx) {
+    struct subscriber *subscriber = ctx;
     if (subscriber->stream) rpc_stream_wake(subscriber->stream);
+}
+
+static void on_changed(struct session_watch *watch) {
+    struct follower *follower = (void *)((char *)watch - offsetof(struct follower, watch));
+    wake(follower->subscriber);
 }
 
 static const struct rpc_stream_ops stream_ops = {.produce = produce, .closed = closed};
 
-static void handle(struct rpc_request *request, void *ctx) {
-    struct runner *runner = ctx;
-    const char *id = rpc_request_path(request) + strlen(PATH_PREFIX);
-    struct session *session = sessions_find(&runner->sessions, id);
-    uint64_t after = 0;
-    if (!session) {
-        rpc_request_reply_error(request, 404, "unknown session \"%s\"", id);
+/* ---- Requests ----------------------------------------------------------------------------- */
+
+/* A request whose sessions are being found, one after the other. */
+struct opening {
+    struct rpc_request *request;
+    struct runner *runner;
+    struct archive_search *search; /* under way; NULL: none */
+    struct subscriber *subscriber;
+    size_t count; /* of ids */
+    const char *ids[SESSIONS_MAX];
+    uint64_t cursors[SESSIONS_MAX];
+};
+
+static void end_opening(struct opening *opening) {
+    if (opening->search) archive_give_up(opening->search);
+    if (opening->subscriber) closed(opening->subscriber);
+    free(opening);
+}
+
+static void opening_gone(void *ctx) {
+    end_opening(ctx);
+}
+
+static int add_follower(struct runner *runner, struct subscriber *subscriber,
+                        struct session *session, uint64_t after) {
+    struct log_reader *reader = log_reader_new(runner->archive, session, wake, subscriber);
+    if (!reader) return -1;
+    struct follower *follower = &subscriber->followers[subscriber->count++];
+    *follower = (struct follower){
+        .watch.changed = on_changed,
+        .subscriber = subscriber,
+        .session = session,
+        .reader = reader,
+        .cursor = after,
+        .backfill = ring_last_seq(&session->ring),
+    };
+    session_watch(session, &follower->watch);
+    return 0;
+}
+
+static void find_next(struct opening *opening);
+
+static void on_found(void *ctx, struct session *session, const char *error) {
+    struct opening *opening = ctx;
+    struct subscriber *subscriber = opening->subscriber;
+    size_t index = subscriber->count;
+    opening->search = NULL;
+    if (error) {
+        rpc_request_reply_error(opening->request, 503, "the history cannot be read: %s", error);
+    } else if (!session) {
+        rpc_request_reply_error(opening->request, 404, "unknown session \"%s\"",
+                                opening->ids[index]);
+    } else if (add_follower(opening->runner, subscriber, session, opening->cursors[index]) < 0) {
+        rpc_request_reply_error(opening->request, 500, "out of memory");
+    } else {
+        find_next(opening);
         return;
     }
+    end_opening(opening);
+}
+
+static void find_next(struct opening *opening) {
+    struct subscriber *subscriber = opening->subscriber;
+    if (subscriber->count < opening->count) {
+        struct archive_search *search = archive_find(
+            opening->runner->archive, opening->ids[subscriber->count], false, on_found, opening);
+        if (search) opening->search = search; /* else it is over already */
+        return;
+    }
+    rpc_request_on_gone(opening->request, NULL, NULL);
+    opening->subscriber = NULL;
+    subscriber->stream = rpc_stream_open(opening->request, &stream_ops, subscriber);
+    if (!subscriber->stream) closed(subscriber);
+    end_opening(opening);
+}
+
+/* Takes a request with its ids, and cursors that are zero. */
+static struct opening *begin_opening(struct rpc_request *request, struct runner *runner,
+                                     size_t count, bool is_multiple) {
+    struct opening *opening = calloc(1, sizeof *opening);
+    struct subscriber *subscriber =
+        opening ? calloc(1, sizeof *subscriber + count * sizeof subscriber->followers[0]) : NULL;
+    if (!subscriber) {
+        free(opening);
+        rpc_request_reply_error(request, 500, "out of memory");
+        return NULL;
+    }
+    subscriber->is_multiple = is_multiple;
+    opening->request = request;
+    opening->runner = runner;
+    opening->subscriber = subscriber;
+    opening->count = count;
+    return opening;
+}
+
+static void run_opening(struct opening *opening) {
+    rpc_request_on_gone(opening->request, opening_gone, opening);
+    find_next(opening);
+}
+
+static void get_session(struct rpc_request *request, void *ctx) {
+    uint64_t after = 0;
     if (rpc_sse_resume_id(request, "after_seq", &after) < 0) {
         rpc_request_reply_error(request, 400, "Last-Event-ID or after_seq: not a line number");
         return;
     }
-    struct subscriber *subscriber = calloc(1, sizeof *subscriber);
-    if (!subscriber) {
-        rpc_request_reply_error(request, 500, "out of memory");
+    struct opening *opening = begin_opening(request, ctx, 1, false);
+    if (!opening) return;
+    opening->ids[0] = rpc_request_path(request) + strlen(PATH_PREFIX);
+    opening->cursors[0] = after;
+    run_opening(opening);
+}
+
+/* The cursors of an id: as many numbers as there are sessions, with a dot between. */
+static int read_cursors(const char *text, uint64_t *cursors, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (*text < '0' || *text > '9') return -1;
+        char *end;
+        errno = 0;
+        cursors[i] = strtoull(text, &end, 10);
+        if (errno || *end != (i + 1 < count ? '.' : '\0')) return -1;
+        text = end + 1;
+    }
+    return 0;
+}
+
+static void get_logs(struct rpc_request *request, void *ctx) {
+    const char *ids[SESSIONS_MAX];
+    size_t count = rpc_request_query_all(request, "session", ids, SESSIONS_MAX);
+    const char *resume = rpc_request_header(request, "Last-Event-ID");
+    uint64_t cursors[SESSIONS_MAX] = {0};
+    if (count == 0 || count > SESSIONS_MAX) {
+        rpc_request_reply_error(request, 400, "session: 1 to %d of them must be given",
+                                SESSIONS_MAX);
         return;
     }
-    subscriber->session = session;
-    subscriber->cursor = after;
-    subscriber->backfill = ring_last_seq(&session->ring);
-    subscriber->watch.changed = on_changed;
-    session_watch(session, &subscriber->watch);
-    subscriber->stream = rpc_stream_open(request, &stream_ops, subscriber);
-    if (!subscriber->stream) closed(subscriber);
+    if (resume && read_cursors(resume, cursors, count) < 0) {
+        rpc_request_reply_error(request, 400, "Last-Event-ID: not %zu line numbers", count);
+        return;
+    }
+    struct opening *opening = begin_opening(request, ctx, count, true);
+    if (!opening) return;
+    memcpy(opening->ids, ids, count * sizeof ids[0]);
+    memcpy(opening->cursors, cursors, count * sizeof cursors[0]);
+    run_opening(opening);
 }
 
 int streams_add_routes(struct runner *runner) {
-    return rpc_server_route(runner->server, "GET", PATH_PREFIX, handle, runner);
+    int failed = rpc_server_route(runner->server, "GET", PATH_PREFIX, get_session, runner);
+    return failed ? failed : rpc_server_route(runner->server, "GET", "/sse/logs", get_logs, runner);
 }

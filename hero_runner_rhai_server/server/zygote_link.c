@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/queue.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -30,19 +31,21 @@
 #define HIGH_FD 16 /* above those that the zygote is given by number */
 
 struct zygote_link {
+    LIST_ENTRY(zygote_link) entry;
     struct event_base *base;
     struct zygote_link_ops ops;
     struct zygote_link_options options;
     int program_fd, children_fd;
     int control_fd, pidfd; /* -1: none now */
     pid_t pid;
-    bool is_ready, was_ever_ready;
+    bool is_ready, was_ever_ready, is_retiring, is_told_unusable;
     int64_t started_ms, sweep_since_ms;
     int64_t restart_delay_ms;
-    unsigned restarts;
     struct event *control_event, *pidfd_event;
     struct event *timer; /* start time-out, sweep or restart: one at a time */
 };
+
+static LIST_HEAD(, zygote_link) links = LIST_HEAD_INITIALIZER(links);
 
 static int start(struct zygote_link *link, struct rpc_error *err);
 static void on_start_timeout(evutil_socket_t fd, short what, void *ctx);
@@ -56,19 +59,38 @@ static void set_timer(struct zygote_link *link, int64_t ms, event_callback_fn fn
 
 /* ---- Its death -------------------------------------------------------------------------- */
 
-static void kill_child(void *ctx, pid_t pid) {
-    (void)ctx;
-    kill(pid, SIGKILL);
+#define SWEPT_AT_ONCE 256
+
+/* Children of ours that are no zygote. */
+struct orphans {
+    pid_t pids[SWEPT_AT_ONCE];
+    size_t count;
+    bool are_more;
+};
+
+static void note_orphan(void *ctx, pid_t pid) {
+    struct orphans *orphans = ctx;
+    const struct zygote_link *link;
+    LIST_FOREACH(link, &links, entry) {
+        if (link->pid == pid) return;
+    }
+    if (orphans->count < SWEPT_AT_ONCE)
+        orphans->pids[orphans->count++] = pid;
+    else
+        orphans->are_more = true;
 }
 
 /* One round over everything that has been reparented to us. True when nothing is left. */
 static bool sweep(struct zygote_link *link) {
-    proc_children_each(link->children_fd, kill_child, NULL);
-    pid_t reaped;
-    do {
-        reaped = waitpid(-1, NULL, WNOHANG);
-    } while (reaped > 0 || (reaped < 0 && errno == EINTR));
-    return reaped < 0; /* ECHILD */
+    struct orphans orphans = {.count = 0};
+    proc_children_each(link->children_fd, note_orphan, &orphans);
+    for (size_t i = 0; i < orphans.count; i++) {
+        kill(orphans.pids[i], SIGKILL);
+        while (waitpid(orphans.pids[i], NULL, WNOHANG) < 0 && errno == EINTR)
+            continue;
+    }
+    if (orphans.count > 0) return false; /* what they had left is ours only now */
+    return !orphans.are_more;
 }
 
 static void on_restart(evutil_socket_t fd, short what, void *ctx) {
@@ -91,7 +113,17 @@ static void on_sweep(evutil_socket_t fd, short what, void *ctx) {
     }
     if (!is_clean) log_error("processes of the dead zygote do not die", "%s", "");
     link->ops.died(link->ops.ctx);
+    if (link->is_retiring) return;
     set_timer(link, link->restart_delay_ms, on_restart);
+}
+
+/* A retired one that is dead already. */
+static void on_gone(evutil_socket_t fd, short what, void *ctx) {
+    (void)fd, (void)what;
+    struct zygote_link *link = ctx;
+    struct zygote_link_ops ops = link->ops;
+    zygote_link_free(link);
+    ops.retired(ops.ctx);
 }
 
 static void forget_zygote(struct zygote_link *link) {
@@ -115,9 +147,17 @@ static void on_death(evutil_socket_t fd, short what, void *ctx) {
     if (!link->pidfd_event) return; /* one of those messages made it unusable */
     siginfo_t info = {0};
     waitid(P_PIDFD, (id_t)link->pidfd, &info, WEXITED);
-    log_warn("zygote has died", "pid=%d %s=%d", (int)link->pid,
-             info.si_code == CLD_EXITED ? "exit_code" : "signal", info.si_status);
+    if (!link->is_retiring)
+        log_warn("zygote has died", "pid=%d %s=%d", (int)link->pid,
+                 info.si_code == CLD_EXITED ? "exit_code" : "signal", info.si_status);
 
+    if (link->is_retiring) {
+        forget_zygote(link);
+        struct zygote_link_ops ops = link->ops;
+        zygote_link_free(link);
+        ops.retired(ops.ctx);
+        return;
+    }
     bool was_stable = link->is_ready && rpc_clock_monotonic_ms() - link->started_ms >= STABLE_MS;
     if (was_stable)
         link->restart_delay_ms = 0;
@@ -126,23 +166,28 @@ static void on_death(evutil_socket_t fd, short what, void *ctx) {
     else if (link->restart_delay_ms < MAX_DELAY_MS / 2)
         link->restart_delay_ms *= 2;
     forget_zygote(link);
-    link->restarts++;
     link->sweep_since_ms = rpc_clock_monotonic_ms();
     link->ops.dying(link->ops.ctx);
-    on_sweep(-1, 0, link);
+    if (!link->is_retiring) on_sweep(-1, 0, link);
 }
 
 /* ---- Messages --------------------------------------------------------------------------- */
 
+static void tell_unusable(struct zygote_link *link, const char *why) {
+    if (link->is_told_unusable) return;
+    link->is_told_unusable = true;
+    link->ops.unusable(link->ops.ctx, why);
+}
+
 static void take_hello(struct zygote_link *link, const struct control_message *message) {
     if (strncmp(message->text, HERO_BUILD_ID, sizeof message->text) == 0) return;
-    link->ops.unusable(link->ops.ctx, PROGRAM " is of another build than the server: install both");
+    tell_unusable(link, PROGRAM " is of another build than the server: install both");
 }
 
 static void take_failure(struct zygote_link *link, const struct control_message *message) {
     log_error("zygote has failed", "error=\"%.*s\"", (int)sizeof message->text, message->text);
     if (!link->was_ever_ready)
-        link->ops.unusable(link->ops.ctx, "the zygote cannot serve, see the message before");
+        tell_unusable(link, "the zygote cannot serve, see the message before");
 }
 
 static void take_ready(struct zygote_link *link) {
@@ -205,7 +250,7 @@ static void on_start_timeout(evutil_socket_t fd, short what, void *ctx) {
     (void)fd, (void)what;
     struct zygote_link *link = ctx;
     log_error("zygote does not become ready", "pid=%d", (int)link->pid);
-    kill(link->pid, SIGKILL);
+    kill(link->pid, SIGKILL); /* its death is dealt with as any other */
 }
 
 /* ---- Its start -------------------------------------------------------------------------- */
@@ -250,7 +295,7 @@ static pid_t spawn(const struct zygote_link *link, int control, struct rpc_error
     snprintf(path, sizeof path, "/proc/self/fd/%d", link->program_fd);
     snprintf(open_files, sizeof open_files, "%lu", link->options.open_files);
     char program[] = PROGRAM;
-    char *argv[] = {program, open_files, NULL};
+    char *argv[] = {program, open_files, (char *)(uintptr_t)link->options.script_roots, NULL};
     pid_t pid;
     int failed = posix_spawn(&pid, path, &actions, &attr, argv,
                              (char *const *)(uintptr_t)link->options.environment);
@@ -314,6 +359,7 @@ struct zygote_link *zygote_link_new(struct event_base *base, const struct zygote
         .pidfd = -1,
         .program_fd = -1,
     };
+    LIST_INSERT_HEAD(&links, link, entry);
     link->timer = event_new(base, -1, 0, on_restart, link);
     link->children_fd = proc_children_open();
     if (link->children_fd < 0) {
@@ -331,9 +377,13 @@ fail:
 
 void zygote_link_free(struct zygote_link *link) {
     if (!link) return;
-    if (link->pid > 0) kill(link->pid, SIGKILL);
+    LIST_REMOVE(link, entry);
+    if (link->pid > 0) {
+        kill(link->pid, SIGKILL);
+        link->pid = 0; /* swept with what was below it */
+    }
     int64_t since = rpc_clock_monotonic_ms();
-    while (link->children_fd >= 0 && !sweep(link)) {
+    while (link->children_fd >= 0 && !link->is_retiring && !sweep(link)) {
         if (rpc_clock_monotonic_ms() - since > SWEEP_PATIENCE_MS) break;
         usleep(SWEEP_INTERVAL_MS * 1000);
     }
@@ -342,6 +392,16 @@ void zygote_link_free(struct zygote_link *link) {
     rpc_fd_close(&link->children_fd);
     rpc_fd_close(&link->program_fd);
     free(link);
+}
+
+void zygote_link_retire(struct zygote_link *link) {
+    link->is_retiring = true;
+    if (link->pid > 0 && link->was_ever_ready)
+        shutdown(link->control_fd, SHUT_RDWR); /* it ends by itself */
+    else if (link->pid > 0)
+        kill(link->pid, SIGKILL);
+    else
+        set_timer(link, 0, on_gone);
 }
 
 int zygote_link_park(struct zygote_link *link, int count) {
@@ -355,7 +415,4 @@ bool zygote_link_is_ready(const struct zygote_link *link) {
 }
 pid_t zygote_link_pid(const struct zygote_link *link) {
     return link->pid;
-}
-unsigned zygote_link_restarts(const struct zygote_link *link) {
-    return link->restarts;
 }

@@ -3,7 +3,8 @@
  * watched through its pidfd, started again when it dies.
  *
  * The server is a child subreaper. When the zygote dies, every process that was below it is
- * reparented to the server, which kills and reaps all of them before anything else goes on.
+ * reparented to the server, which kills and reaps all of them before anything else goes on. All
+ * children of the server that are no zygote of a link are taken for such processes.
  */
 #ifndef RUNNER_SERVER_ZYGOTE_LINK_H
 #define RUNNER_SERVER_ZYGOTE_LINK_H
@@ -23,14 +24,17 @@ struct zygote_link_ops {
     void (*exited)(void *ctx, const struct control_message *message);
     void (*dying)(void *ctx); /* it has died: its processes are to be killed */
     void (*died)(void *ctx);  /* and now nothing of them is left */
-    /* It cannot be used at all (another build, failed self-test at the first start). */
+    /* It cannot be used at all (another build, failed self-test at the first start). Told at most
+     * once; the owner may retire or free it, but not before this has returned to the loop. */
     void (*unusable)(void *ctx, const char *why);
+    void (*retired)(void *ctx); /* after zygote_link_retire: it has gone, the link is freed */
     void *ctx;
 };
 
 struct zygote_link_options {
     const char *const *environment; /* what the zygote and all sessions get; borrowed */
     unsigned long open_files;       /* soft limit for sessions */
+    const char *script_roots;       /* as in the setting; borrowed */
 };
 
 /* Opens the program beside our own and starts it. */
@@ -40,11 +44,14 @@ struct zygote_link *zygote_link_new(struct event_base *base, const struct zygote
 /* Kills the zygote, and with it every session, and reaps all. */
 void zygote_link_free(struct zygote_link *link);
 
+/* Lets a zygote without session processes end, at once if it never was ready; frees the link, and
+ * tells, when it has ended. */
+void zygote_link_retire(struct zygote_link *link);
+
 /* Asks for so many more session processes. 0, or -errno when there is no zygote now. */
 int zygote_link_park(struct zygote_link *link, int count);
 
 bool zygote_link_is_ready(const struct zygote_link *link);
 pid_t zygote_link_pid(const struct zygote_link *link); /* 0: none now */
-unsigned zygote_link_restarts(const struct zygote_link *link);
 
 #endif

@@ -8,7 +8,9 @@
  * both little-endian. Payloads: a line is one byte (FRAME_STREAM_* and perhaps FRAME_LINE_PARTIAL)
  * and the raw text, without a newline; `started` has none; the others are JSON:
  *
- *   request   {script, working_dir?, env_vars?: {name: text}, args?: [text]}
+ *   request   {script, working_dir?, env_vars?: {name: text}, args?: [text], inputs?: {name: value},
+ *              dir?: text, limits?: {cpu_ms?, memory_bytes?, operations?, open_files?}}
+ *             or {task: "check", script}, {task: "functions"} (zygote/tasks.h)
  *   progress  {done, total, text}
  *   result    {outcome: "ok"|"exit"|"error"|"terminated", value_type?, value?, value_truncated?,
  *              error?: {message, line?, position?}, limit?: true, operations, peak_memory}

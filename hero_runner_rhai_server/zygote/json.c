@@ -100,6 +100,7 @@ static void add_error(struct builder *out, rhai_engine *engine, const struct jso
     const char *message = result->message ? result->message : rhai_error_text(result->error);
     add_literal(out, ",\"error\":{\"message\":");
     add_string(out, engine, message, strlen(message));
+    /* A message of our own keeps the place where it happened. */
     rhai_pos pos = result->error ? rhai_error_pos(result->error) : (rhai_pos){0, 0};
     if (pos.line > 0) {
         add_literal(out, ",\"line\":");

@@ -1,8 +1,11 @@
 #include "zygote/session_process.h"
 
 #include "session/frames.h"
+#include "zygote/imports.h"
 #include "zygote/json.h"
 #include "zygote/output.h"
+#include "zygote/own_limits.h"
+#include "zygote/tasks.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +22,7 @@
 static rhai_engine *engine;
 static struct output output;
 static struct frame_reader reader;
-static volatile sig_atomic_t is_stopping;
+static volatile sig_atomic_t is_stopping, is_cpu_over;
 
 /* Errors of the engine that mean a bound was reached. */
 static const char *const limit_kinds[] = {
@@ -27,10 +30,13 @@ static const char *const limit_kinds[] = {
     "ErrorStackOverflow",     "ErrorDataTooLarge",
 };
 
+/* SIGTERM: somebody stops the session; SIGXCPU: its processor time is used up. */
 static void on_stop_signal(int signal) {
-    (void)signal;
     int saved = errno;
-    is_stopping = 1;
+    if (signal == SIGXCPU)
+        is_cpu_over = 1;
+    else
+        is_stopping = 1;
     rhai_engine_terminate(engine);
     ssize_t written = write(SESSION_STOP_FD, &(uint64_t){1}, sizeof(uint64_t));
     (void)written; /* it can only be full, and then it is readable already */
@@ -76,6 +82,7 @@ static void set_signals(void) {
     struct sigaction stop = {.sa_handler = on_stop_signal}, timer = {.sa_handler = on_timer};
     struct sigaction ignore = {.sa_handler = SIG_IGN}, standard = {.sa_handler = SIG_DFL};
     sigaction(SIGTERM, &stop, NULL);
+    sigaction(SIGXCPU, &stop, NULL);
     sigaction(SIGALRM, &timer, NULL);
     sigaction(SIGPIPE, &ignore, NULL);
     sigaction(SIGCHLD, &standard, NULL);
@@ -160,6 +167,19 @@ static int set_args(const rhai_value *request, herolib_session *session, rhai_sc
     return rhai_scope_push(engine, scope, "ARGS", &array, true) == RHAI_OK ? 0 : -ENOMEM;
 }
 
+/* The declared inputs, each a constant. */
+static int set_inputs(const rhai_value *request, rhai_scope *scope) {
+    const rhai_value *inputs = rhai_map_get(request, "inputs", 6);
+    for (size_t i = 0, count = inputs ? rhai_map_len(inputs) : 0; i < count; i++) {
+        const char *name;
+        size_t len;
+        rhai_value copy;
+        rhai_value_copy(rhai_map_entry(engine, inputs, i, &name, &len), &copy);
+        if (rhai_scope_push(engine, scope, name, &copy, true) != RHAI_OK) return -ENOMEM;
+    }
+    return 0;
+}
+
 static const char *prepare(const rhai_value *request, herolib_session *session, rhai_scope *scope) {
     static char message[4200];
     size_t len;
@@ -169,8 +189,11 @@ static const char *prepare(const rhai_value *request, herolib_session *session, 
                  strerror(errno));
         return message;
     }
-    if (set_environment(request) < 0 || set_args(request, session, scope) < 0)
+    imports_set_dir(json_member_text(request, "dir", &len));
+    if (set_environment(request) < 0 || set_args(request, session, scope) < 0 ||
+        set_inputs(request, scope) < 0)
         return "out of memory";
+    own_limits_set(engine, rhai_map_get(request, "limits", 6));
     return NULL;
 }
 
@@ -181,6 +204,14 @@ static bool is_limit_error(const rhai_error *error) {
     for (size_t i = 0; i < sizeof limit_kinds / sizeof limit_kinds[0]; i++)
         if (strcmp(kind, limit_kinds[i]) == 0) return true;
     return false;
+}
+
+static struct json_result cpu_is_over(const rhai_error *error) {
+    static char message[80];
+    snprintf(message, sizeof message, "over its limit of cpu_ms: %lld",
+             (long long)own_limits_cpu_ms());
+    return (struct json_result){
+        .outcome = "error", .message = message, .error = error, .is_limit = true};
 }
 
 static struct json_result run_script(const char *text, size_t len, rhai_scope *scope) {
@@ -195,10 +226,19 @@ static struct json_result run_script(const char *text, size_t len, rhai_scope *s
         return (struct json_result){.outcome = is_failure ? "exit" : "ok", .value = &value};
     }
     default:
+        if (is_cpu_over) return cpu_is_over(error);
         return (struct json_result){.outcome = is_stopping ? "terminated" : "error",
                                     .error = error,
                                     .is_limit = is_limit_error(error)};
     }
+}
+
+static struct json_result run_task(const char *task, const char *script, size_t len) {
+    static rhai_value value;
+    bool is_done = strcmp(task, "functions") == 0 ? task_functions(engine, &value)
+                                                  : task_check(engine, script, len, &value);
+    if (is_done) return (struct json_result){.outcome = "ok", .value = &value};
+    return (struct json_result){.outcome = "error", .message = "out of memory"};
 }
 
 static void send_result(const struct json_result *result) {
@@ -221,13 +261,18 @@ _Noreturn void session_process_run(const struct session_process *process, int so
     rhai_value request;
     rhai_error *error = NULL;
     rhai_scope *scope = rhai_scope_new(engine);
-    size_t len = 0;
-    const char *script = NULL;
+    size_t len = 0, task_len;
+    const char *script = NULL, *task = NULL;
     if (scope &&
-        rhai_from_json(engine, (const char *)frame.payload, frame.len, &request, &error) == RHAI_OK)
+        rhai_from_json(engine, (const char *)frame.payload, frame.len, &request, &error) ==
+            RHAI_OK) {
         script = json_member_text(&request, "script", &len);
-    if (script) result.message = prepare(&request, process->session, scope);
-    if (script && !result.message) result = run_script(script, len, scope);
+        task = json_member_text(&request, "task", &task_len);
+        if (task)
+            result = run_task(task, script, len);
+        else if (script && !(result.message = prepare(&request, process->session, scope)))
+            result = run_script(script, len, scope);
+    }
     output_finish(&output);
     send_result(&result);
     output_flush(&output);

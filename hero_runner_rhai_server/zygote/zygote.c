@@ -8,6 +8,8 @@
  */
 #include "zygote/children.h"
 #include "zygote/control.h"
+#include "zygote/imports.h"
+#include "zygote/own_limits.h"
 #include "zygote/park.h"
 #include "zygote/session_process.h"
 
@@ -70,7 +72,7 @@ static void set_open_files(const char *soft_limit) {
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-static void build_engine(struct session_process *process) {
+static void build_engine(struct session_process *process, const char *script_roots) {
     static herolib_session session = HEROLIB_SESSION_INIT;
     process->session = &session;
     process->zygote = getpid();
@@ -78,7 +80,10 @@ static void build_engine(struct session_process *process) {
     if (!process->engine) fail("engine", "out of memory");
     int failed = herolib_register(process->engine, &session);
     if (failed) fail("herolib", strerror(-failed));
+    failed = imports_init(process->engine, script_roots);
+    if (failed) fail("script roots", strerror(-failed));
     malloc_trim(0);
+    own_limits_init();
 }
 
 /* Runs a script in a fork, so that nothing of it stays in the engine that all sessions get. */
@@ -134,7 +139,7 @@ static void run(const struct session_process *process, struct children *children
 }
 
 int main(int argc, char **argv) {
-    if (argc != 2) {
+    if (argc != 3) {
         fprintf(stderr, "hero_runner_rhai_zygote: is started by hero_runner_rhai_server\n");
         return 2;
     }
@@ -148,7 +153,7 @@ int main(int argc, char **argv) {
     int failed = children_init(&children);
     if (failed) fail("list of children in /proc", strerror(-failed));
     struct session_process process;
-    build_engine(&process);
+    build_engine(&process, argv[2]);
     test_engine(&process);
     send_text(CONTROL_READY, "");
     run(&process, &children);

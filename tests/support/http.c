@@ -1,5 +1,7 @@
 #include "support/http.h"
 
+#include <arpa/inet.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +18,7 @@ int http_connect(const char *socket_path) {
     return -1;
 }
 
-static void send_all(int fd, const char *bytes, size_t len) {
+void http_send(int fd, const char *bytes, size_t len) {
     while (len > 0) {
         ssize_t sent = send(fd, bytes, len, MSG_NOSIGNAL);
         if (sent <= 0) return; /* the server has answered and closed: its answer will tell */
@@ -30,15 +32,15 @@ void http_send_rpc(int fd, const char *body, size_t len) {
     int head_len =
         snprintf(head, sizeof head,
                  "POST /rpc HTTP/1.1\r\nHost: localhost\r\nContent-Length: %zu\r\n\r\n", len);
-    send_all(fd, head, (size_t)head_len);
-    send_all(fd, body, len);
+    http_send(fd, head, (size_t)head_len);
+    http_send(fd, body, len);
 }
 
 void http_send_get(int fd, const char *path, const char *header) {
     char head[512];
     int len =
         snprintf(head, sizeof head, "GET %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n", path, header);
-    send_all(fd, head, (size_t)len);
+    http_send(fd, head, (size_t)len);
 }
 
 /* An answer is read to the end of the body that its Content-Length tells. */
@@ -79,4 +81,53 @@ int http_rpc(const char *socket_path, const char *body, json_t **ret_json) {
     *ret_json = answer ? json_loads(answer, JSON_DECODE_ANY, NULL) : NULL;
     free(answer);
     return status;
+}
+
+/* Reads a request to the end of its body. */
+static void read_request(int fd, char *out, size_t size) {
+    size_t len = 0;
+    ssize_t got;
+    while (len + 1 < size && (got = recv(fd, out + len, size - 1 - len, 0)) > 0) {
+        len += (size_t)got;
+        out[len] = '\0';
+        const char *body = strstr(out, "\r\n\r\n"), *length = strcasestr(out, "content-length:");
+        size_t want = length ? strtoul(length + 15, NULL, 10) : 0;
+        if (body && strlen(body + 4) >= want) return;
+    }
+}
+
+struct listening {
+    struct http_peer *peer;
+    int fd;
+};
+
+static void *serve(void *ctx) {
+    struct listening listening = *(struct listening *)ctx;
+    free(ctx);
+    for (;;) {
+        int fd = accept(listening.fd, NULL, NULL);
+        if (fd < 0) continue;
+        read_request(fd, listening.peer->last, sizeof listening.peer->last);
+        http_send(fd, listening.peer->answer, strlen(listening.peer->answer));
+        close(fd);
+        __atomic_add_fetch(&listening.peer->requests, 1, __ATOMIC_SEQ_CST);
+    }
+    return NULL;
+}
+
+void http_peer_start(struct http_peer *peer, const char *answer) {
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof address;
+    struct listening *listening = malloc(sizeof *listening);
+    *listening = (struct listening){peer, socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    bind(listening->fd, (struct sockaddr *)&address, sizeof address);
+    listen(listening->fd, 16);
+    getsockname(listening->fd, (struct sockaddr *)&address, &len);
+    peer->port = ntohs(address.sin_port);
+    peer->answer = answer;
+    peer->requests = 0;
+    pthread_t thread;
+    pthread_create(&thread, NULL, serve, listening);
+    pthread_detach(thread);
 }

@@ -39,6 +39,7 @@ void server_done(struct test_server *server) {
 
 static void exec_server(const struct test_server *server, const char *const *options) {
     char log[128], home[128];
+    close_range(3, ~0u, 0); /* other threads of the test have connections open */
     snprintf(log, sizeof log, "%s/server.log", server->home);
     snprintf(home, sizeof home, "HOME=%s", server->home);
     int fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
@@ -49,8 +50,11 @@ static void exec_server(const struct test_server *server, const char *const *opt
         argv[i + 1] = options[i];
     char path[] = "PATH=/usr/local/bin:/usr/bin:/bin", secret[] = "SERVER_SECRET=hidden",
          lang[] = "LANG=C.UTF-8";
-    char *env[] = {home, path, secret, lang, NULL};
-    execve(SERVER_PROGRAM, (char *const *)(uintptr_t)argv, env);
+    const char *env[16] = {home, path, secret, lang};
+    for (int i = 0; i < 8 && server->variables[i]; i++)
+        env[4 + i] = server->variables[i];
+    if (server->prepare) server->prepare(server);
+    execve(SERVER_PROGRAM, (char *const *)(uintptr_t)argv, (char *const *)(uintptr_t)env);
     _exit(127);
 }
 

@@ -9,6 +9,9 @@ struct test_server {
     char socket[128];
     pid_t pid; /* 0: not running */
     struct runner *runner;
+    /* For tests that make the server's life harder; both may be left out. */
+    void (*prepare)(const struct test_server *server); /* in its process, before exec */
+    const char *variables[8];                          /* "NAME=value", besides the usual ones */
 };
 
 /* Makes a home. The server is started by server_start. */

@@ -102,12 +102,19 @@ struct rpc_peer {
     uid_t uid;
     gid_t gid; /* Unix only, as pid */
     pid_t pid; /* 0 when unknown */
+    /* Only in rpc_call_peer, and only until the method first returns: whom the header X-Hero-User
+     * names, which anybody can write. NULL: nobody. */
+    const char *claimed_user;
 };
 
 /* What the client sent; all borrowed, valid as long as the request. */
 const char *rpc_request_method(const struct rpc_request *request);
 const char *rpc_request_path(const struct rpc_request *request); /* percent-decoded, no query */
 const char *rpc_request_query(const struct rpc_request *request, const char *name);  /* or NULL */
+/* All values of an argument that may be given several times, in order, "" for one without a value.
+ * Returns how many there are; at most `max` are put into the array. */
+size_t rpc_request_query_all(const struct rpc_request *request, const char *name,
+                             const char **ret_values, size_t max);
 const char *rpc_request_header(const struct rpc_request *request, const char *name); /* or NULL */
 /* Appends path and query as they go into a request line, percent-encoded anew, without the query
  * argument `without` (NULL: all of them). */

@@ -30,15 +30,26 @@ struct rpc_setting {
     const char *meaning;
 };
 
+/* Where a value comes from. */
+enum rpc_setting_source {
+    RPC_SETTING_DEFAULT,
+    RPC_SETTING_ENVIRONMENT,
+    RPC_SETTING_OPTION,
+};
+
 struct rpc_settings {
     const char *prefix; /* "HERO_RUNNER_RHAI_UI_" */
     const struct rpc_setting *table;
     size_t count;
+    uint8_t *sources; /* gets an enum rpc_setting_source for each; NULL: not wanted */
 };
 
 /* Fills *config. RPC_ERROR_INVALID names the option or variable that is wrong, or unknown. */
 int rpc_settings_read(const struct rpc_settings *settings, int argc, char **argv, void *config,
                       struct rpc_error *err);
+/* An array of {name, variable, flag, value, default, source, meaning} for each that is no secret;
+ * `sources` must be wanted. NULL without memory. */
+json_t *rpc_settings_json(const struct rpc_settings *settings, const void *config);
 /* A few lines for each setting. */
 void rpc_settings_print_help(const struct rpc_settings *settings, FILE *out);
 

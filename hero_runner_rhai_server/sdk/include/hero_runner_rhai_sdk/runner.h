@@ -31,7 +31,10 @@
 
 /* Application errors of the server (JSON-RPC codes). */
 #define RUNNER_ERROR_UNKNOWN_SESSION (-32001) /* data: {"session_id": ...} */
-#define RUNNER_ERROR_BUSY (-32002)            /* the queue is full */
+#define RUNNER_ERROR_BUSY (-32002)            /* the queue is full, or the server drains */
+#define RUNNER_ERROR_WRONG_STATE (-32003)
+#define RUNNER_ERROR_UNKNOWN_SCRIPT (-32004)  /* data: {"name": ...} */
+#define RUNNER_ERROR_UNAVAILABLE (-32005)     /* the history cannot be used now */
 
 struct runner;
 
@@ -73,8 +76,16 @@ struct runner_session {
     int64_t queued_at_ms;
     int64_t started_at_ms; /* 0: not started */
     int64_t ended_at_ms;   /* 0: not ended */
-    uint64_t lines;
+    uint64_t lines, bytes; /* of output */
     uint64_t dropped_lines;
+    unsigned queue_position;   /* 1: the next one; 0: it does not wait */
+    int priority;
+    const char *source_kind;   /* "script", "path", "url" or "name" */
+    const char *source_name;   /* NULL: none */
+    const json_t *tags;        /* array of texts */
+    const char *caller;        /* user name, else X-Hero-User; NULL: not known */
+    bool has_usage;            /* it ran and has ended; then: */
+    int64_t cpu_us, peak_rss_bytes;
     const char *forwarding; /* "off", "active" or "unavailable" */
     bool has_progress;
     double progress_done, progress_total;
@@ -98,10 +109,30 @@ struct runner_result {
 };
 void runner_result_done(struct runner_result *result);
 
-/* What to run. Zero in a member means its default; nothing is kept after the call. */
+/* 0: as the server is configured. */
+struct runner_limits {
+    int64_t cpu_ms, memory_bytes, operations, output_bytes, processes, open_files;
+};
+
+/* What to run: exactly one of script, script_path, script_url and script_name. Zero in a member means
+ * its default; nothing is kept after the call. */
 struct runner_start {
-    const char *script;          /* the text; required */
+    const char *script;          /* the text */
     size_t script_len;           /* 0: strlen(script) */
+    const char *script_path;     /* a file below one of the server's script roots */
+    const char *script_url;
+    const char *script_name;     /* of the library */
+    int64_t script_version;      /* 0: the newest */
+    json_t *inputs;              /* object, borrowed; NULL: none */
+    struct runner_limits limits;
+    int priority;
+    const char *const *tags;        /* NULL-terminated; NULL: none */
+    const char *const *secret_vars; /* names of env_vars that are never stored; likewise */
+    const char *idempotency_key;
+    const char *concurrency_key;
+    int64_t concurrency_limit;   /* 0: 1 */
+    const char *callback_url;    /* told when it has ended */
+    int64_t wait_ms;             /* runner_session_run: 0: however long it takes */
     const char *working_dir;     /* absolute; NULL: the server's choice (its owner's home) */
     const char *const *env_vars; /* "NAME=value", NULL-terminated; NULL: none */
     const char *const *args;     /* NULL-terminated; NULL: none */
@@ -112,7 +143,8 @@ struct runner_start {
 /* Begins a session; it goes on when the caller leaves. */
 int runner_session_start(struct runner *runner, const struct runner_start *start,
                          char ret_id[RUNNER_ID_BYTES], struct rpc_error *err);
-/* The same, and waits for its end, however long that takes. Either output may be NULL. */
+/* The same, and waits for its end, however long that takes, or wait_ms: then ret_session's status may
+ * not be final, and ret_result's json is NULL. Either output may be NULL. */
 int runner_session_run(struct runner *runner, const struct runner_start *start,
                        struct runner_session *ret_session, struct runner_result *ret_result,
                        struct rpc_error *err);
@@ -127,13 +159,39 @@ int runner_session_result(struct runner *runner, const char *id, bool *ret_ended
                           struct runner_result *ret_result, struct rpc_error *err);
 
 struct runner_session_list {
-    struct runner_session *sessions; /* newest first */
+    struct runner_session *sessions;
     size_t count;
+    uint64_t total; /* that match, in all */
     json_t *json; /* as sent: an array of SessionInfo */
 };
+/* Newest first, at most 1,000. */
 int runner_session_list(struct runner *runner, struct runner_session_list *ret_list,
                         struct rpc_error *err);
+
+/* Zero in a member: any, or its default. */
+struct runner_find {
+    const char *const *statuses; /* "failed" ..., NULL-terminated */
+    int64_t since_ms, until_ms;  /* queued from then, and before then */
+    const char *text, *caller, *tag;
+    const char *sort; /* "queued", "started", "ended", "duration", "lines", "cpu", "memory" */
+    bool is_ascending;
+    unsigned offset, limit;
+};
+int runner_session_find(struct runner *runner, const struct runner_find *find,
+                        struct runner_session_list *ret_list, struct rpc_error *err);
 void runner_session_list_done(struct runner_session_list *list);
+
+/* Stops all; how many ran, and how many only waited (either may be NULL). */
+int runner_session_stop_all(struct runner *runner, unsigned *ret_stopped, unsigned *ret_cancelled,
+                            struct rpc_error *err);
+/* Begins a new session with the request of an old one; env_vars and inputs, if not NULL, go over the
+ * old ones. */
+int runner_session_rerun(struct runner *runner, const char *id, const char *const *env_vars,
+                         json_t *inputs, char ret_id[RUNNER_ID_BYTES], struct rpc_error *err);
+/* Forgets one that has ended. */
+int runner_session_delete(struct runner *runner, const char *id, struct rpc_error *err);
+/* What it was asked to do: the answer of session_request. */
+json_t *runner_session_request(struct runner *runner, const char *id, struct rpc_error *err);
 
 /* ---- Lines --------------------------------------------------------------------------------- */
 
@@ -149,6 +207,9 @@ struct runner_line {
 struct runner_log_query {
     uint64_t after_seq;  /* lines with a higher number */
     int64_t after_ts_ms; /* or, when not 0 and after_seq is 0, lines from then on */
+    uint64_t before_seq; /* or, when not 0, the last lines before this one */
+    const char *kind;     /* "stdout" or "stderr"; NULL: both */
+    const char *contains; /* only lines with this text; NULL: all */
     unsigned limit;      /* 0: the server's default */
     unsigned wait_ms;    /* how long to wait for a line when there is none */
 };
@@ -156,6 +217,7 @@ struct runner_log_query {
 struct runner_log_page {
     struct runner_line *lines;
     size_t count;
+    uint64_t first_seq; /* before_seq of the query for the page before; 1: there is none */
     uint64_t next_seq; /* after_seq of the next query */
     int64_t next_ts_ms;
     uint64_t dropped; /* lines lost to bounds before the first one here */
@@ -181,12 +243,38 @@ struct runner_follow {
 int runner_session_follow(struct runner *runner, const char *id, const struct runner_follow *follow,
                           struct runner_session *ret_session, struct rpc_error *err);
 
+/* ---- Scripts ------------------------------------------------------------------------------- */
+
+/* Saves a version in the library; description may be NULL. *ret_version may be NULL. */
+int runner_script_save(struct runner *runner, const char *name, const char *script, size_t len,
+                       const char *description, int64_t *ret_version, struct rpc_error *err);
+/* One version, or all (0). */
+int runner_script_delete(struct runner *runner, const char *name, int64_t version,
+                         struct rpc_error *err);
+/* The answers of script_list, script_get (version 0: the newest), script_check and functions (pattern
+ * NULL: all) as they are: new references, NULL on error. */
+json_t *runner_script_list(struct runner *runner, struct rpc_error *err);
+json_t *runner_script_get(struct runner *runner, const char *name, int64_t version,
+                          struct rpc_error *err);
+json_t *runner_script_check(struct runner *runner, const char *script, size_t len,
+                            struct rpc_error *err);
+json_t *runner_functions(struct runner *runner, const char *pattern, struct rpc_error *err);
+
 /* ---- Service ------------------------------------------------------------------------------- */
 
-/* The answers of `health`, `stats` and `rpc.discover` as they are: new references, NULL on error.
- */
+/* Renews the engine: *ret_generation (may be NULL) is its number. Waits until it is ready. */
+int runner_reload(struct runner *runner, unsigned *ret_generation, struct rpc_error *err);
+/* From now on the server refuses new sessions; *ret_running (may be NULL) still run. */
+int runner_drain(struct runner *runner, unsigned *ret_running, struct rpc_error *err);
+
+/* The answers of `health`, `stats`, `config_get` and `rpc.discover` as they are: new references, NULL
+ * on error. */
 json_t *runner_health(struct runner *runner, struct rpc_error *err);
 json_t *runner_stats(struct runner *runner, struct rpc_error *err);
+/* With the samples of the last so many seconds, each of step_s seconds. */
+json_t *runner_stats_history(struct runner *runner, unsigned history_s, unsigned step_s,
+                             struct rpc_error *err);
+json_t *runner_config(struct runner *runner, struct rpc_error *err);
 json_t *runner_discover(struct runner *runner, struct rpc_error *err);
 
 #endif

@@ -1,0 +1,30 @@
+/* What the files of the SDK share. */
+#ifndef SDK_INTERNAL_H
+#define SDK_INTERNAL_H
+
+#include "hero_runner_rhai_sdk/runner.h"
+
+#define SDK_NO_TIMEOUT (-1)
+#define SDK_CALL_TIMEOUT_MS 60000
+
+/* Calls with params, of which the reference is taken. */
+json_t *sdk_call(struct runner *runner, const char *method, json_t *params, long timeout_ms,
+                 struct rpc_error *err);
+/* With the id of a session as the only param. */
+json_t *sdk_call_for(struct runner *runner, const char *method, const char *id,
+                     struct rpc_error *err);
+
+/* Both set *err and return -1. */
+int sdk_out_of_memory(struct rpc_error *err);
+int sdk_unexpected(struct rpc_error *err, const char *what);
+
+/* Read an answer; each takes a reference of its own to `json`. */
+int sdk_read_session(json_t *json, struct runner_session *ret, struct rpc_error *err);
+int sdk_read_result(json_t *json, struct runner_result *ret, struct rpc_error *err);
+
+/* Members of params: nothing for NULL and 0. */
+void sdk_put_text(json_t *params, const char *name, const char *text);
+void sdk_put_number(json_t *params, const char *name, int64_t value);
+int sdk_add_env_vars(json_t *params, const char *const *env_vars, struct rpc_error *err);
+
+#endif

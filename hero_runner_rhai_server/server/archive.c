@@ -1,0 +1,328 @@
+#include "server/archive.h"
+
+#include "server/log.h"
+#include "server/record.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SECONDS_A_DAY 86400
+
+struct archive {
+    struct store *store;
+    struct sessions *sessions;
+    const struct ring_limits *limits;
+    struct event *completed, *flush;
+    bool has_lazy; /* beginnings that wait for company */
+    TAILQ_HEAD(, session) unwritten; /* have lines in a batch */
+};
+
+/* ---- Changes ------------------------------------------------------------------------------- */
+
+/* A batch of lines on its way. */
+struct append {
+    struct session *session; /* a reference */
+    uint64_t last_seq;
+    uint64_t count;
+};
+
+static void on_inserted(void *ctx, int status) {
+    struct session *session = ctx;
+    if (status < 0) log_warn("session is not stored", "session=%s error=\"%s\"", session->id, strerror(-status));
+    session->is_recorded = true;
+    session_tell(session);
+    session_unref(session);
+}
+
+static void schedule_flush(struct archive *archive) {
+    if (event_pending(archive->flush, EV_TIMEOUT, NULL)) return;
+    event_add(archive->flush, &(struct timeval){.tv_usec = ARCHIVE_DELAY_MS * 1000});
+}
+
+int archive_insert(struct archive *archive, struct session *session, bool is_lazy) {
+    struct record record;
+    record_fill(&record, session, true);
+    int64_t row = (is_lazy ? store_insert_lazily : store_insert)(
+        archive->store, &record.session, &record.request, on_inserted, session);
+    record_done(&record);
+    if (row < 0) return (int)row;
+    session_ref(session);
+    session->row = row;
+    if (is_lazy) {
+        archive->has_lazy = true;
+        schedule_flush(archive);
+    }
+    return 0;
+}
+
+void archive_note_start(struct archive *archive, struct session *session) {
+    if (session->row) store_start(archive->store, session->row, session->started_us, session->pid);
+}
+
+static void on_appended(void *ctx, int status) {
+    struct append *append = ctx;
+    struct session *session = append->session;
+    if (status < 0) {
+        log_warn("lines are not stored", "session=%s error=\"%s\"", session->id, strerror(-status));
+        session->lost_lines += append->count;
+    }
+    if (append->last_seq > session->durable_seq) session->durable_seq = append->last_seq;
+    session_tell(session);
+    session_unref(session);
+    free(append);
+}
+
+static void forget_batch(struct archive *archive, struct session *session) {
+    if (!session->batch) return;
+    TAILQ_REMOVE(&archive->unwritten, session, batch_link);
+    session->batch = NULL;
+    session->batch_bytes = 0;
+}
+
+/* False: it stays, because the store cannot take it now. */
+static bool write_batch(struct archive *archive, struct session *session) {
+    if (!session->batch) return true;
+    struct append *append = malloc(sizeof *append);
+    if (!append) return false;
+    *append = (struct append){.session = session,
+                              .last_seq = session->batch_last_seq,
+                              .count = store_lines_count(session->batch)};
+    if (store_append(archive->store, session->batch, on_appended, append) < 0) {
+        free(append);
+        return false;
+    }
+    session_ref(session);
+    forget_batch(archive, session);
+    return true;
+}
+
+static void on_flush(evutil_socket_t fd, short what, void *ctx) {
+    (void)fd, (void)what;
+    struct archive *archive = ctx;
+    struct session *session = TAILQ_FIRST(&archive->unwritten), *next;
+    if (archive->has_lazy) store_nudge(archive->store);
+    archive->has_lazy = false;
+    for (; session; session = next) {
+        next = TAILQ_NEXT(session, batch_link);
+        if (!write_batch(archive, session)) break;
+    }
+    if (!TAILQ_EMPTY(&archive->unwritten)) schedule_flush(archive);
+}
+
+static bool add_to_batch(struct archive *archive, struct session *session, uint64_t seq,
+                         uint64_t timestamp_us, uint8_t stream, const char *text, size_t len) {
+    if (!session->batch) {
+        session->batch = store_lines_new(session->row, session->id, seq);
+        if (!session->batch) return false;
+        TAILQ_INSERT_TAIL(&archive->unwritten, session, batch_link);
+        schedule_flush(archive);
+    }
+    if (!store_lines_add(session->batch, timestamp_us, stream, text, len)) return false;
+    session->batch_last_seq = seq;
+    session->batch_bytes += len + STORE_LINE_HEADER_BYTES;
+    return true;
+}
+
+void archive_add_line(struct archive *archive, struct session *session, uint64_t timestamp_us,
+                      uint8_t stream, const char *text, size_t len) {
+    uint64_t seq = session->ring.next_seq;
+    if (!session->row) return;
+    if (add_to_batch(archive, session, seq, timestamp_us, stream, text, len)) return;
+    /* The batch is full: it goes, and the line begins the next one. */
+    if (write_batch(archive, session) &&
+        add_to_batch(archive, session, seq, timestamp_us, stream, text, len))
+        return;
+    session->lost_lines++;
+}
+
+bool archive_is_full(struct archive *archive, struct session *session) {
+    return session->batch_bytes >= ARCHIVE_BATCH_BYTES && !write_batch(archive, session);
+}
+
+static void on_ended(void *ctx, int status) {
+    struct session *session = ctx;
+    if (status < 0) log_warn("end of a session is not stored", "session=%s error=\"%s\"", session->id, strerror(-status));
+    session->durable_seq = ring_last_seq(&session->ring);
+    session_publish_end(session);
+    session_unref(session);
+}
+
+void archive_end(struct archive *archive, struct session *session) {
+    struct record record;
+    const struct session_result *result = &session->result;
+    if (!session->row) {
+        session_publish_end(session);
+        return;
+    }
+    record_fill(&record, session, false);
+    session_fill_end(session, &record.session.status, &record.session.reason,
+                     &record.session.message);
+    bool has_error = session->end.reason == REASON_ERROR || session->end.reason == REASON_LIMIT;
+    record.session.error_message = has_error ? result->error_message : NULL;
+    record.session.error_line = has_error ? result->error_line : 0;
+    record.session.error_position = has_error ? result->error_position : 0;
+    struct store_lines *batch = session->batch;
+    forget_batch(archive, session);
+    session_ref(session);
+    if (store_end(archive->store, session->row, &record.session,
+                  (struct store_bytes){result->value, result->value_len}, batch, on_ended,
+                  session) < 0) {
+        store_lines_free(batch);
+        on_ended(session, -ENOMEM);
+    }
+    record_done(&record);
+}
+
+void archive_note_callback(struct archive *archive, const struct session *session) {
+    if (session->row)
+        store_set_callback(archive->store, session->row,
+                           session_callback_name(session->callback.state),
+                           session->callback.attempts, session->callback.error);
+}
+
+/* ---- Finding ------------------------------------------------------------------------------- */
+
+struct archive_search {
+    struct archive *archive;
+    bool with_lines;
+    struct session *session; /* a reference; NULL: not found yet */
+    archive_found *found;    /* NULL: given up */
+    void *ctx;
+};
+
+static void end_search(struct archive_search *search, const char *error) {
+    if (search->found) search->found(search->ctx, error ? NULL : search->session, error);
+    session_unref(search->session);
+    free(search);
+}
+
+static void on_lines(void *ctx, int status, struct store_log_page *page) {
+    struct archive_search *search = ctx;
+    struct ring *ring = &search->session->ring;
+    if (status == 0 && page->count > 0) {
+        size_t first = page->count - 1; /* of the newest lines without a gap */
+        while (first > 0 && page->lines[first - 1].seq + 1 == page->lines[first].seq)
+            first--;
+        ring->first_seq = ring->next_seq = page->lines[first].seq;
+        for (size_t i = first; i < page->count; i++) {
+            const struct store_log_line *line = &page->lines[i];
+            ring_push(ring, line->timestamp_us, line->stream, line->text, line->len);
+        }
+    }
+    store_log_page_free(page);
+    end_search(search, NULL);
+}
+
+static void on_record(void *ctx, int status, struct store_record *record) {
+    struct archive_search *search = ctx;
+    struct archive *archive = search->archive;
+    if (status < 0) {
+        end_search(search, status == -ENOENT ? NULL : strerror(-status));
+        return;
+    }
+    struct session *session =
+        record_to_session(&record->session, &record->request, record->value, archive->limits);
+    store_record_free(record);
+    search->session = session;
+    const struct store_log_query query = {
+        .id = session ? session->id : "",
+        .before_seq = INT64_MAX,
+        .limit = (uint32_t)archive->limits->max_lines,
+        .max_bytes = archive->limits->max_bytes,
+    };
+    if (!session)
+        end_search(search, "out of memory");
+    else if (!search->with_lines || !search->found ||
+             store_read_log(archive->store, &query, on_lines, search) < 0)
+        end_search(search, NULL);
+}
+
+struct archive_search *archive_find(struct archive *archive, const char *id, bool with_lines,
+                                    archive_found *found, void *ctx) {
+    struct session *session = sessions_find(archive->sessions, id);
+    if (session || strlen(id) != SESSION_ID_BYTES - 1) {
+        found(ctx, session, NULL);
+        return NULL;
+    }
+    struct archive_search *search = malloc(sizeof *search);
+    if (search) {
+        *search = (struct archive_search){
+            .archive = archive, .with_lines = with_lines, .found = found, .ctx = ctx};
+        if (store_get(archive->store, id, on_record, search) == 0) return search;
+        free(search);
+    }
+    found(ctx, NULL, "too many questions wait");
+    return NULL;
+}
+
+void archive_give_up(struct archive_search *search) {
+    search->found = NULL;
+}
+
+/* ---- Life ---------------------------------------------------------------------------------- */
+
+static void on_completed(evutil_socket_t fd, short what, void *ctx) {
+    (void)fd, (void)what;
+    struct archive *archive = ctx;
+    store_dispatch(archive->store);
+}
+
+struct archive *archive_new(struct event_base *base, const struct config *config,
+                            const char *state_dir, struct sessions *sessions,
+                            const struct ring_limits *limits, struct rpc_error *err) {
+    struct store_config store_config;
+    store_config_init(&store_config);
+    store_config.dir = state_dir;
+    store_config.session_log_bytes = config->log_bytes;
+    store_config.max_age_s = config->history_days * SECONDS_A_DAY;
+    store_config.max_sessions = config->history_sessions;
+    store_config.max_bytes = config->history_bytes;
+    struct archive *archive = calloc(1, sizeof *archive);
+    struct store_sessions *interrupted = NULL;
+    if (!archive) {
+        rpc_error_set(err, RPC_ERROR_SYSTEM, ENOMEM, "out of memory");
+        return NULL;
+    }
+    archive->sessions = sessions;
+    archive->limits = limits;
+    TAILQ_INIT(&archive->unwritten);
+    archive->store = store_open(&store_config, &interrupted, err);
+    if (!archive->store) goto fail;
+    if (interrupted && interrupted->count > 0)
+        log_warn("sessions of the last server are lost", "count=%zu", interrupted->count);
+    store_sessions_free(interrupted);
+    archive->flush = event_new(base, -1, 0, on_flush, archive);
+    archive->completed = event_new(base, store_fd(archive->store), EV_READ | EV_PERSIST,
+                                   on_completed, archive);
+    if (archive->flush && archive->completed && event_add(archive->completed, NULL) == 0)
+        return archive;
+    rpc_error_set(err, RPC_ERROR_SYSTEM, ENOMEM, "out of memory");
+fail:
+    archive_close(archive);
+    archive_free(archive);
+    return NULL;
+}
+
+void archive_close(struct archive *archive) {
+    if (!archive || !archive->store) return;
+    struct session *session = TAILQ_FIRST(&archive->unwritten), *next;
+    for (; session; session = next) {
+        next = TAILQ_NEXT(session, batch_link);
+        write_batch(archive, session);
+    }
+    store_close(archive->store);
+    archive->store = NULL;
+}
+
+void archive_free(struct archive *archive) {
+    if (!archive) return;
+    if (archive->completed) event_free(archive->completed);
+    if (archive->flush) event_free(archive->flush);
+    free(archive);
+}
+
+struct store *archive_store(struct archive *archive) {
+    return archive->store;
+}

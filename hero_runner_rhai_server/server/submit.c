@@ -1,0 +1,604 @@
+#include "server/submit.h"
+
+#include "server/inputs.h"
+#include "server/instance.h"
+#include "server/methods.h"
+#include "server/record.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+#define ENV_VARS_MAX_BYTES (1024 * 1024)
+#define HERO_USER_MAX_BYTES 200
+
+/* A request on its way to a session. */
+struct submission {
+    struct rpc_call *call;
+    struct runner *runner;
+    json_t *params; /* a reference */
+    char rerun_of[SESSION_ID_BYTES];
+    enum submit_wait wait;
+    submit_done *done;
+    struct session_caller caller;
+    enum session_source source;
+    struct limits limits;
+    int64_t timeout_ms;
+    json_t *script;         /* the text, a reference; NULL: not there yet */
+    char *dir;              /* where imports are looked for first; NULL: nowhere */
+    int64_t version;        /* of a script of the library; 0: none */
+    struct files_job *job;  /* reading it; NULL: none */
+    bool is_gone;           /* the client has, while the store was asked */
+};
+
+static json_t *given(const struct submission *submission, const char *name) {
+    json_t *value = json_object_get(submission->params, name);
+    return json_is_null(value) ? NULL : value;
+}
+
+static const char *given_text(const struct submission *submission, const char *name) {
+    return json_string_value(given(submission, name));
+}
+
+static int64_t given_integer(const struct submission *submission, const char *name,
+                             int64_t otherwise) {
+    const json_t *value = given(submission, name);
+    if (json_is_real(value)) return (int64_t)json_real_value(value);
+    return value ? json_integer_value(value) : otherwise;
+}
+
+static void end(struct submission *submission) {
+    if (submission->job) files_give_up(submission->job);
+    json_decref(submission->params);
+    json_decref(submission->script);
+    free(submission->caller.hero_user);
+    free(submission->dir);
+    free(submission);
+}
+
+/* ---- Checks: each returns false when it has refused the call ------------------------------ */
+
+static const struct {
+    const char *param;
+    enum session_source source;
+} sources[] = {
+    {"script", SOURCE_SCRIPT},
+    {"script_path", SOURCE_PATH},
+    {"script_url", SOURCE_URL},
+    {"script_name", SOURCE_NAME},
+};
+#define SOURCES (sizeof sources / sizeof sources[0])
+
+static const char *source_param(const struct submission *submission) {
+    return sources[submission->source].param;
+}
+
+static bool check_source(struct submission *submission) {
+    size_t count = 0;
+    const char *param = "script";
+    for (size_t i = 0; i < SOURCES; i++) {
+        if (!given(submission, sources[i].param)) continue;
+        submission->source = sources[i].source;
+        param = sources[i].param;
+        count++;
+    }
+    if (count != 1)
+        refuse(submission->call, param,
+               "must be the only one of script, script_path, script_url and script_name, and one of "
+               "them must be given");
+    else if (given(submission, "script_version") && submission->source != SOURCE_NAME)
+        refuse(submission->call, "script_version", "goes with script_name only");
+    else
+        return true;
+    return false;
+}
+
+static bool is_http(const char *url) {
+    return strncasecmp(url, "http://", 7) == 0 || strncasecmp(url, "https://", 8) == 0;
+}
+
+static bool check_url(struct rpc_call *call, const char *param, const char *url) {
+    const char *wrong = NULL;
+    const char *host = url ? strstr(url, "://") : NULL;
+    if (url && !is_http(url))
+        wrong = "must be an http or https address";
+    else if (host && memchr(host + 3, '@', strcspn(host + 3, "/?#")))
+        wrong = "must not hold a user name or a password";
+    if (wrong) refuse(call, param, wrong);
+    return !wrong;
+}
+
+static bool check_working_dir(struct submission *submission) {
+    const char *dir = given_text(submission, "working_dir");
+    if (!dir) return true;
+    char what[512];
+    struct statx info;
+    if (dir[0] != '/') {
+        refuse(submission->call, "working_dir", "must be an absolute path");
+        return false;
+    }
+    /* Answered from what the kernel knows already: this thread must not wait for a file server. The
+     * session process has the last word. */
+    if (statx(AT_FDCWD, dir, AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC, STATX_TYPE, &info) < 0) {
+        snprintf(what, sizeof what, "cannot be entered: \"%.400s\": %s", dir, strerror(errno));
+    } else if (!S_ISDIR(info.stx_mode)) {
+        snprintf(what, sizeof what, "is not a directory: \"%.400s\"", dir);
+    } else {
+        return true;
+    }
+    refuse(submission->call, "working_dir", what);
+    return false;
+}
+
+static bool check_env_vars(struct submission *submission) {
+    size_t bytes = 0;
+    const char *name;
+    json_t *value, *vars = given(submission, "env_vars");
+    json_object_foreach(vars, name, value) {
+        char param[256];
+        snprintf(param, sizeof param, "env_vars.%s", name);
+        const char *wrong = NULL;
+        if (!*name || strchr(name, '='))
+            wrong = "is not a name of a variable";
+        else if (strcmp(name, INSTANCE_VARIABLE) == 0)
+            wrong = "is set by the server";
+        else if (!json_is_string(value)) /* only a rerun comes here with one */
+            wrong = "is secret: its value was not stored and must be given again";
+        if (wrong) {
+            refuse(submission->call, param, wrong);
+            return false;
+        }
+        bytes += strlen(name) + json_string_length(value) + 2;
+    }
+    if (bytes <= ENV_VARS_MAX_BYTES) return true;
+    refuse(submission->call, "env_vars", "must not be larger than 1 MiB in all");
+    return false;
+}
+
+static bool check_limits(struct submission *submission) {
+    const struct config *config = &submission->runner->config;
+    char param[64], what[128];
+    enum limit limit;
+    submission->limits = config->limits;
+    submission->timeout_ms = given_integer(submission, "timeout_ms", config->timeout_ms);
+    int64_t longest = config->max_timeout_ms;
+    if (longest > 0 && (submission->timeout_ms == 0 || submission->timeout_ms > longest)) {
+        snprintf(what, sizeof what, "must be from 1 to %lld on this server", (long long)longest);
+        refuse(submission->call, "timeout_ms", what);
+        return false;
+    }
+    if (limits_take(&submission->limits, &config->ceilings, given(submission, "limits"), &limit) == 0)
+        return true;
+    snprintf(param, sizeof param, "limits.%s", limit_name(limit));
+    snprintf(what, sizeof what, "must be from 1 to %lld on this server",
+             (long long)config->ceilings.value[limit]);
+    refuse(submission->call, param, what);
+    return false;
+}
+
+static bool check_callback(struct submission *submission) {
+    json_t *callback = given(submission, "callback");
+    if (!callback) return true;
+    const char *url = json_string_value(json_object_get(callback, "url"));
+    const char *socket = json_string_value(json_object_get(callback, "socket"));
+    if (!url == !socket)
+        refuse(submission->call, "callback", "must have either url, or socket and path");
+    else if (url && json_object_get(callback, "path"))
+        refuse(submission->call, "callback.path", "goes with socket only");
+    else if (socket && *socket != '/')
+        refuse(submission->call, "callback.socket", "must be an absolute path");
+    else
+        return check_url(submission->call, "callback.url", url);
+    return false;
+}
+
+static bool check(struct submission *submission) {
+    return check_source(submission) &&
+           check_url(submission->call, "script_url", given_text(submission, "script_url")) &&
+           check_working_dir(submission) && check_env_vars(submission) &&
+           check_limits(submission) && check_callback(submission);
+}
+
+/* ---- Secrets ----------------------------------------------------------------------------- */
+
+bool submit_is_secret_name(const char *name) {
+    static const char *const parts[] = {"SECRET", "TOKEN",   "PASSWORD", "PASSWD",     "PASSPHRASE",
+                                        "APIKEY", "PRIVATE", "CREDENTIAL"};
+    static const char *const ends[] = {"KEY", "PASS", "AUTH", "PWD", "DSN"};
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        if (strcasestr(name, parts[i])) return true;
+    size_t len = strlen(name);
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        size_t end_len = strlen(ends[i]);
+        bool is_word = len == end_len || (len > end_len && name[len - end_len - 1] == '_');
+        if (is_word && strcasecmp(name + len - end_len, ends[i]) == 0) return true;
+    }
+    /* PWD itself is the working directory. */
+    return false;
+}
+
+static bool is_secret(const struct submission *submission, const char *name) {
+    size_t index;
+    const json_t *marked;
+    json_array_foreach(given(submission, "secret_vars"), index, marked) {
+        if (strcmp(json_string_value(marked), name) == 0) return true;
+    }
+    return submit_is_secret_name(name);
+}
+
+/* The request as it is kept: the values of secret variables are null. A new reference. */
+static json_t *without_secrets(const struct submission *submission) {
+    json_t *vars = given(submission, "env_vars"), *value, *kept = NULL;
+    const char *name;
+    json_object_foreach(vars, name, value) {
+        if (!is_secret(submission, name)) continue;
+        if (!kept) kept = json_copy(vars);
+        json_object_set_new(kept, name, json_null());
+    }
+    if (!kept) return json_incref(submission->params);
+    json_t *asked = json_copy(submission->params);
+    json_object_set_new(asked, "env_vars", kept);
+    return asked;
+}
+
+/* ---- The session -------------------------------------------------------------------------- */
+
+static void add_json_text(struct rpc_strbuf *out, const json_t *text) {
+    rpc_strbuf_add_json_string(out, json_string_value(text), json_string_length(text));
+}
+
+static void add_member(struct rpc_strbuf *out, const char *name, const json_t *value) {
+    if (!value) return;
+    rpc_strbuf_addf(out, ",\"%s\":", name);
+    rpc_strbuf_add_json(out, value);
+}
+
+/* The payload of the request frame (session/frames.h). */
+static char *write_request(const struct submission *submission, const json_t *inputs,
+                           size_t *ret_len) {
+    static const char *const as_given[] = {"working_dir", "env_vars", "args"};
+    struct rpc_strbuf out = RPC_STRBUF_INIT;
+    rpc_strbuf_add_text(&out, "{\"script\":");
+    add_json_text(&out, submission->script);
+    for (size_t i = 0; i < sizeof as_given / sizeof as_given[0]; i++)
+        add_member(&out, as_given[i], given(submission, as_given[i]));
+    if (json_object_size(inputs) > 0) add_member(&out, "inputs", inputs);
+    if (submission->dir) {
+        rpc_strbuf_add_text(&out, ",\"dir\":");
+        rpc_strbuf_add_json_string(&out, submission->dir, strlen(submission->dir));
+    }
+    rpc_strbuf_add_text(&out, ",\"limits\":{");
+    limits_write(&submission->limits, &out);
+    rpc_strbuf_add_text(&out, "}}");
+    char *text = rpc_strbuf_take(&out, ret_len);
+    rpc_strbuf_done(&out);
+    return text;
+}
+
+static bool wants_forwarding(const struct submission *submission) {
+    const json_t *forward = given(submission, "forward_logs");
+    return forward ? json_is_true(forward) : submission->runner->config.forward_logs;
+}
+
+static struct session *make_session(struct submission *submission) {
+    struct runner *runner = submission->runner;
+    struct session *session = session_new(&runner->ring_limits);
+    if (!session) return NULL;
+    session->asked = without_secrets(submission);
+    session->source = submission->source;
+    if (submission->source != SOURCE_SCRIPT)
+        session->source_name =
+            json_string_value(session_asked(session, source_param(submission)));
+    session->caller = submission->caller;
+    submission->caller.hero_user = NULL;
+    session->timeout_ms = submission->timeout_ms;
+    session->limits = submission->limits;
+    session->priority = (int)given_integer(submission, "priority", 0);
+    session->concurrency_limit = given_integer(submission, "concurrency_limit", 1);
+    memcpy(session->rerun_of, submission->rerun_of, sizeof session->rerun_of);
+    if (wants_forwarding(submission)) session->forwarding = FORWARDING_UNAVAILABLE;
+    if (submission->source != SOURCE_SCRIPT && submission->script)
+        session->script = json_incref(submission->script);
+    session->source_version = submission->version;
+    if (given(submission, "callback")) session->callback.state = CALLBACK_PENDING;
+    return session;
+}
+
+/* Takes the session into store and table. False when the call has been refused. */
+static bool admit(struct submission *submission, struct session *session) {
+    struct runner *runner = submission->runner;
+    int failed;
+    switch (slots_can_admit(&runner->slots)) {
+    case SLOTS_TAKEN:
+        failed = archive_insert(runner->archive, session, submission->wait == SUBMIT_FOR_END && !given(submission, "wait_ms"));
+        if (!failed) {
+            slots_admit(&runner->slots, session);
+            if (wants_forwarding(submission)) forward_session(runner->forward, session);
+        } else {
+            rpc_call_fail(submission->call, ERROR_BUSY, NULL, "busy: the history cannot keep up (%s)",
+                          strerror(-failed));
+        }
+        return !failed;
+    case SLOTS_FULL:
+        rpc_call_fail(submission->call, ERROR_BUSY,
+                      json_pack("{s:I}", "queue", (json_int_t)runner->config.queue),
+                      "busy: the queue is full (%lld sessions)", (long long)runner->config.queue);
+        return false;
+    default:
+        rpc_call_fail(submission->call, ERROR_BUSY, json_pack("{s:b}", "draining", 1),
+                      "busy: the server takes no new sessions");
+        return false;
+    }
+}
+
+/* The text is there: checks the inputs, and the session can run. */
+static void begin(struct submission *submission) {
+    struct inputs_problem problem = {0};
+    json_t *inputs = NULL;
+    struct session *session = NULL;
+    if (inputs_take(submission->script, given(submission, "inputs"), &inputs, &problem) < 0) {
+        refuse(submission->call, problem.param, problem.what);
+    } else {
+        size_t len;
+        char *request = write_request(submission, inputs, &len);
+        session = request ? make_session(submission) : NULL;
+        if (!session) {
+            free(request);
+            rpc_call_fail(submission->call, RPC_INTERNAL_ERROR, NULL, "out of memory");
+        } else if (!admit(submission, session)) {
+            free(request);
+        } else {
+            session->request = request;
+            session->request_len = len;
+            slots_enqueue(&submission->runner->slots, session);
+            submission->done(submission->call, submission->runner, session);
+        }
+    }
+    json_decref(inputs);
+    session_unref(session);
+    end(submission);
+}
+
+/* ---- Scripts of an address ---------------------------------------------------------------- */
+
+/* A session whose script is being fetched. */
+struct fetching {
+    struct submission *submission; /* without a call */
+    struct session *session;       /* a reference */
+};
+
+static void on_fetched(void *ctx, json_t *script, const char *error) {
+    struct fetching *fetching = ctx;
+    struct submission *submission = fetching->submission;
+    struct session *session = fetching->session;
+    struct slots *slots = &submission->runner->slots;
+    struct inputs_problem problem = {0};
+    json_t *inputs = NULL;
+    submission->script = json_incref(script);
+    if (error) {
+        slots_fail(slots, session, error);
+    } else if (inputs_take(script, given(submission, "inputs"), &inputs, &problem) < 0) {
+        char message[INPUTS_PROBLEM_BYTES * 2 + 16];
+        snprintf(message, sizeof message, "%s %s", problem.param, problem.what);
+        slots_fail(slots, session, message);
+    } else if (!session_is_over(session)) {
+        session->script = json_incref(script);
+        session->request = write_request(submission, inputs, &session->request_len);
+        if (session->request)
+            slots_enqueue(slots, session);
+        else
+            slots_fail(slots, session, "out of memory");
+    }
+    json_decref(inputs);
+    session_unref(session);
+    end(submission);
+    free(fetching);
+}
+
+static void begin_with_url(struct submission *submission) {
+    struct session *session = make_session(submission);
+    struct fetching *fetching = calloc(1, sizeof *fetching);
+    if (!session || !fetching) {
+        rpc_call_fail(submission->call, RPC_INTERNAL_ERROR, NULL, "out of memory");
+    } else if (admit(submission, session)) {
+        *fetching = (struct fetching){.submission = submission, .session = session};
+        submission->done(submission->call, submission->runner, session);
+        submission->call = NULL;
+        if (url_scripts_fetch(submission->runner->urls, session->source_name, on_fetched,
+                              fetching) < 0)
+            on_fetched(fetching, NULL, "out of memory");
+        return;
+    }
+    free(fetching);
+    session_unref(session);
+    end(submission);
+}
+
+/* ---- Scripts of a path -------------------------------------------------------------------- */
+
+static void on_gone(void *ctx) {
+    end(ctx);
+}
+
+static void on_read(void *ctx, struct files_script *script) {
+    struct submission *submission = ctx;
+    submission->job = NULL;
+    rpc_call_on_gone(submission->call, NULL, NULL);
+    submission->dir = script->dir;
+    script->dir = NULL;
+    char what[512];
+    if (!script->error) {
+        submission->script = json_stringn(script->text, script->len);
+        if (!submission->script) script->error = "is not UTF-8";
+    }
+    free(script->text);
+    script->text = NULL;
+    if (!script->error) {
+        begin(submission);
+        return;
+    }
+    snprintf(what, sizeof what, "cannot be read: \"%.400s\": %s",
+             given_text(submission, "script_path"), script->error);
+    refuse(submission->call, "script_path", what);
+    end(submission);
+}
+
+static void begin_with_path(struct submission *submission) {
+    submission->job = files_read(submission->runner->files, given_text(submission, "script_path"),
+                                 on_read, submission);
+    if (submission->job) {
+        rpc_call_on_gone(submission->call, on_gone, submission);
+        return;
+    }
+    rpc_call_fail(submission->call, ERROR_BUSY, NULL, "busy: too many scripts wait to be read");
+    end(submission);
+}
+
+/* ---- What the store is asked --------------------------------------------------------------- */
+
+/* The store answers in any case; then it is seen that the client has gone. */
+static void on_gone_meanwhile(void *ctx) {
+    struct submission *submission = ctx;
+    submission->is_gone = true;
+    submission->call = NULL;
+}
+
+/* False: the client has gone, and the submission with it. */
+static bool is_still_there(struct submission *submission) {
+    if (!submission->is_gone) {
+        rpc_call_on_gone(submission->call, NULL, NULL);
+        return true;
+    }
+    end(submission);
+    return false;
+}
+
+static void fail_unavailable(struct submission *submission, int error) {
+    rpc_call_fail(submission->call, ERROR_UNAVAILABLE, NULL, "the history cannot be read: %s",
+                  strerror(-error));
+    end(submission);
+}
+
+static void on_script(void *ctx, int status, struct store_scripts *scripts) {
+    struct submission *submission = ctx;
+    if (!is_still_there(submission)) {
+        store_scripts_free(scripts);
+        return;
+    }
+    const char *name = given_text(submission, "script_name");
+    if (status == -ENOENT) {
+        rpc_call_fail(submission->call, ERROR_UNKNOWN_SCRIPT, json_pack("{s:s}", "name", name),
+                      "unknown script \"%s\", or version of it", name);
+        end(submission);
+    } else if (status < 0) {
+        fail_unavailable(submission, status);
+    } else {
+        const struct store_script *script = &scripts->items[0];
+        submission->version = script->version;
+        submission->script = json_stringn(script->text.data ? script->text.data : "", script->text.len);
+        store_scripts_free(scripts);
+        begin(submission);
+    }
+}
+
+static void begin_with_name(struct submission *submission) {
+    int failed = store_get_script(archive_store(submission->runner->archive),
+                                  given_text(submission, "script_name"),
+                                  given_integer(submission, "script_version", 0), on_script,
+                                  submission);
+    if (failed)
+        fail_unavailable(submission, failed);
+    else
+        rpc_call_on_gone(submission->call, on_gone_meanwhile, submission);
+}
+
+static void go_on(struct submission *submission) {
+    switch (submission->source) {
+    case SOURCE_SCRIPT:
+        submission->script = json_incref(given(submission, "script"));
+        begin(submission);
+        return;
+    case SOURCE_PATH: begin_with_path(submission); return;
+    case SOURCE_URL: begin_with_url(submission); return;
+    case SOURCE_NAME: begin_with_name(submission); return;
+    }
+}
+
+/* The session of an idempotency key is no longer in memory, or there never was one. */
+static void on_key(void *ctx, int status, struct store_sessions *sessions) {
+    struct submission *submission = ctx;
+    struct runner *runner = submission->runner;
+    if (!is_still_there(submission)) {
+        store_sessions_free(sessions);
+        return;
+    }
+    struct session *begun =
+        sessions_find_key(&runner->sessions, given_text(submission, "idempotency_key"));
+    if (begun)
+        session_ref(begun); /* by another request, meanwhile */
+    else if (status == 0 && sessions->count > 0)
+        begun = record_to_session(&sessions->items[0], NULL, (struct store_bytes){0},
+                                  &runner->ring_limits);
+    store_sessions_free(sessions);
+    if (status < 0) {
+        fail_unavailable(submission, status);
+    } else if (begun) {
+        submission->done(submission->call, runner, begun);
+        end(submission);
+    } else {
+        go_on(submission);
+    }
+    session_unref(begun);
+}
+
+static void ask_for_key(struct submission *submission, const char *key) {
+    int failed =
+        store_find_key(archive_store(submission->runner->archive), key, on_key, submission);
+    if (failed)
+        fail_unavailable(submission, failed);
+    else
+        rpc_call_on_gone(submission->call, on_gone_meanwhile, submission);
+}
+
+/* ---- The request --------------------------------------------------------------------------- */
+
+static void note_caller(struct submission *submission) {
+    const struct rpc_peer *peer = rpc_call_peer(submission->call);
+    if (!peer) return;
+    submission->caller.has_uid = peer->has_uid;
+    submission->caller.uid = peer->uid;
+    if (peer->claimed_user)
+        submission->caller.hero_user = strndup(peer->claimed_user, HERO_USER_MAX_BYTES);
+}
+
+void submit(struct rpc_call *call, struct runner *runner, json_t *params, const char *rerun_of,
+            enum submit_wait wait, submit_done *done) {
+    struct submission *submission = calloc(1, sizeof *submission);
+    if (!submission) {
+        rpc_call_fail(call, RPC_INTERNAL_ERROR, NULL, "out of memory");
+        return;
+    }
+    *submission = (struct submission){
+        .call = call, .runner = runner, .params = json_incref(params), .wait = wait, .done = done};
+    if (rerun_of) snprintf(submission->rerun_of, sizeof submission->rerun_of, "%s", rerun_of);
+    note_caller(submission);
+    if (!check(submission)) {
+        end(submission);
+        return;
+    }
+    const char *key = given_text(submission, "idempotency_key");
+    struct session *begun = key ? sessions_find_key(&runner->sessions, key) : NULL;
+    if (begun) {
+        done(call, runner, begun);
+        end(submission);
+    } else if (key) {
+        ask_for_key(submission, key);
+    } else {
+        go_on(submission);
+    }
+}

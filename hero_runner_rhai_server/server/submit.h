@@ -1,0 +1,30 @@
+/*
+ * From a request to a session: checks what a schema cannot say, gets the script's text, and puts
+ * the session into the queue.
+ *
+ * A script that is given as text, path or name is checked and read before there is a session, so a
+ * wrong request gets an error and leaves nothing behind. One of an address has its session at once,
+ * which waits while it is fetched, and fails when it cannot be.
+ */
+#ifndef RUNNER_SERVER_SUBMIT_H
+#define RUNNER_SERVER_SUBMIT_H
+
+#include "server/runner.h"
+
+/* Answers the call; the session is borrowed. */
+typedef void submit_done(struct rpc_call *call, struct runner *runner, struct session *session);
+
+enum submit_wait {
+    SUBMIT_FOR_ID, /* the caller waits for the session to be stored */
+    SUBMIT_FOR_END,
+};
+
+/* Brings about exactly one of: `done`, at once or later; the call is refused; the client has gone.
+ * `params` are those of session_start, borrowed; rerun_of: the id of the old session, or NULL. */
+void submit(struct rpc_call *call, struct runner *runner, json_t *params, const char *rerun_of,
+            enum submit_wait wait, submit_done *done);
+
+/* Whether the value of a variable of that name is kept from history and logs in any case. */
+bool submit_is_secret_name(const char *name);
+
+#endif

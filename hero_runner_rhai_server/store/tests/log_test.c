@@ -1,0 +1,362 @@
+/* Lines: all of them come back, in pages, from wherever they lie. */
+#include "fixture.h"
+
+#include "store/log_block.h"
+
+#include <fcntl.h>
+#include <glob.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void part_path(struct fixture *fixture, unsigned n, const char *suffix, char out[200]) {
+    snprintf(out, 200, "%s/logs/%.2s/%s.%s", fixture->dir, id_of(n), id_of(n), suffix);
+}
+
+static bool has_file(struct fixture *fixture, unsigned n, const char *suffix) {
+    char path[200];
+    part_path(fixture, n, suffix, path);
+    return access(path, F_OK) == 0;
+}
+
+/* Appends lines 1 to `last` in batches of `step`. */
+static void append_all(struct fixture *fixture, int64_t row, unsigned n, uint64_t last,
+                       uint64_t step) {
+    for (uint64_t seq = 1; seq <= last; seq += step)
+        assert_int_equal(
+            append(fixture, make_lines(row, n, seq, seq + step - 1 < last ? seq + step - 1 : last)),
+            0);
+}
+
+/* Goes through the whole log in pages of `limit` and expects every line. */
+static void assert_all_forwards(struct fixture *fixture, unsigned n, uint64_t last,
+                                uint32_t limit) {
+    struct store_log_query query = {.id = id_of(n), .limit = limit};
+    for (;;) {
+        struct store_log_page *page = read_log(fixture, &query);
+        assert_int_equal(page->last_seq, last);
+        assert_int_equal(page->dropped, 0);
+        for (size_t i = 0; i < page->count; i++)
+            assert_is_line(&page->lines[i], query.after_seq + 1 + i);
+        assert_int_equal(page->last_covered, query.after_seq + page->count);
+        query.after_seq = page->last_covered;
+        bool is_end = page->count == 0;
+        assert_true(page->count <= limit);
+        store_log_page_free(page);
+        if (is_end) break;
+    }
+    assert_int_equal(query.after_seq, last);
+}
+
+static void assert_all_backwards(struct fixture *fixture, unsigned n, uint64_t last,
+                                 uint32_t limit) {
+    struct store_log_query query = {.id = id_of(n), .limit = limit, .before_seq = UINT64_MAX};
+    uint64_t seen = 0;
+    while (query.before_seq > 1) {
+        struct store_log_page *page = read_log(fixture, &query);
+        uint64_t first = last - seen - page->count + 1;
+        for (size_t i = 0; i < page->count; i++)
+            assert_is_line(&page->lines[i], first + i);
+        assert_int_equal(page->first_covered, first);
+        seen += page->count;
+        query.before_seq = page->first_covered;
+        store_log_page_free(page);
+    }
+    assert_int_equal(seen, last);
+}
+
+/* ---- Where a log lies -------------------------------------------------------------------- */
+
+static void a_short_log_stays_in_the_database(void **state) {
+    struct fixture *fixture = *state;
+    int64_t row;
+    insert(fixture, 1, &row);
+    append_all(fixture, row, 1, 60, 7);
+    struct store_session over = {.status = "succeeded", .ended_us = 9, .lines = 100};
+    assert_int_equal(end_with(fixture, row, &over, NULL, make_lines(row, 1, 61, 100)), 0);
+    assert_false(has_file(fixture, 1, "log"));
+    assert_all_forwards(fixture, 1, 100, 9);
+    assert_all_backwards(fixture, 1, 100, 9);
+}
+
+static void a_log_that_comes_with_the_end_needs_no_append(void **state) {
+    struct fixture *fixture = *state;
+    int64_t rows[2];
+    for (unsigned n = 1; n <= 2; n++) {
+        insert(fixture, n, &rows[n - 1]);
+        uint64_t last = n == 1 ? 3 : 5000;
+        struct store_session over = {.status = "succeeded", .ended_us = 9};
+        assert_int_equal(
+            end_with(fixture, rows[n - 1], &over, NULL, make_lines(rows[n - 1], n, 1, last)), 0);
+        assert_int_equal(has_file(fixture, n, "log"), n == 2);
+        assert_all_forwards(fixture, n, last, 1000);
+    }
+}
+
+static void a_long_log_moves_into_a_file(void **state) {
+    struct fixture *fixture = *state;
+    int64_t row;
+    insert(fixture, 1, &row);
+    append_all(fixture, row, 1, 20000, 37);
+    assert_true(has_file(fixture, 1, "log"));
+    assert_all_forwards(fixture, 1, 20000, 1777); /* while it runs */
+    end(fixture, row, "succeeded");
+    fixture_reopen(fixture);
+    assert_all_forwards(fixture, 1, 20000, 3000);
+    assert_all_backwards(fixture, 1, 20000, 1777);
+    struct store_record *record = get(fixture, id_of(1));
+    struct stat status;
+    char path[200];
+    part_path(fixture, 1, "log", path);
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(record->session.log_bytes, status.st_size);
+    store_record_free(record);
+}
+
+static void more_logs_are_open_than_descriptors(void **state) {
+    struct fixture *fixture = *state;
+    enum { SESSIONS = 100, ROUNDS = 3, LINES = 700 };
+    int64_t rows[SESSIONS];
+    for (unsigned n = 0; n < SESSIONS; n++)
+        insert(fixture, n, &rows[n]);
+    for (unsigned round = 0; round < ROUNDS; round++)
+        for (unsigned n = 0; n < SESSIONS; n++)
+            append(fixture, make_lines(rows[n], n, round * LINES + 1, (round + 1) * LINES));
+    char pattern[64];
+    glob_t found;
+    snprintf(pattern, sizeof pattern, "/proc/%d/fd/*", (int)getpid());
+    assert_int_equal(glob(pattern, 0, NULL, &found), 0);
+    assert_true(found.gl_pathc < 64 + 30);
+    globfree(&found);
+    for (unsigned n = 0; n < SESSIONS; n += 9)
+        assert_all_forwards(fixture, n, ROUNDS * LINES, 10000);
+}
+
+/* ---- Bounds ------------------------------------------------------------------------------ */
+
+static void beyond_its_limit_a_log_keeps_head_and_tail(void **state) {
+    struct fixture *fixture = *state;
+    fixture->config.session_log_bytes = 512 * 1024;
+    fixture_reopen(fixture);
+    int64_t row;
+    insert(fixture, 1, &row);
+    const uint64_t last = 30000; /* 3.3 MiB */
+    append_all(fixture, row, 1, last, 50);
+    end(fixture, row, "succeeded");
+
+    struct store_log_query query = {.id = id_of(1), .limit = 10000};
+    uint64_t kept = 0, dropped = 0, bytes = 0, gaps = 0;
+    for (;;) {
+        struct store_log_page *page = read_log(fixture, &query);
+        if (page->dropped) gaps++;
+        dropped += page->dropped;
+        uint64_t first = query.after_seq + page->dropped + 1;
+        for (size_t i = 0; i < page->count; i++) {
+            assert_is_line(&page->lines[i], first + i);
+            bytes += page->lines[i].len + STORE_LINE_HEADER_BYTES;
+        }
+        kept += page->count;
+        query.after_seq = page->last_covered;
+        bool is_end = page->count == 0;
+        store_log_page_free(page);
+        if (is_end) break;
+    }
+    assert_int_equal(query.after_seq, last); /* head, one gap, tail */
+    assert_int_equal(gaps, 1);
+    assert_int_equal(kept + dropped, last);
+    assert_true(bytes > 512 * 1024 * 2 / 3 && bytes <= 512 * 1024);
+
+    query = (struct store_log_query){.id = id_of(1), .before_seq = UINT64_MAX, .limit = 10};
+    struct store_log_page *page = read_log(fixture, &query);
+    assert_int_equal(page->count, 10);
+    assert_is_line(&page->lines[9], last);
+    store_log_page_free(page);
+    struct store_record *record = get(fixture, id_of(1));
+    assert_true(record->session.log_bytes <= 512 * 1024 + 16 * 1024);
+    store_record_free(record);
+}
+
+static void lines_that_were_never_posted_are_a_gap(void **state) {
+    struct fixture *fixture = *state;
+    int64_t row;
+    insert(fixture, 1, &row);
+    append(fixture, make_lines(row, 1, 1, 10));
+    append(fixture, make_lines(row, 1, 21, 30));
+    struct store_log_query query = {.id = id_of(1)};
+    struct store_log_page *page = read_log(fixture, &query);
+    assert_int_equal(page->count, 10); /* up to the gap */
+    assert_int_equal(page->dropped, 0);
+    query.after_seq = page->last_covered;
+    store_log_page_free(page);
+    page = read_log(fixture, &query);
+    assert_int_equal(page->count, 10);
+    assert_int_equal(page->dropped, 10);
+    assert_is_line(&page->lines[0], 21);
+    store_log_page_free(page);
+    query.after_seq = 15; /* in the middle of it */
+    page = read_log(fixture, &query);
+    assert_int_equal(page->dropped, 5);
+    assert_is_line(&page->lines[0], 21);
+    store_log_page_free(page);
+}
+
+/* ---- After a crash ----------------------------------------------------------------------- */
+
+static void a_torn_end_is_cut_off_and_all_before_it_is_kept(void **state) {
+    struct fixture *fixture = *state;
+    char path[200];
+    part_path(fixture, 1, "log", path);
+    /* Bytes less at the end: a line's text, a header's half, the header and more; and a flipped
+     * bit. */
+    static const off_t cuts[] = {1, 100, 3000, 0};
+    for (unsigned i = 0; i < sizeof cuts / sizeof cuts[0]; i++) {
+        unsigned n = i + 1;
+        int64_t row;
+        insert(fixture, n, &row);
+        append_all(fixture, row, n, 3000, 100);
+        part_path(fixture, n, "log", path);
+        int fd = open(path, O_RDWR);
+        struct stat status;
+        fstat(fd, &status);
+        if (cuts[i])
+            assert_int_equal(ftruncate(fd, status.st_size - cuts[i]), 0);
+        else
+            assert_int_equal(pwrite(fd, "?", 1, status.st_size - 1), 1);
+        close(fd);
+        /* No end: the next process finds it as it was left by a crash. */
+        fixture_reopen(fixture);
+        assert_int_equal(fixture->interrupted->count, 1);
+        assert_int_equal(fixture->interrupted->items[0].lines, 2900);
+        assert_all_forwards(fixture, n, 2900, 10000);
+    }
+}
+
+static void a_damaged_block_costs_its_own_lines_only(void **state) {
+    struct fixture *fixture = *state;
+    int64_t row;
+    insert(fixture, 1, &row);
+    append_all(fixture, row, 1, 3000, 100);
+    end(fixture, row, "succeeded");
+    char path[200];
+    part_path(fixture, 1, "log", path);
+    int fd = open(path, O_RDWR);
+    /* The first block of the file is behind the first header; its first text. */
+    off_t place = FILE_HEADER_BYTES + BLOCK_HEADER_BYTES + STORE_LINE_HEADER_BYTES + 2;
+    assert_int_equal(pwrite(fd, "!!", 2, place), 2);
+    close(fd);
+    struct store_log_query query = {.id = id_of(1)};
+    struct store_log_page *page = read_log(fixture, &query);
+    assert_int_equal(page->dropped, 100);
+    assert_int_equal(page->count, 2900);
+    assert_is_line(&page->lines[0], 101);
+    store_log_page_free(page);
+}
+
+/* ---- Filters ----------------------------------------------------------------------------- */
+
+static void lines_are_filtered_by_stream_and_by_what_they_contain(void **state) {
+    struct fixture *fixture = *state;
+    int64_t row;
+    insert(fixture, 1, &row);
+    struct store_lines *lines = store_lines_new(row, id_of(1), 1);
+    for (int i = 1; i <= 5000; i++) {
+        char text[40];
+        int len =
+            snprintf(text, sizeof text, "%s %d\x1b[0m%c\xff", i % 100 ? "step" : "mark", i, 0);
+        assert_true(store_lines_add(lines, (uint64_t)i, i % 2 ? 1 : 0x82, text, (size_t)len));
+    }
+    append(fixture, lines);
+    struct store_log_query query = {.id = id_of(1), .contains = {"mark", 4}};
+    struct store_log_page *page = read_log(fixture, &query);
+    assert_int_equal(page->count, 50);
+    assert_int_equal(page->lines[49].seq, 5000);
+    assert_int_equal(page->last_covered, 5000);
+    store_log_page_free(page);
+
+    query = (struct store_log_query){
+        .id = id_of(1), .contains = {"mark", 4}, .limit = 3, .before_seq = 4000};
+    page = read_log(fixture, &query);
+    assert_int_equal(page->count, 3);
+    assert_int_equal(page->lines[0].seq, 3700);
+    assert_int_equal(page->lines[2].seq, 3900);
+    assert_int_equal(page->first_covered, 3700);
+    store_log_page_free(page);
+
+    query = (struct store_log_query){.id = id_of(1), .stream = 2, .limit = 2, .after_seq = 10};
+    page = read_log(fixture, &query);
+    assert_int_equal(page->count, 2);
+    assert_int_equal(page->lines[0].seq, 12);
+    assert_int_equal(page->lines[0].stream, 0x82);
+    assert_memory_equal(page->lines[0].text, "step 12\x1b[0m\0\xff", 13);
+    store_log_page_free(page);
+}
+
+static void reading_begins_at_a_time(void **state) {
+    struct fixture *fixture = *state;
+    int64_t row;
+    insert(fixture, 1, &row);
+    append_all(fixture, row, 1, 20000, 100);
+    static const uint64_t firsts[] = {1, 2, 777, 19999};
+    for (size_t i = 0; i < sizeof firsts / sizeof firsts[0]; i++) {
+        struct store_log_query query = {
+            .id = id_of(1), .since_us = line_time(firsts[i]) - 5, .limit = 2};
+        struct store_log_page *page = read_log(fixture, &query);
+        assert_int_equal(page->count, 2);
+        assert_int_equal(page->dropped, 0);
+        assert_is_line(&page->lines[0], firsts[i]);
+        store_log_page_free(page);
+    }
+    struct store_log_query query = {.id = id_of(1), .since_us = line_time(20001)};
+    struct store_log_page *page = read_log(fixture, &query);
+    assert_int_equal(page->count, 0);
+    assert_int_equal(page->last_covered, 20000);
+    store_log_page_free(page);
+}
+
+static void a_page_is_bounded_by_bytes_but_holds_a_line(void **state) {
+    struct fixture *fixture = *state;
+    int64_t row;
+    insert(fixture, 1, &row);
+    append_all(fixture, row, 1, 1000, 100);
+    struct store_log_query query = {.id = id_of(1), .max_bytes = 1000};
+    struct store_log_page *page = read_log(fixture, &query);
+    size_t bytes = 0;
+    for (size_t i = 0; i < page->count; i++)
+        bytes += page->lines[i].len;
+    assert_true(bytes <= 1000 && bytes > 700);
+    store_log_page_free(page);
+    query.max_bytes = 1;
+    query.after_seq = 5;
+    page = read_log(fixture, &query);
+    assert_true(page->count >= 1);
+    store_log_page_free(page);
+}
+
+static void the_log_of_an_unknown_session_is_not_found(void **state) {
+    struct fixture *fixture = *state;
+    assert_null(read_log(fixture, &(struct store_log_query){.id = id_of(1)}));
+    insert(fixture, 1, NULL);
+    struct store_log_page *page = read_log(fixture, &(struct store_log_query){.id = id_of(1)});
+    assert_int_equal(page->count, 0);
+    assert_int_equal(page->last_seq, 0);
+    store_log_page_free(page);
+}
+
+#define CASE(TEST) cmocka_unit_test_setup_teardown(TEST, fixture_setup, fixture_teardown)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        CASE(a_short_log_stays_in_the_database),
+        CASE(a_log_that_comes_with_the_end_needs_no_append),
+        CASE(a_long_log_moves_into_a_file),
+        CASE(more_logs_are_open_than_descriptors),
+        CASE(beyond_its_limit_a_log_keeps_head_and_tail),
+        CASE(lines_that_were_never_posted_are_a_gap),
+        CASE(a_torn_end_is_cut_off_and_all_before_it_is_kept),
+        CASE(a_damaged_block_costs_its_own_lines_only),
+        CASE(lines_are_filtered_by_stream_and_by_what_they_contain),
+        CASE(reading_begins_at_a_time),
+        CASE(a_page_is_bounded_by_bytes_but_holds_a_line),
+        CASE(the_log_of_an_unknown_session_is_not_found),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

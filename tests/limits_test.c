@@ -1,0 +1,147 @@
+/* Limits: each is broken once, and the session says which one it was. */
+#include "support/process.h"
+#include "support/server.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void run_limited(struct test_server *server, const char *script, struct runner_limits limits,
+                        struct runner_session *ret_session) {
+    struct rpc_error err = {0};
+    struct runner_start start = {.script = script, .limits = limits, .timeout_ms = 10000};
+    if (runner_session_run(server->runner, &start, ret_session, NULL, &err) < 0)
+        fail_msg("%s", err.message);
+}
+
+static void expect_limit(struct runner_session *session, const char *part_of_message) {
+    assert_int_equal(session->status, RUNNER_FAILED);
+    assert_string_equal(session->reason, "limit");
+    if (!strstr(session->message, part_of_message)) fail_msg("%s", session->message);
+    runner_session_done(session);
+}
+
+static void operations_are_counted(void **state) {
+    struct runner_session session;
+    run_limited(*state, "let n = 0;\nwhile true {\n  n += 1;\n}",
+                (struct runner_limits){.operations = 10000}, &session);
+    assert_true(json_is_integer(
+        json_object_get(json_object_get(session.json, "error"), "line")));
+    expect_limit(&session, "Too many operations");
+}
+
+static void memory_is_bounded_and_the_error_is_the_engines(void **state) {
+    struct runner_session session;
+    run_limited(*state, "let s = \"0123456789\"; loop { s += s; }",
+                (struct runner_limits){.memory_bytes = 16 * 1024 * 1024}, &session);
+    expect_limit(&session, "emory");
+}
+
+static void processor_time_of_the_script_is_bounded(void **state) {
+    struct runner_session session;
+    run_limited(*state, "try { loop {} } catch { print(\"caught\") }",
+                (struct runner_limits){.cpu_ms = 200}, &session);
+    assert_int_equal(session.lines, 0); /* no `try` catches it */
+    assert_true(session.cpu_us >= 150000);
+    expect_limit(&session, "over its limit of cpu_ms: 200");
+}
+
+static void processor_time_of_its_children_counts_too(void **state) {
+    struct runner_session session;
+    run_limited(*state, "run_command(\"while :; do :; done\")",
+                (struct runner_limits){.cpu_ms = 300}, &session);
+    expect_limit(&session, "cpu_ms");
+}
+
+static void output_is_bounded(void **state) {
+    struct runner_session session;
+    run_limited(*state, "loop { print(\"0123456789\") }",
+                (struct runner_limits){.output_bytes = 100000}, &session);
+    assert_true(session.bytes > 100000);
+    expect_limit(&session, "over its limit of output_bytes: 100000");
+}
+
+static void processes_are_counted_and_all_are_gone(void **state) {
+    struct runner_session session;
+    run_limited(*state, "run_command(\"for i in 1 2 3 4 5 6 7 8 9; do sleep 8640.9 & done; wait\")",
+                (struct runner_limits){.processes = 6}, &session);
+    expect_limit(&session, "over its limit of processes: 6");
+    assert_true(processes_with_die_within("8640.9", 2000));
+}
+
+static void open_files_are_bounded_for_the_script_and_its_programs(void **state) {
+    struct runner_session session;
+    struct runner_result result;
+    struct runner_start start = {.script = "run_command(\"ulimit -n\").stdout",
+                                 .limits.open_files = 40};
+    struct test_server *server = *state;
+    assert_int_equal(runner_session_run(server->runner, &start, &session, &result, NULL), 0);
+    const char *value = json_string_value(result.value);
+    if (!value || strtol(value, NULL, 10) != 40)
+        fail_msg("%s: %s", session.message, value ? value : "no text");
+    runner_session_done(&session);
+    runner_result_done(&result);
+}
+
+static void what_was_used_is_told(void **state) {
+    struct test_server *server = *state;
+    struct runner_session session;
+    run_session(server, "let n = 0; for i in 0..300000 { n += i }; print(n)", &session, NULL);
+    assert_true(session.has_usage);
+    assert_true(session.cpu_us > 0);
+    assert_true(session.peak_rss_bytes > 1024 * 1024);
+    assert_int_equal(session.bytes, strlen("44999850000") + 1);
+    const json_t *usage = json_object_get(session.json, "usage");
+    assert_true(json_is_integer(json_object_get(usage, "voluntary_switches")));
+    assert_true(json_integer_value(json_object_get(usage, "engine_peak_bytes")) > 0);
+    runner_session_done(&session);
+}
+
+static int setup_ceilings(void **state) {
+    static const char *const options[] = {"--max-operations", "5000",   "--timeout-ms", "2000",
+                                          "--max-timeout-ms", "10000", NULL};
+    struct test_server *server = calloc(1, sizeof *server);
+    server_init(server);
+    server_start(server, options);
+    *state = server;
+    return 0;
+}
+
+static void nobody_may_ask_for_more_than_the_ceiling(void **state) {
+    struct test_server *server = *state;
+    struct rpc_error err = {0};
+    struct runner_start start = {.script = "1", .limits.operations = 5001};
+    char id[RUNNER_ID_BYTES];
+    assert_int_equal(runner_session_start(server->runner, &start, id, &err), -1);
+    assert_string_equal(err.message,
+                        "parameter \"limits.operations\" must be from 1 to 5000 on this server");
+    start = (struct runner_start){.script = "1", .timeout_ms = 10001};
+    assert_int_equal(runner_session_start(server->runner, &start, id, &err), -1);
+    assert_string_equal(err.message, "parameter \"timeout_ms\" must be from 1 to 10000 on this server");
+    rpc_error_clear(&err);
+
+    struct runner_session session; /* and who asks for nothing gets it too */
+    run_limited(server, "loop {}", (struct runner_limits){0}, &session);
+    expect_limit(&session, "Too many operations");
+}
+
+#define ON_SERVER(test) cmocka_unit_test_setup_teardown(test, setup_server, teardown_server)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        ON_SERVER(operations_are_counted),
+        ON_SERVER(memory_is_bounded_and_the_error_is_the_engines),
+        ON_SERVER(processor_time_of_the_script_is_bounded),
+        ON_SERVER(processor_time_of_its_children_counts_too),
+        ON_SERVER(output_is_bounded),
+        ON_SERVER(processes_are_counted_and_all_are_gone),
+        ON_SERVER(open_files_are_bounded_for_the_script_and_its_programs),
+        ON_SERVER(what_was_used_is_told),
+        cmocka_unit_test_setup_teardown(nobody_may_ask_for_more_than_the_ceiling, setup_ceilings,
+                                        teardown_server),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
