@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds, starts the runner in the background, and runs a script as a session.
+# Builds, starts the runner and its dashboard as a service of hero_proc, and runs a script as a session.
 # Usage: run_runner.sh [SCRIPT]     (default: examples/hello.rhai)
 set -euo pipefail
 script=$(readlink -f "${1:-$(dirname "$(readlink -f "$0")")/examples/hello.rhai}")
@@ -7,43 +7,43 @@ script=$(readlink -f "${1:-$(dirname "$(readlink -f "$0")")/examples/hello.rhai}
 cd "$(dirname "$(readlink -f "$0")")"
 . scripts/lib.sh
 
-# The server keeps nothing of ours: own session, no open file but its log.
-start_server() {
-    mkdir -p "$state"
-    (
-        cd /
-        for fd in /proc/"$BASHPID"/fd/*; do
-            [ "${fd##*/}" -le 2 ] || eval "exec ${fd##*/}>&-"
-        done
-        exec setsid "$bin/hero_runner_rhai_server"
-    ) < /dev/null >> "$log" 2>&1 &
-    server=$!
+# A server that is well goes on, with its sessions.
+is_running() {
+    local pid
+    "$bin/hero_runner_rhai" status > /dev/null 2>&1 && pid=$(server_pid) || return 1
+    case $(readlink "/proc/$pid/exe") in
+    *' (deleted)')
+        say "an older build is still running; ./stop_runner.sh ends it"
+        ;;
+    esac
 }
 
-# Waits until the server answers; gives up when it has ended or after 30 s.
-wait_until_healthy() {
-    local tries
-    for ((tries = 0; tries < 600; tries++)); do
-        "$bin/hero_runner_rhai" status > /dev/null 2>&1 && return
-        kill -0 "$server" 2> /dev/null || break
-        sleep 0.05
+# Where the dashboard is to listen: port 9977, or the next one that is free.
+free_address() {
+    local port=9977
+    while (exec 3<> "/dev/tcp/127.0.0.1/$port") 2> /dev/null; do
+        port=$((port + 1))
     done
-    tail -n 20 "$log" >&2
-    fail "the server did not come up; its log is $log"
+    echo "127.0.0.1:$port"
+}
+
+start_service() {
+    local said pid
+    export HERO_RUNNER_RHAI_UI_LISTEN=${HERO_RUNNER_RHAI_UI_LISTEN:-$(free_address)}
+    said=$("$bin/hero_runner_rhai" --start) || { echo "$said" >&2; exit 1; }
+    say "$said"
+    mkdir -p "$state" && echo "http://$HERO_RUNNER_RHAI_UI_LISTEN/" > "$dashboard"
+    # stop_runner.sh may end what was started here, and nothing else.
+    pid=$(sed -n 's/^started hero_proc_server (process \([0-9]*\)).*/\1/p' <<< "$said")
+    [ -z "$pid" ] || { mkdir -p "$state" && process_mark "$pid" > "$proc_mark"; }
 }
 
 ./build_runner.sh
-if pid=$(server_pid); then
-    case $(readlink "/proc/$pid/exe") in
-    *' (deleted)') say "an older build is still running; ./stop_runner.sh ends it" ;;
-    esac
-else
-    start_server
-    wait_until_healthy
-fi
+is_running || start_service
 
 code=0
 "$bin/hero_runner_rhai" run "$script" || code=$?
+[ ! -s "$dashboard" ] || echo "watch:   $(cat "$dashboard")"
 echo "socket:  $socket"
 echo "run:     $bin/hero_runner_rhai run FILE"
 echo "list:    $bin/hero_runner_rhai list      stop all: ./stop_runner.sh"

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Builds dev, release and fuzz, and runs every test: those with the label `release` (memory, clock
+# Builds dev, release, stress and fuzz, and runs every test: those with the label `release` (memory, clock
 # steps: things that sanitizers distort) on the release build, those with the label `both` on
-# release and dev, all others on dev; each fuzz target for 10 s. Ends with ctest's summaries.
+# release and dev, all others on dev; the recorded cases of the language once more on stress; each
+# fuzz target for 10 s. Ends with ctest's summaries.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")"
 . scripts/lib.sh
@@ -9,8 +10,11 @@ cd "$(dirname "$(readlink -f "$0")")"
 mkdir -p build
 need_packages "${build_packages[@]}" "${ui_packages[@]}" "${test_packages[@]}"
 npm_ci tests/openrpc
+npm_ci hero_runner_rhai_ui/web
+npm_ci hero_runner_rhai_ui/tests
 build dev
 build release -DHERO_TESTS=ON
+build stress
 build fuzz -DHERO_TESTS=OFF
 
 summaries=build/test_summary.txt
@@ -33,6 +37,7 @@ run_tests() {
 run_tests fuzz
 run_tests release --no-tests=error -L '^(release|both)$'
 run_tests dev --no-tests=error -LE '^release$'
+run_tests stress --no-tests=error -R '^rhai_conformance_' -E runner
 
 echo
 cat "$summaries"

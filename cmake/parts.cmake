@@ -62,3 +62,17 @@ function(hero_fuzz name)
            COMMAND ${CMAKE_SOURCE_DIR}/cmake/run_fuzz.sh $<TARGET_FILE:${name}>
                    "${ARG_SEEDS}" "${ARG_DICT}")
 endfunction()
+
+# hero_openrpc_document(JSON OUTPUT): writes OUTPUT, a C file that defines what the part's
+# server/openrpc_document.h declares. A changed document configures anew.
+function(hero_openrpc_document json output)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${json})
+  file(READ ${json} hex HEX)
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
+  string(REGEX REPLACE "(................................................................................)"
+         "\\1\n" bytes "${bytes}")
+  file(CONFIGURE OUTPUT ${output} @ONLY CONTENT
+"#include \"server/openrpc_document.h\"\n
+const char openrpc_document[] = {\n@bytes@ 0};
+const size_t openrpc_document_len = sizeof openrpc_document - 1;\n")
+endfunction()

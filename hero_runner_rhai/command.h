@@ -13,6 +13,8 @@ struct options {
     bool follow;
     bool detach;
     bool forward_logs;
+    bool with_hero_proc;
+    const char *toml;      /* NULL: not given */
     const char *cwd;       /* NULL: not given */
     int64_t timeout_ms;    /* 0: not given */
     const char **env_vars; /* "NAME=VALUE", NULL-terminated; NULL: none */
@@ -53,6 +55,9 @@ extern const struct command command_functions;
 extern const struct command command_reload;
 extern const struct command command_drain;
 extern const struct command command_config;
+extern const struct command command_start;
+extern const struct command command_stop_service;
+extern const struct command command_info;
 
 /* ---- The server and its sessions -------------------------------------------------------- */
 

@@ -7,8 +7,11 @@ static const struct command *const commands[] = {
     &command_check,        &command_functions,    &command_scripts_save,
     &command_scripts_list, &command_scripts_show, &command_scripts_delete,
     &command_status,       &command_config,       &command_reload,
-    &command_drain,
+    &command_drain,        &command_start,        &command_stop_service,
+    &command_info,
 };
+
+static const struct command_alias aliases[] = {{"--status", "status"}};
 
 static const struct program program = {
     .name = "hero_runner_rhai",
@@ -18,6 +21,8 @@ static const struct program program = {
              "usage, 3 no server is reachable, 130 interrupted.\n",
     .commands = commands,
     .command_count = sizeof commands / sizeof commands[0],
+    .aliases = aliases,
+    .alias_count = sizeof aliases / sizeof aliases[0],
     .options_bytes = sizeof(struct options),
     .unreachable_code = EXIT_NO_SERVER,
     .unreachable_hint = "is hero_runner_rhai_server running?",

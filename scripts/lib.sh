@@ -8,18 +8,22 @@ var=${PATH_VAR:-${PATH_ROOT:+$PATH_ROOT/var}}
 var=${var:-$HOME/hero/var}
 sockets=${PATH_SOCKET:-${HERO_SOCKET_DIR:-$var/sockets}}
 state=$var/hero_runner_rhai
+# The hero_proc_server that run_runner.sh has started, as process_mark shows it.
+proc_mark=$state/hero_proc.started
 socket=$sockets/hero_runner_rhai/rpc.sock
-log=$state/server.log
+# Where run_runner.sh has the dashboard listen: its address as a URL.
+dashboard=$state/dashboard.url
 
 build_packages=(
     gcc libc6-dev cmake ninja-build pkg-config
     libmicrohttpd-dev libevent-dev libjansson-dev libcurl4-openssl-dev uuid-dev libunistring-dev
-    libedit-dev libsqlite3-dev zlib1g-dev
+    libedit-dev zlib1g-dev libcsv-dev libfyaml-dev libpcre2-dev libsodium-dev libsqlite3-dev
 )
 # Bundle the dashboard's page; build_runner.sh --without-ui does without.
 ui_packages=(nodejs npm)
-# libFuzzer comes with clang's runtime; node checks the OpenRPC document against its meta-schema.
-test_packages=(libcmocka-dev clang libclang-rt-14-dev git curl jq faketime)
+# libFuzzer comes with clang's runtime; node checks the OpenRPC document against its meta-schema and
+# drives chromium for the tests of the dashboard; faketime steps the clock.
+test_packages=(libcmocka-dev clang libclang-rt-14-dev git curl jq chromium faketime)
 
 say() { printf '== %s\n' "$*" >&2; }
 
@@ -74,10 +78,21 @@ build() {
     cmake --build --preset "$preset" -- --quiet >&2
 }
 
+# Another hero_proc may be installed under the same names. Ours say in their help whose they are.
+is_foreign() {
+    case ${1##*/} in
+    hero_proc | hero_proc_server)
+        [ -e "$1" ] && ! grep -qaF 'part of hero_runner_rhai' "$1"
+        ;;
+    *) return 1 ;;
+    esac
+}
+
 # Puts the programs of the release build into $bin, each by write and rename, so that a running
-# program is never in the way. One that has not changed is left alone.
+# program is never in the way, and each one's service.toml into share beside it. One that has not
+# changed is left alone, and so is a hero_proc that is not ours: everything works with it.
 install_programs() {
-    local stage program
+    local stage program share
     mkdir -p "$bin"
     stage=$(mktemp -d "$bin/.install.XXXXXX")
     cmake --install build/release --prefix "$stage" > "$stage/log" || {
@@ -86,9 +101,24 @@ install_programs() {
         return 1
     }
     for program in "$stage"/bin/*; do
-        cmp -s "$program" "$bin/${program##*/}" || mv -f "$program" "$bin/"
+        if is_foreign "$bin/${program##*/}"; then
+            say "$bin/${program##*/} is another hero_proc's, and stays"
+        elif ! cmp -s "$program" "$bin/${program##*/}"; then
+            mv -f "$program" "$bin/"
+        fi
     done
+    share=$(dirname "$bin")/share/hero
+    mkdir -p "$share"
+    cp -r "$stage"/share/hero/. "$share"/
     rm -rf "$stage"
+}
+
+# A process that can be told from a later one with its number: "PID START" (proc(5), field 22).
+process_mark() {
+    local start
+    # The name in parentheses may contain anything.
+    start=$(sed 's/.*) //' "/proc/$1/stat" 2> /dev/null | cut -d ' ' -f 20)
+    [ -n "$start" ] && echo "$1 $start"
 }
 
 # The pid of the running server. It holds a lock on this file, which has its pid in it, for life;

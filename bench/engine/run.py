@@ -3,7 +3,8 @@
 
 Each program is run several times in each language, in alternation, and must print the same in
 all of them. Shown are the medians of user + system CPU seconds of the whole process, the ratios
-(below 1: we are faster) with their geometric mean, and the peak resident memory. Beside the ten
+(below 1: we are faster) with their geometric mean, and the peak resident memory. `limited` is
+what our time grows by under limits on sizes and memory that are never reached. Beside the
 programs: an empty script (start-up), and 20,000 lines that are compiled and hardly run.
 """
 import argparse
@@ -20,6 +21,7 @@ ROOT = HERE.parent.parent
 BUILD = ROOT / "build" / "release"
 # Rhai allows 64 nested calls unless told otherwise.
 OPTIONS = {"deep_recursion": ["--limit", "max_call_levels=1000000"]}
+LIMITS = ["max_array_size=100000000", "max_string_size=1G", "max_memory=4G"]
 
 
 def build_rhai():
@@ -46,6 +48,7 @@ class Languages:
     def __init__(self, rhai):
         self.commands = {
             "rhai": [str(rhai), "run"],
+            "limited": [str(rhai), "run", *(o for l in LIMITS for o in ("--limit", l))],
             "lua": [find("lua5.4")],
             "py": [find("python3")],
         }
@@ -54,8 +57,9 @@ class Languages:
         return iter(self.commands)
 
     def command(self, language, program):
-        options = OPTIONS.get(program.name, []) if language == "rhai" else []
-        return [*self.commands[language], *options, f"{program}.{language}"]
+        if language in ("lua", "py"):
+            return [*self.commands[language], f"{program}.{language}"]
+        return [*self.commands[language], *OPTIONS.get(program.name, []), f"{program}.rhai"]
 
 
 class Measure:
@@ -99,9 +103,10 @@ def ratio(a, b):
 
 def print_row(name, result):
     (rhai, rhai_mib), (lua, lua_mib), (py, py_mib) = (result[l] for l in ("rhai", "lua", "py"))
+    limited = ratio(result["limited"][0], rhai)
     print(
         f"{name:16}{rhai:9.4f}{lua:9.4f}{py:9.4f}{ratio(rhai, lua):11.2f}{ratio(rhai, py):13.2f}"
-        f"{rhai_mib:11.1f}{lua_mib:7.1f}{py_mib:7.1f}",
+        f"{limited:9.2f}{rhai_mib:11.1f}{lua_mib:7.1f}{py_mib:7.1f}",
         flush=True,
     )
 
@@ -138,17 +143,17 @@ def main():
             sys.exit(f"no such program: {', '.join(sorted(unknown))}")
 
         print(f"{'':16}{'rhai s':>9}{'lua s':>9}{'python s':>9}{'rhai/lua':>11}{'rhai/python':>13}"
-              f"{'rhai MiB':>11}{'lua':>7}{'python':>7}")
+              f"{'limited':>9}{'rhai MiB':>11}{'lua':>7}{'python':>7}")
         results = {}
         for program in programs:
             results[program] = compare(languages, measure, program, options.runs)
             print_row(program.name, results[program])
         if programs:
             means = [
-                geometric_mean(ratio(r["rhai"][0], r[other][0]) for r in results.values())
-                for other in ("lua", "py")
+                geometric_mean(ratio(r[one][0], r[other][0]) for r in results.values())
+                for one, other in (("rhai", "lua"), ("rhai", "py"), ("limited", "rhai"))
             ]
-            print(f"{'geometric mean':16}{'':27}{means[0]:11.2f}{means[1]:13.2f}")
+            print(f"{'geometric mean':16}{'':27}{means[0]:11.2f}{means[1]:13.2f}{means[2]:9.2f}")
         for program in extra:
             print_row(program.name, compare(languages, measure, program, options.runs))
 

@@ -155,9 +155,9 @@ static json_t *list_as_record(const json_t *list) {
     size_t index;
     json_array_foreach((json_t *)(uintptr_t)list, index, item) {
         const char *text = json_string_value(item), *equals = text ? strchr(text, '=') : NULL;
-        if (!equals) continue;
-        json_t *key = json_stringn(text, (size_t)(equals - text));
-        json_object_set_new(record, json_string_value(key), json_string(equals + 1));
+        if (!text) continue;
+        json_t *key = equals ? json_stringn(text, (size_t)(equals - text)) : json_string(text);
+        json_object_set_new(record, json_string_value(key), json_string(equals ? equals + 1 : ""));
         json_decref(key);
     }
     return record;
@@ -173,8 +173,10 @@ static json_t *text_as_number(const char *text) {
     return NULL;
 }
 
+/* NULL: too large for any clock. */
 static json_t *scale(const json_t *number, double factor) {
     double scaled = json_number_value(number) * factor;
+    if (!(scaled > -1e15 && scaled < 1e15)) return NULL;
     int64_t whole = (int64_t)scaled;
     return json_integer(whole + (scaled > (double)whole)); /* up: no time-out becomes 0 */
 }

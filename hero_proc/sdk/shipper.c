@@ -39,7 +39,13 @@ struct list {
     size_t count, bytes;
 };
 
-enum shipper_state { SHIPPER_INACTIVE, SHIPPER_ACTIVE, SHIPPER_MISSING };
+/* What came of an attempt. */
+enum outcome {
+    REACHED,
+    UNREACHED, /* lines are kept */
+    REFUSED,   /* it takes none of them, and would take them no better again */
+    MISSING,   /* it has no method for them: nothing that waits will ever be sent */
+};
 
 struct proc_shipper {
     /* Set before the thread starts. */
@@ -55,7 +61,8 @@ struct proc_shipper {
     /* Under the lock. */
     struct list waiting;
     size_t in_flight_lines, in_flight_bytes; /* being sent; they count for the bound */
-    enum shipper_state state;
+    enum proc_shipper_state state;
+    enum outcome outcome; /* of the last attempt */
     char message[256];
     uint64_t sent, dropped;
     bool is_stopping, has_ended;
@@ -140,7 +147,7 @@ bool proc_shipper_add(struct proc_shipper *shipper, const struct proc_shipper_li
     struct line *copy = copy_line(line);
     pthread_mutex_lock(&shipper->lock);
     uint64_t dropped_before = shipper->dropped;
-    if (copy && shipper->state != SHIPPER_MISSING && make_room(shipper, copy->bytes)) {
+    if (copy && shipper->outcome != MISSING && make_room(shipper, copy->bytes)) {
         push_last(&shipper->waiting, copy);
         copy = NULL;
         /* The thread looks at the clock by itself; it need be told of the first line and of a
@@ -158,7 +165,7 @@ bool proc_shipper_add(struct proc_shipper *shipper, const struct proc_shipper_li
 void proc_shipper_status(struct proc_shipper *shipper, struct proc_shipper_status *ret_status) {
     pthread_mutex_lock(&shipper->lock);
     *ret_status = (struct proc_shipper_status){
-        .is_active = shipper->state == SHIPPER_ACTIVE,
+        .state = shipper->state,
         .sent = shipper->sent,
         .dropped = shipper->dropped,
         .waiting_lines = shipper->waiting.count + shipper->in_flight_lines,
@@ -199,62 +206,60 @@ static json_t *batch_json(const struct proc_shipper *shipper, const struct list 
     return json_pack("{s:o}", "entries", entries);
 }
 
-static void set_state(struct proc_shipper *shipper, enum shipper_state state, const char *message) {
-    shipper->state = state;
+/* Under the lock. */
+static void note_outcome(struct proc_shipper *shipper, enum outcome outcome, const char *message) {
+    shipper->state = outcome == REACHED ? PROC_SHIPPER_ACTIVE : PROC_SHIPPER_UNAVAILABLE;
+    shipper->outcome = outcome;
     snprintf(shipper->message, sizeof shipper->message, "%s", message);
-    /* Without the method nothing that waits will ever be sent. */
-    if (state != SHIPPER_MISSING) return;
+    if (outcome != MISSING) return;
     shipper->dropped += shipper->waiting.count;
     free_list(&shipper->waiting);
 }
 
 /* Connects when there is no connection, and finds out whether lines are taken. */
-static enum shipper_state reach(struct proc_shipper *shipper, struct rpc_error *err) {
+static enum outcome reach(struct proc_shipper *shipper, struct rpc_error *err) {
     if (!shipper->client) {
         shipper->client = proc_open(shipper->socket_path, err);
-        if (!shipper->client) return SHIPPER_INACTIVE;
+        if (!shipper->client) return UNREACHED;
         proc_set_timeouts(shipper->client, CONNECT_TIMEOUT_MS, CALL_TIMEOUT_MS);
         proc_set_stop_fd(shipper->client, shipper->stop_fd);
     }
     int has = proc_has(shipper->client, PROC_LOGS_INSERT, err);
-    if (has > 0) return SHIPPER_ACTIVE;
+    if (has > 0) return REACHED;
     proc_close(shipper->client);
     shipper->client = NULL;
     if (has == 0)
         rpc_error_set(err, RPC_ERROR_RPC, 0, "this hero_proc takes no log lines from others");
-    return has == 0 ? SHIPPER_MISSING : SHIPPER_INACTIVE;
+    return has == 0 ? MISSING : UNREACHED;
 }
 
-/* Sends one call. SHIPPER_ACTIVE: it was answered, and *ret_refused of the lines were not taken. */
-static enum shipper_state send_batch(struct proc_shipper *shipper, const struct list *batch,
-                                     size_t *ret_refused, struct rpc_error *err) {
-    enum shipper_state state = reach(shipper, err);
-    *ret_refused = 0;
-    if (state != SHIPPER_ACTIVE) return state;
+/* Sends one call. REACHED: it was answered, and *ret_dropped of the lines were not taken. */
+static enum outcome send_batch(struct proc_shipper *shipper, const struct list *batch,
+                               size_t *ret_dropped, struct rpc_error *err) {
+    enum outcome outcome = reach(shipper, err);
+    *ret_dropped = 0;
+    if (outcome != REACHED) return outcome;
     json_t *result =
         client_call(shipper->client, PROC_LOGS_INSERT, batch_json(shipper, batch), err);
     if (result) {
         int64_t dropped = lenient_number(result, "dropped|rejected", 0);
-        if (dropped > 0) *ret_refused = (size_t)dropped;
-        if (*ret_refused > batch->count) *ret_refused = batch->count;
+        if (dropped > 0) *ret_dropped = (size_t)dropped;
+        if (*ret_dropped > batch->count) *ret_dropped = batch->count;
         json_decref(result);
-        return SHIPPER_ACTIVE;
+        return REACHED;
     }
     bool is_missing = proc_is_missing(err);
-    if (!is_missing && err->kind == RPC_ERROR_RPC) {
-        *ret_refused = batch->count; /* the same lines would be refused again */
-        return SHIPPER_ACTIVE;
-    }
+    if (!is_missing && err->kind == RPC_ERROR_RPC) return REFUSED;
     proc_close(shipper->client);
     shipper->client = NULL;
-    return is_missing ? SHIPPER_MISSING : SHIPPER_INACTIVE;
+    return is_missing ? MISSING : UNREACHED;
 }
 
 /* Called and returns under the lock. */
 static void ship(struct proc_shipper *shipper) {
     struct list batch = {0};
     struct rpc_error err = {0};
-    size_t refused;
+    size_t dropped;
     while (shipper->waiting.first && batch.count < shipper->batch_lines &&
            batch.bytes < BATCH_BYTES)
         push_last(&batch, pop_first(&shipper->waiting));
@@ -262,19 +267,18 @@ static void ship(struct proc_shipper *shipper) {
     shipper->in_flight_bytes = batch.bytes;
     pthread_mutex_unlock(&shipper->lock);
 
-    enum shipper_state state = send_batch(shipper, &batch, &refused, &err);
+    enum outcome outcome = send_batch(shipper, &batch, &dropped, &err);
 
     pthread_mutex_lock(&shipper->lock);
     shipper->in_flight_lines = shipper->in_flight_bytes = 0;
-    if (state == SHIPPER_ACTIVE) {
-        shipper->sent += batch.count - refused;
-        shipper->dropped += refused;
+    if (outcome == REFUSED) dropped = batch.count;
+    if (outcome == REACHED || outcome == REFUSED) {
+        shipper->sent += batch.count - dropped;
+        shipper->dropped += dropped;
         free_list(&batch);
     } else
         put_back(&shipper->waiting, &batch);
-    set_state(shipper, refused == 0 ? state : SHIPPER_INACTIVE, err.message);
-    if (refused > 0 && !*err.message)
-        snprintf(shipper->message, sizeof shipper->message, "hero_proc has dropped lines");
+    note_outcome(shipper, outcome, err.message);
     rpc_error_clear(&err);
 }
 
@@ -292,7 +296,7 @@ static int64_t time_to_wait(const struct proc_shipper *shipper, int64_t next_att
     int64_t wait_ms = next_attempt_ms - now_ms;
     const struct line *oldest = shipper->waiting.first;
     if (shipper->is_stopping) return 0;
-    if (oldest && shipper->state == SHIPPER_ACTIVE) {
+    if (oldest && shipper->state == PROC_SHIPPER_ACTIVE) {
         int64_t due_ms = oldest->added_ms + shipper->flush_ms - now_ms;
         if (shipper->waiting.count >= shipper->batch_lines) due_ms = 0;
         if (due_ms < wait_ms) wait_ms = due_ms;
@@ -309,9 +313,11 @@ static void look(struct proc_shipper *shipper) {
         proc_close(shipper->client);
         shipper->client = NULL;
     }
-    enum shipper_state state = reach(shipper, &err);
+    enum outcome outcome = reach(shipper, &err);
     pthread_mutex_lock(&shipper->lock);
-    set_state(shipper, state, err.message);
+    /* That it is there says nothing about whether it takes lines again. */
+    if (outcome != REACHED || shipper->outcome != REFUSED)
+        note_outcome(shipper, outcome, err.message);
     rpc_error_clear(&err);
 }
 
@@ -331,7 +337,7 @@ static void *run(void *ctx) {
         else
             look(shipper);
         next_attempt_ms = rpc_clock_monotonic_ms() + shipper->retry_ms;
-        if (shipper->is_stopping && shipper->state != SHIPPER_ACTIVE) break;
+        if (shipper->is_stopping && shipper->state != PROC_SHIPPER_ACTIVE) break;
     }
     shipper->has_ended = true;
     pthread_cond_signal(&shipper->ended);
@@ -391,7 +397,6 @@ struct proc_shipper *proc_shipper_start(const struct proc_shipper_options *optio
     shipper->socket_path = options->socket_path ? strdup(options->socket_path) : NULL;
     shipper->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     init_locks(shipper);
-    set_state(shipper, SHIPPER_INACTIVE, "not connected yet");
     errno = 0;
     if (shipper->source && (shipper->socket_path || !options->socket_path) &&
         shipper->stop_fd >= 0 && (errno = start_thread(shipper)) == 0)

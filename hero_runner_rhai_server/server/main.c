@@ -225,6 +225,11 @@ static int serve(struct rpc_error *err) {
     runner.archive = archive_new(runner.base, &runner.config, state_dir, &runner.sessions,
                                  &runner.ring_limits, err);
     if (!runner.archive) goto done;
+    runner.forward = forward_new(runner.base, runner.config.forward_logs);
+    if (!runner.forward) {
+        rpc_error_set(err, RPC_ERROR_SYSTEM, 0, "out of memory");
+        goto done;
+    }
     if (add_slots(environment, open_files.rlim_cur, err) < 0 || add_service(err) < 0) goto done;
     if (health_init(&runner.health, runner.base, &runner.slots, &runner.ring_limits,
                     runner.config.self_test_s * 1000) < 0)
@@ -238,6 +243,7 @@ done:
     session_set_listener(&(struct session_listener){0});
     slots_stop_zygotes(&runner.slots);
     health_done(&runner.health);
+    forward_free(runner.forward);
     rpc_server_free(runner.server);
     rpc_service_free(runner.service);
     runner_forget_functions(&runner);

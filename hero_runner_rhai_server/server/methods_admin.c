@@ -63,7 +63,8 @@ json_t *runner_health(void *ctx) {
                      "uptime_ms", (json_int_t)(rpc_clock_monotonic_ms() - runner->started_ms),
                      "self_test", self_test_object(&runner->health), "zygote",
                      zygote_object(runner), "workers", workers_object(runner), "queue",
-                     queue_object(runner), "forwarding", "unavailable", "draining",
+                     queue_object(runner), "forwarding",
+                     session_forwarding_name(forward_state(runner->forward)), "draining",
                      slots->is_draining, "process_limit", "counting", "store",
                      store_object(runner));
 }

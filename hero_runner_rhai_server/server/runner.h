@@ -6,6 +6,7 @@
 #include "server/callbacks.h"
 #include "server/config.h"
 #include "server/files.h"
+#include "server/forward.h"
 #include "server/health.h"
 #include "server/http.h"
 #include "server/samples.h"
@@ -45,6 +46,7 @@ struct runner {
     json_t *functions; /* the table of the present engine; NULL: not there yet */
     struct hidden *functions_task; /* asking for it; NULL: not now */
     struct rpc_call *reload_call;  /* waits for the end of a reload; NULL: none */
+    struct forward *forward;
     struct rpc_server *server;
     struct rpc_service *service;
     int64_t started_ms; /* monotonic */

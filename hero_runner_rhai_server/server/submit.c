@@ -280,6 +280,11 @@ static char *write_request(const struct submission *submission, const json_t *in
     return text;
 }
 
+static bool wants_forwarding(const struct submission *submission) {
+    const json_t *forward = given(submission, "forward_logs");
+    return forward ? json_is_true(forward) : submission->runner->config.forward_logs;
+}
+
 static struct session *make_session(struct submission *submission) {
     struct runner *runner = submission->runner;
     struct session *session = session_new(&runner->ring_limits);
@@ -296,9 +301,7 @@ static struct session *make_session(struct submission *submission) {
     session->priority = (int)given_integer(submission, "priority", 0);
     session->concurrency_limit = given_integer(submission, "concurrency_limit", 1);
     memcpy(session->rerun_of, submission->rerun_of, sizeof session->rerun_of);
-    const json_t *forward = given(submission, "forward_logs");
-    if (forward ? json_is_true(forward) : runner->config.forward_logs)
-        session->forwarding = FORWARDING_UNAVAILABLE;
+    if (wants_forwarding(submission)) session->forwarding = FORWARDING_UNAVAILABLE;
     if (submission->source != SOURCE_SCRIPT && submission->script)
         session->script = json_incref(submission->script);
     session->source_version = submission->version;
@@ -313,11 +316,13 @@ static bool admit(struct submission *submission, struct session *session) {
     switch (slots_can_admit(&runner->slots)) {
     case SLOTS_TAKEN:
         failed = archive_insert(runner->archive, session, submission->wait == SUBMIT_FOR_END && !given(submission, "wait_ms"));
-        if (!failed)
+        if (!failed) {
             slots_admit(&runner->slots, session);
-        else
+            if (wants_forwarding(submission)) forward_session(runner->forward, session);
+        } else {
             rpc_call_fail(submission->call, ERROR_BUSY, NULL, "busy: the history cannot keep up (%s)",
                           strerror(-failed));
+        }
         return !failed;
     case SLOTS_FULL:
         rpc_call_fail(submission->call, ERROR_BUSY,

@@ -16,6 +16,16 @@ static rhai_status core_env(rhai_call *call, rhai_value *args, rhai_value *ret) 
     return value ? text_value(call, value, strlen(value), ret) : RHAI_OK;
 }
 
+static rhai_status core_set_env(rhai_call *call, rhai_value *args, rhai_value *ret) {
+    (void)ret;
+    const char *name = text_argument(call, &args[0], "set_env: the name");
+    const char *value = name ? text_argument(call, &args[1], "set_env: the value") : NULL;
+    if (!value) return RHAI_ERROR;
+    if (setenv(name, value, 1) == 0) return RHAI_OK;
+    if (errno == ENOMEM) return rhai_throw_out_of_memory(call);
+    return rhai_throw(call, "set_env: '%s' cannot be the name of a variable", name);
+}
+
 static rhai_status push_text(rhai_call *call, rhai_value *array, const char *text) {
     rhai_value item = rhai_unit();
     rhai_status status = text_value(call, text, strlen(text), &item);
@@ -61,6 +71,12 @@ static rhai_status core_sleep_int(rhai_call *call, rhai_value *args, rhai_value 
     return seconds > 0 ? sleep_for(call, (double)seconds) : RHAI_OK;
 }
 
+static rhai_status core_sleep_ms(rhai_call *call, rhai_value *args, rhai_value *ret) {
+    (void)ret;
+    int64_t ms = rhai_as_int(&args[0]);
+    return ms > 0 ? sleep_for(call, (double)ms / 1000) : RHAI_OK;
+}
+
 /* As Rhai's: what is no proper positive number does not sleep. */
 static rhai_status core_sleep_float(rhai_call *call, rhai_value *args, rhai_value *ret) {
     (void)ret;
@@ -71,6 +87,9 @@ static rhai_status core_sleep_float(rhai_call *call, rhai_value *args, rhai_valu
 static const rhai_native functions[] = {
     {"env", "s", core_env, RHAI_FN_VOLATILE, "env(name: string) -> string | ()",
      "The value of an environment variable of this session, or () when it is not set."},
+    {"set_env", "ss", core_set_env, RHAI_FN_VOLATILE, "set_env(name: string, value: string)",
+     "Sets an environment variable of this session, for env() and for the programs that it starts "
+     "from now on."},
     {"args", "", core_args, RHAI_FN_VOLATILE, "args() -> array",
      "The arguments given to this script, as strings. The same as the constant ARGS, also inside "
      "functions."},
@@ -81,6 +100,8 @@ static const rhai_native functions[] = {
      "Waits that many seconds. Ends at once when the session is stopped."},
     {"sleep", "f", core_sleep_float, RHAI_FN_VOLATILE, "sleep(seconds: float)",
      "Waits that many seconds, which may be a fraction. Ends at once when the session is stopped."},
+    {"sleep_ms", "i", core_sleep_ms, RHAI_FN_VOLATILE, "sleep_ms(milliseconds: int)",
+     "Waits that many milliseconds. Ends at once when the session is stopped."},
 };
 
 const herolib_module herolib_core_module = {

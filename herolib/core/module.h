@@ -18,6 +18,15 @@ typedef struct herolib_module {
 
 extern const herolib_module herolib_core_module;
 extern const herolib_module herolib_process_module;
+extern const herolib_module herolib_text_csv_module;
+extern const herolib_module herolib_text_encode_module;
+extern const herolib_module herolib_text_hash_module;
+extern const herolib_module herolib_text_heroscript_module;
+extern const herolib_module herolib_text_layout_module;
+extern const herolib_module herolib_text_regex_module;
+extern const herolib_module herolib_text_replacer_module;
+extern const herolib_module herolib_text_template_module;
+extern const herolib_module herolib_text_yaml_module;
 
 #define HEROLIB_COUNT(table) (sizeof(table) / sizeof((table)[0]))
 

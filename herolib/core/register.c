@@ -7,6 +7,15 @@
 static const herolib_module *const modules[] = {
     &herolib_core_module,
     &herolib_process_module,
+    &herolib_text_csv_module,
+    &herolib_text_encode_module,
+    &herolib_text_hash_module,
+    &herolib_text_heroscript_module,
+    &herolib_text_layout_module,
+    &herolib_text_regex_module,
+    &herolib_text_replacer_module,
+    &herolib_text_template_module,
+    &herolib_text_yaml_module,
 };
 
 static int register_module(rhai_engine *engine, const herolib_module *module,

@@ -56,6 +56,13 @@ rhai_status text_value(rhai_call *call, const char *bytes, size_t len, rhai_valu
     return is_made ? RHAI_OK : rhai_throw_out_of_memory(call);
 }
 
+rhai_status text_take(rhai_call *call, char *text, size_t len, rhai_value *ret) {
+    if (!text) return rhai_throw_out_of_memory(call);
+    rhai_status status = text_value(call, text, len, ret);
+    free(text);
+    return status;
+}
+
 const char *text_argument(rhai_call *call, const rhai_value *argument, const char *what) {
     size_t len;
     const char *text = rhai_as_text(argument, &len);

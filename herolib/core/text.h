@@ -18,6 +18,9 @@ bool text_make_utf8(char **text, size_t *len);
 /* The bytes as a string value; errors are thrown. */
 rhai_status text_value(rhai_call *call, const char *bytes, size_t len, rhai_value *ret);
 
+/* The same for a text from malloc, which is freed; NULL means out of memory. */
+rhai_status text_take(rhai_call *call, char *text, size_t len, rhai_value *ret);
+
 /* An argument as a C string. NULL after an error has been thrown when it holds a NUL, which no
  * name, path or command of the system can; `what` says what it is: "env: the name". */
 const char *text_argument(rhai_call *call, const rhai_value *argument, const char *what);

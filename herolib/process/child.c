@@ -11,8 +11,7 @@
 /* What the new process needs between vfork and execve. It shares the memory of its parent, which
  * stands still meanwhile: `error` is how it tells that it failed. */
 struct launch {
-    const char *path;
-    char *const *argv;
+    const struct child_spec *spec;
     pid_t parent;
     int stdin_fd, stdout_fd, stderr_fd;
     volatile int error;
@@ -35,11 +34,13 @@ static _Noreturn void become(struct launch *launch) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != launch->parent) _exit(127);
     if (dup2(launch->stdin_fd, STDIN_FILENO) >= 0 && dup2(launch->stdout_fd, STDOUT_FILENO) >= 0 &&
-        dup2(launch->stderr_fd, STDERR_FILENO) >= 0) {
+        dup2(launch->stderr_fd, STDERR_FILENO) >= 0 &&
+        (!launch->spec->dir || chdir(launch->spec->dir) == 0)) {
         /* All descriptors made here are close-on-exec; this is for those of libraries. */
         close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
         reset_signals();
-        execve(launch->path, launch->argv, environ);
+        execve(launch->spec->path, launch->spec->argv,
+               launch->spec->env ? launch->spec->env : environ);
     }
     launch->error = errno;
     _exit(127);
@@ -75,12 +76,12 @@ static int open_output(int *ret_ours, int *ret_theirs) {
     return 0;
 }
 
-int child_start(const char *path, char *const argv[], struct child *ret_child) {
+int child_start(const struct child_spec *spec, struct child *ret_child) {
     struct child child = CHILD_NONE;
-    struct launch launch = {
-        .path = path, .argv = argv, .parent = getpid(), .stdout_fd = -1, .stderr_fd = -1};
+    struct launch launch = {.spec = spec, .parent = getpid(), .stdout_fd = -1, .stderr_fd = -1};
     int failed = 0;
-    launch.stdin_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    launch.stdin_fd = spec->stdin_fd >= 0 ? fcntl(spec->stdin_fd, F_DUPFD_CLOEXEC, 0)
+                                          : open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (launch.stdin_fd < 0) failed = -errno;
     if (!failed) failed = open_output(&child.out_fd, &launch.stdout_fd);
     if (!failed) failed = open_output(&child.err_fd, &launch.stderr_fd);

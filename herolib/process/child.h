@@ -1,7 +1,6 @@
 /* child.h - programs that scripts start.
  *
- * A child gets the environment and the working directory of the process, /dev/null as its
- * standard input, default signal actions and an empty signal mask, the process group of the
+ * A child gets default signal actions and an empty signal mask, the process group of the
  * session, and SIGKILL when the session's process dies (prctl(2), PR_SET_PDEATHSIG: below it,
  * whoever cleans up after the session ends the rest of the group). It inherits no descriptor but
  * its three standard streams.
@@ -22,9 +21,18 @@ struct child {
 #define CHILD_NONE                                                                                 \
     { .pid = -1, .pidfd = -1, .out_fd = -1, .err_fd = -1 }
 
-/* Starts `path`, an absolute path, with argv. 0, or the negative errno of what failed, execve
- * included: then there is no child. */
-int child_start(const char *path, char *const argv[], struct child *ret_child);
+/* What to start. All is borrowed for the time of the call. */
+struct child_spec {
+    const char *path; /* of the program; execve(2) searches nothing */
+    char *const *argv;
+    char *const *env; /* NULL: the environment of the process */
+    const char *dir;  /* the working directory; NULL: that of the process */
+    int stdin_fd;     /* becomes its standard input; -1: /dev/null */
+};
+
+/* Starts a program. 0, or the negative errno of what failed, chdir and execve included: then
+ * there is no child. */
+int child_start(const struct child_spec *spec, struct child *ret_child);
 
 /* Asks it to end, or ends it. Safe when it has ended already. */
 void child_signal(const struct child *child, int signal);

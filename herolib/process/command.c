@@ -2,12 +2,14 @@
 
 #include "core/text.h"
 #include "process/child.h"
+#include "process/program.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -184,20 +186,57 @@ static int take_result(struct run *run, struct command_result *ret) {
     return 0;
 }
 
-int command_run(herolib_session *session, const char *command, bool is_silent,
+/* ---- The start -------------------------------------------------------------------------- */
+
+/* The input as a file in memory: nobody has to feed it while the command runs, and a command that
+ * does not read it breaks no pipe. */
+static int open_input(const struct command *command, int *ret_fd) {
+    *ret_fd = -1;
+    if (!command->input) return 0;
+    int fd = memfd_create("input", MFD_CLOEXEC);
+    if (fd < 0) return -errno;
+    for (size_t done = 0; done < command->input_len;) {
+        ssize_t written = pwrite(fd, command->input + done, command->input_len - done, (off_t)done);
+        if (written < 0 && errno == EINTR) continue;
+        if (written < 0) {
+            int failed = -errno;
+            close(fd);
+            return failed;
+        }
+        done += (size_t)written;
+    }
+    *ret_fd = fd;
+    return 0;
+}
+
+static int start(const struct command *command, struct child *ret_child) {
+    char *path = program_find(command->argv[0]);
+    if (!path) return -errno;
+    struct child_spec spec = {
+        .path = path,
+        .argv = (char *const *)(uintptr_t)command->argv,
+        .env = command->env,
+        .dir = command->dir,
+    };
+    int failed = open_input(command, &spec.stdin_fd);
+    if (!failed) failed = child_start(&spec, ret_child);
+    if (spec.stdin_fd >= 0) close(spec.stdin_fd);
+    free(path);
+    return failed;
+}
+
+int command_run(herolib_session *session, const struct command *command,
                 struct command_result *ret_result) {
-    char *const argv[] = {(char[]){"bash"}, (char[]){"-c"}, (char[]){"--"},
-                          (char *)(uintptr_t)command, NULL};
     struct run run = {
         .session = *session,
         .child = CHILD_NONE,
-        .is_silent = is_silent,
+        .is_silent = command->is_silent,
         .streams = {{.kind = HEROLIB_STDOUT}, {.kind = HEROLIB_STDERR}},
         .end_ns = HEROLIB_NO_DEADLINE,
     };
     /* What the script has printed comes before whatever the command does. */
     session->output.flush(session->output.data, false);
-    int failed = child_start(COMMAND_SHELL, argv, &run.child);
+    int failed = start(command, &run.child);
     if (failed) return failed;
     run.fds[0] = (struct pollfd){.fd = run.child.out_fd, .events = POLLIN};
     run.fds[1] = (struct pollfd){.fd = run.child.err_fd, .events = POLLIN};
@@ -210,6 +249,13 @@ int command_run(herolib_session *session, const char *command, bool is_silent,
     for (size_t i = 0; i < 2; i++)
         free(run.streams[i].kept);
     return failed;
+}
+
+int command_run_shell(herolib_session *session, const char *text, bool is_silent,
+                      struct command_result *ret_result) {
+    const char *const argv[] = {COMMAND_SHELL, "-c", "--", text, NULL};
+    struct command command = {.argv = argv, .is_silent = is_silent};
+    return command_run(session, &command, ret_result);
 }
 
 void command_result_done(struct command_result *result) {

@@ -1,4 +1,5 @@
-/* command.h - a shell command, run to its end.
+/* command.h - a program, or a shell command, run to its end. Modules that work through a program
+ * (git, ssh, rsync ...) run it with command_run and an argv: no shell, nothing to quote.
  *
  * What it writes is passed on to the session as it comes, unless it is to be silent, and kept for
  * the result. The command has ended when its process has exited and its output is closed; when
@@ -29,10 +30,24 @@ struct command_result {
     int signal; /* 0: none */
 };
 
+/* What to run. All is borrowed for the time of the call. */
+struct command {
+    const char *const *argv; /* ends with NULL; argv[0] is a path, or a name to be found in PATH */
+    char *const *env;        /* the whole environment; NULL: that of the process */
+    const char *dir;         /* NULL: the working directory of the process */
+    const char *input;       /* what it reads from its standard input; NULL: nothing */
+    size_t input_len;
+    bool is_silent; /* what it writes is only in the result */
+};
+
 /* 0 when the command has run, whatever its code; -ECANCELED when the session must stop: the
- * command has ended then too; -ENOMEM, or the errno for which it could not be started. */
-int command_run(herolib_session *session, const char *command, bool is_silent,
+ * command has ended then too; -ENOMEM, or the errno for which it could not be started: -ENOENT
+ * when there is no such program or directory. */
+int command_run(herolib_session *session, const struct command *command,
                 struct command_result *ret_result);
+/* The same for a line or a script of COMMAND_SHELL. */
+int command_run_shell(herolib_session *session, const char *text, bool is_silent,
+                      struct command_result *ret_result);
 void command_result_done(struct command_result *result);
 
 #endif

@@ -2,11 +2,13 @@
 #include "core/module.h"
 #include "core/text.h"
 #include "process/command.h"
+#include "process/program.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* How much of a command and of its error output an error text quotes. */
 #define QUOTED_COMMAND_BYTES 80
@@ -124,7 +126,7 @@ static rhai_status run(rhai_call *call, rhai_value *args, bool is_silent, rhai_v
     const char *command = text_argument(call, &args[0], "process: the command");
     if (!command) return RHAI_ERROR;
     struct command_result result;
-    int failed = command_run(herolib_call_session(call), command, is_silent, &result);
+    int failed = command_run_shell(herolib_call_session(call), command, is_silent, &result);
     if (failed == -ECANCELED) return rhai_throw_terminated(call);
     if (failed == -ENOMEM) return rhai_throw_out_of_memory(call);
     if (failed)
@@ -144,7 +146,21 @@ static rhai_status process_run_silent(rhai_call *call, rhai_value *args, rhai_va
     return run(call, args, true, ret);
 }
 
+static rhai_status process_which(rhai_call *call, rhai_value *args, rhai_value *ret) {
+    const char *name = text_argument(call, &args[0], "which: the name");
+    if (!name) return RHAI_ERROR;
+    char *path = program_find(name);
+    if (!path) return errno == ENOMEM ? rhai_throw_out_of_memory(call) : RHAI_OK;
+    bool is_there = access(path, X_OK) == 0;
+    rhai_status status = is_there ? text_value(call, path, strlen(path), ret) : RHAI_OK;
+    free(path);
+    return status;
+}
+
 static const rhai_native functions[] = {
+    {"which", "s", process_which, RHAI_FN_VOLATILE, "which(name: string) -> string | ()",
+     "The path of a program that is found in PATH, or () when there is none. A name with a slash "
+     "is a path already."},
     {"run_command", "s", process_run_command, RHAI_FN_VOLATILE,
      "run_command(command: string) -> CommandResult",
      "Runs a command, or a script of several lines, with bash and waits for its end. What it "

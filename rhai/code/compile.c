@@ -1,6 +1,9 @@
 /* Statements, functions and units to code. */
 #include "code/emit.h"
+#include "code/verify.h"
 
+#include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 /* ---- Scopes ---- */
@@ -359,9 +362,9 @@ static void assign_name(fn_state *fs, const stmt *s, const resolved *r) {
     }
     uint16_t value = expr_push(fs, s->assign.value);
     emit_count(fs, target->pos);
-    if (s->assign.has_op) {
+    if (s->assign.has_op && !target->var.path.len) { /* those of modules cannot be changed */
         uint16_t old = reg_new(fs);
-        emit(fs, OPC_GET_NAME, 0, old, 0, index);
+        emit(fs, OPC_GET_NAME, F_CHECKED, old, 0, index);
         emit_pos(fs, target->pos);
         emit(fs, OPC_ASSIGN_OP, F_B_TEMP, old, value, s->assign.op);
         emit_pos(fs, s->assign.op_pos);
@@ -377,6 +380,8 @@ static void assign_stmt(fn_state *fs, const stmt *s) {
     if (target->kind == EXPR_CHAIN) {
         chain_assign(fs, s);
     } else if (target->kind == EXPR_THIS) {
+        emit(fs, OPC_BOUND_THIS, 0, 0, 0, 0);
+        emit_pos(fs, target->pos);
         operand v = expr_any(fs, s->assign.value);
         unsigned flags = F_THIS | (v.is_temp ? F_B_TEMP : 0);
         emit_count(fs, target->pos);
@@ -564,7 +569,10 @@ static void import_stmt(fn_state *fs, const stmt *s) {
     uint32_t mark = fs->free_reg;
     uint16_t path = expr_push(fs, s->import.path);
     uint32_t index = add_site(fs, s->import.alias.name, s->pos);
-    if (!fs->failed) fs->p->sites[index].arg_pos = expr_start(s->import.path);
+    if (!fs->failed) {
+        fs->p->sites[index].arg_pos = expr_start(s->import.path);
+        fs->p->sites[index].object_pos = s->import.path->pos;
+    }
     emit(fs, OPC_IMPORT, 0, 0, path, index);
     emit_pos(fs, s->pos);
     reg_free_to(fs, mark);
@@ -735,6 +743,14 @@ static void fn_close(fn_state *fs) {
     SHRINK(shapes);
     SHRINK(globals);
 #undef SHRINK
+#ifndef NDEBUG
+    uint32_t pc;
+    const char *problem = fs->failed ? NULL : verify_code(fs->h, p, &pc);
+    if (problem)
+        fprintf(stderr, "%s at instruction %u, %s\n", problem, pc,
+                pc < p->len ? opcodes[p->code[pc].op].name : "the end");
+    assert(!problem);
+#endif
     if (fs->locals) heap_free(fs->h, fs->locals, fs->locals_cap * sizeof *fs->locals);
     if (fs->imports) heap_free(fs->h, fs->imports, fs->imports_cap * sizeof *fs->imports);
     if (fs->captured) heap_free(fs->h, fs->captured, fs->captured_cap * sizeof *fs->captured);

@@ -30,8 +30,8 @@ static bool object_by_reference(fn_state *fs, const expr *e, site *s, bool const
     return true;
 }
 
-/* A first argument, an object, or the root of a chain, as a value; variables of modules are
- * constants. */
+/* A native's first argument, an object, or the root of a chain, as a value; variables of modules
+ * are constants. */
 static void root_to(fn_state *fs, const expr *root, uint16_t dst) {
     expr_to(fs, root, dst);
     if (root->kind == EXPR_VAR && root->var.path.len) emit(fs, OPC_FREEZE, 0, dst, 0, 0);
@@ -39,7 +39,7 @@ static void root_to(fn_state *fs, const expr *root, uint16_t dst) {
 
 /* Arguments from register `base` on; the first one last when it is a variable. `by_reference`:
  * the first one is not evaluated at all. */
-static void push_args(fn_state *fs, const expr_list *args, bool by_reference) {
+static void push_args(fn_state *fs, const expr_list *args, bool by_reference, bool to_script) {
     if (!args->len) return;
     uint16_t first = reg_new(fs);
     bool late =
@@ -52,7 +52,10 @@ static void push_args(fn_state *fs, const expr_list *args, bool by_reference) {
         arg_push(fs, args->items[i]);
     if (late && !by_reference) {
         fs->uncounted++;
-        root_to(fs, args->items[0], first);
+        if (to_script)
+            expr_to(fs, args->items[0], first);
+        else
+            root_to(fs, args->items[0], first);
         fs->uncounted--;
     }
 }
@@ -112,10 +115,21 @@ static void fn_to(fn_state *fs, const expr *e, uint16_t base) {
     emit_pos(fs, expr_start(e->call.args.items[0]));
 }
 
+/* The arguments of call(f, ...) and curry(f, ...): f has to be a function pointer before the
+ * others are evaluated. */
+static void push_pointer_and_args(fn_state *fs, const expr_list *args, uint16_t base) {
+    push_raw(fs, args->items[0]);
+    if (args->len > 1 && args->items[0]->kind != EXPR_CLOSURE) {
+        emit(fs, OPC_CHECK_FN, 0, base, 0, 0);
+        emit_pos(fs, expr_start(args->items[0]));
+    }
+    for (uint32_t i = 1; i < args->len; i++)
+        push_raw(fs, args->items[i]);
+}
+
 static void pointer_call_to(fn_state *fs, const expr *e, uint16_t base) {
     const expr_list *args = &e->call.args;
-    for (uint32_t i = 0; i < args->len; i++)
-        push_raw(fs, args->items[i]);
+    push_pointer_and_args(fs, args, base);
     uint32_t index = add_site(fs, e->call.name, e->pos);
     if (!fs->failed) fs->p->sites[index].arg_pos = expr_start(args->items[0]);
     emit(fs, OPC_CALL_POINTER, 0, base, args->len, index);
@@ -124,8 +138,7 @@ static void pointer_call_to(fn_state *fs, const expr *e, uint16_t base) {
 
 static void curry_to(fn_state *fs, const expr *e, uint16_t base) {
     const expr_list *args = &e->call.args;
-    for (uint32_t i = 0; i < args->len; i++)
-        push_raw(fs, args->items[i]);
+    push_pointer_and_args(fs, args, base);
     emit(fs, OPC_CURRY, 0, base, args->len, 0);
     emit_pos(fs, expr_start(args->items[0]));
 }
@@ -202,7 +215,7 @@ static void named_call_to(fn_state *fs, const expr *e, uint16_t base, unsigned d
     const expr_list *args = &e->call.args;
     const proto *fn = e->call.path.len ? NULL : unit_find(fs->u, e->call.name, args->len, NULL);
     if (fn && fn->number <= UINT16_MAX) {
-        push_args(fs, args, false);
+        push_args(fs, args, false, true);
         emit(fs, OPC_CALL, discard, base, args->len, fn->number);
         emit_pos(fs, e->pos);
         return;
@@ -211,7 +224,7 @@ static void named_call_to(fn_state *fs, const expr *e, uint16_t base, unsigned d
     site_path(fs, &s, e->call.path);
     bool by_reference = args->len && object_by_reference(fs, args->items[0], &s, false);
     if (args->len) s.arg_pos = expr_start(args->items[0]);
-    push_args(fs, args, by_reference);
+    push_args(fs, args, by_reference, e->call.path.len > 0);
     proto *p = fs->p;
     TABLE_PUSH(fs, p->sites, p->sites_len, fs->sites_cap, s);
     emit(fs, e->call.path.len ? OPC_CALL_PATH : OPC_CALL_NAME, discard, base, args->len,
@@ -226,7 +239,7 @@ void call_to(fn_state *fs, const expr *e, int dst) {
     unsigned discard = dst < 0 ? F_DISCARD : 0;
     reg_reserve(fs, e->call.args.len + 1);
     const struct special_call *special = find_special(e);
-    if (e->call.in_caller_scope)
+    if (e->call.in_caller_scope && (!special || special->compile == pointer_call_to))
         scoped_call_to(fs, e, base, discard);
     else if (special)
         special->compile(fs, e, base);
@@ -545,7 +558,7 @@ static bool simple_store(fn_state *fs, const stmt *s) {
     const chain_step *step = &target->chain.steps[0];
     const expr *root = target->chain.root;
     bool has_op = s->assign.has_op;
-    if (target->chain.len != 1 || (has_op && fs->options->count_operations) || step->is_optional)
+    if (target->chain.len != 1 || fs->options->count_operations || step->is_optional)
         return false;
     path shape = root_path(fs, root);
     if (shape.root != ROOT_THIS &&

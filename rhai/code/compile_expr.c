@@ -137,6 +137,20 @@ static void unary_to(fn_state *fs, const expr *e, uint16_t dst) {
     reg_free_to(fs, mark);
 }
 
+/* As arguments of a call: the first one last when it is a variable. */
+static void call_operands(fn_state *fs, const expr *first, const expr *second, operand *f,
+                          operand *s) {
+    if (first->kind != EXPR_VAR) {
+        operands_in_order(fs, first, second, f, s);
+        return;
+    }
+    emit_count(fs, first->pos);
+    *s = arg_any(fs, second);
+    fs->uncounted++;
+    *f = arg_any(fs, first);
+    fs->uncounted--;
+}
+
 static void op_to(fn_state *fs, const expr *e, uint16_t dst) {
     if (!e->op.right) {
         unary_to(fs, e, dst);
@@ -156,8 +170,11 @@ static void op_to(fn_state *fs, const expr *e, uint16_t dst) {
         return;
     }
     operand l, r;
-    if (e->op.op == OP_IN || e->op.op == OP_NOT_IN)
-        operands_in_order(fs, e->op.right, e->op.left, &r, &l); /* contains(right, left) */
+    if (e->op.op == OP_NOT_IN) emit_count(fs, e->pos); /* to Rhai a call of ! around one of contains */
+    if (e->op.op == OP_IN)
+        call_operands(fs, e->op.right, e->op.left, &r, &l); /* contains(right, left) */
+    else if (e->op.op == OP_NOT_IN)
+        operands_in_order(fs, e->op.right, e->op.left, &r, &l);
     else
         operands_in_order(fs, e->op.left, e->op.right, &l, &r);
     if (known && known->swapped) {

@@ -5,7 +5,7 @@
 bool table_grow(fn_state *fs, void **table, uint32_t len, uint32_t *cap, size_t size) {
     if (fs->failed) return false;
     if (len < *cap) return true;
-    uint32_t new_cap = *cap ? *cap * 2 : 8;
+    uint32_t new_cap = next_size(*cap, 8);
     void *p = heap_resize(fs->h, *table, *cap * size, new_cap * size);
     if (!p) {
         fs->failed = true;
@@ -94,7 +94,7 @@ void emit_count(fn_state *fs, rhai_pos pos) {
     bool skips = fs->skips_count;
     fs->skips_count = false;
     if (fs->options->count_operations && !skips && !fs->uncounted) {
-        emit_d(fs, OPC_TRACK, 0, 0, 1);
+        emit(fs, OPC_TRACK, 0, 0, 0, 0);
         emit_pos(fs, pos);
     }
 }

@@ -50,7 +50,7 @@ enum { REG_SCALE = 2, MAX_REGS = 65536 / REG_SCALE - 8 };
 /* name, operands, what it does.
  *
  * Operands, in order A B C (or A D) and the word that may follow:
- *   .  none     r  register     e  end of a run of registers (exclusive)
+ *   .  none     r  register     e  register where a run begins or ends
  *   n  number                  i  signed number      s  site        p  chain       f  function
  *   g  scope table             h  shape              c  closure     o  operator
  *   K  D: constant             J  D: jump            N  D: number   W  D: switch table
@@ -75,7 +75,8 @@ enum { REG_SCALE = 2, MAX_REGS = 65536 / REG_SCALE - 8 };
     X(SET_THIS, ".r", "this = R[B]")                                                               \
     X(CLEAR, "re", "R[A] .. R[B-1] = ()")                                                          \
     X(CHECK_CONST, "rK", "error if the variable in R[A], named K[D], is a constant")               \
-    X(CHECK_THIS, "", "error if this is not bound or a constant")                                  \
+    X(BOUND_THIS, "", "error if this is not bound")                                                \
+    X(CHECK_THIS, "", "error if this is a constant")                                                \
     X(ADD, "rrr", "R[A] = R[B] + R[C]")                                                            \
     X(SUB, "rrr", "R[A] = R[B] - R[C]")                                                            \
     X(MUL, "rrr", "R[A] = R[B] * R[C]")                                                            \
@@ -143,10 +144,10 @@ enum { REG_SCALE = 2, MAX_REGS = 65536 / REG_SCALE - 8 };
     X(SET_PROPERTY, "rrntq", "R[A].name = R[B]; C as for PROPERTY")                                \
     X(ASSIGN_INDEX, "rrrv", "R[A][R[B]] op= R[C]")                                                 \
     X(ASSIGN_PROPERTY, "rrntv", "R[A].name op= R[B]; C as for PROPERTY")                           \
-    X(CHAIN, "rrp", "R[A] = chain C, its indices and arguments from R[B] on")                      \
-    X(ARRAY, "rrny", "R[A] = [R[B] .. C values]")                                                  \
-    X(MAP, "rrh", "R[A] = map of shape C, values from R[B] on")                                    \
-    X(INTERPOLATE, "rrny", "R[A] = text of the C values from R[B] on")                             \
+    X(CHAIN, "rep", "R[A] = chain C, its indices and arguments from R[B] on")                      \
+    X(ARRAY, "reny", "R[A] = [R[B] .. C values]")                                                  \
+    X(MAP, "reh", "R[A] = map of shape C, values from R[B] on")                                    \
+    X(INTERPOLATE, "reny", "R[A] = text of the C values from R[B] on")                             \
     X(FOR, "rJ", "start iterating R[A] (state R[A] .. R[A+2]); pc += D")                           \
     X(FOR_NEXT, "rJ", "R[A+3] = next element and pc += D (backwards); at the end go on; polls")    \
     X(FOR_RANGE, "rJ",                                                                             \
@@ -160,6 +161,7 @@ enum { REG_SCALE = 2, MAX_REGS = 65536 / REG_SCALE - 8 };
       "R[A] = method call, site C, object site's slot or R[A], arguments R[A+1] ..")               \
     X(CALL_PATH, "rns", "R[A] = call of a name in a module, site C")                               \
     X(CALL_POINTER, "rns", "R[A] = call(R[A], R[A+1] ..), B values")                               \
+    X(CHECK_FN, "r", "error if R[A] is no function pointer")                                        \
     X(CALL_SCOPED, "rnsx", "R[A] = name!(R[A] ..), site C; F_B_TEMP: call!(R[A], R[A+1] ..)")      \
     X(NEW_FN, "rr", "R[A] = Fn(R[B])")                                                             \
     X(CURRY, "rn", "R[A] = curry(R[A], R[A+1] ..), B values")                                      \

@@ -1,4 +1,5 @@
 /* Programs, scopes and runs: the public face of compiler and VM. */
+#include "code/dump.h"
 #include "vm/vm.h"
 
 #include <string.h>
@@ -129,6 +130,8 @@ static void end_run(vm *m) {
     m->module_cache = NULL;
     free_libs(h, m->root_libs);
     m->root_libs = NULL;
+    vm_forget(m, &m->memory);
+    m->remembers = false;
     m->modules_loaded = 0;
     m->level = 0;
     while (m->chunk->above) {
@@ -182,6 +185,15 @@ void rhai_program_free(rhai_engine *e, rhai_program *p) {
     if (!p) return;
     obj_unref(&e->heap, p->unit);
     heap_free(&e->heap, p, sizeof *p);
+}
+
+rhai_status rhai_program_dump(rhai_engine *e, const rhai_program *p, rhai_value *ret) {
+    text t;
+    text_init(&t, &e->heap);
+    dump_unit(p->unit, &t);
+    bool ok = text_finish(&t, ret);
+    text_done(&t);
+    return ok ? RHAI_OK : RHAI_ERROR;
 }
 
 typedef struct check_state {

@@ -97,7 +97,7 @@ static bool is_range(const rhai_value *v) {
 }
 
 /* Values of unlike types can be compared, and are just different. Exceptions: the two kinds of
- * range know only !=, and bytes cannot be compared with other numbers. */
+ * range know only !=, bytes cannot be compared with other numbers, nor blobs with a char. */
 static op_result compare_types(const operation *o) {
     const rhai_value *a = o->a, *b = o->b;
     if (is_number(a) && is_number(b)) return compare_floats(o, as_float(a), as_float(b));
@@ -108,6 +108,7 @@ static op_result compare_types(const operation *o) {
     if ((a->type == RHAI_BYTE && is_number(b)) || (is_number(a) && b->type == RHAI_BYTE))
         return OP_NOT_BUILTIN;
     if (is_range(a) && is_range(b) && o->op != OP_NE) return OP_NOT_BUILTIN;
+    if (a->type == RHAI_BLOB && b->type == RHAI_CHAR) return OP_NOT_BUILTIN;
     return give(o, o->op == OP_NE);
 }
 

@@ -19,6 +19,7 @@ const char cmd_run_help[] =
     "    debug to standard error. Exits 0, 1 when the script fails, 2 for wrong usage.\n"
     "    With --, the script sees what follows as the constant array ARGS.\n"
     "      --show-value            print the value's type and debug form after the run\n"
+    "      --dump                  print the compiled code, and run nothing\n"
     "      --limit NAME=VALUE      max_operations, max_call_levels, max_expr_depth,\n"
     "                              max_function_expr_depth, max_string_size, max_array_size,\n"
     "                              max_map_size, max_variables, max_functions, max_modules,\n"
@@ -29,7 +30,7 @@ const char cmd_run_help[] =
     "      --module-path DIR       look for imports here too, after the script's own folder\n";
 
 typedef struct run_options {
-    bool show_value, strict_variables;
+    bool show_value, dump, strict_variables;
     rhai_optimize optimize;
     bool has_limit[RHAI_LIMIT_COUNT];
     uint64_t limit[RHAI_LIMIT_COUNT];
@@ -107,6 +108,7 @@ static int parse_optimize(run_options *o, const char *level) {
 
 enum option_code {
     OPT_SHOW_VALUE = 256,
+    OPT_DUMP,
     OPT_LIMIT,
     OPT_STRICT,
     OPT_OPTIMIZE,
@@ -116,6 +118,7 @@ enum option_code {
 
 static const struct option long_options[] = {
     {"show-value", no_argument, NULL, OPT_SHOW_VALUE},
+    {"dump", no_argument, NULL, OPT_DUMP},
     {"limit", required_argument, NULL, OPT_LIMIT},
     {"strict-variables", no_argument, NULL, OPT_STRICT},
     {"optimize", required_argument, NULL, OPT_OPTIMIZE},
@@ -156,6 +159,7 @@ static int parse_options(run_options *o, int argc, char **argv, bool *ret_help) 
     while (!error && (c = getopt_long(argc, argv, ":", long_options, NULL)) != -1) {
         switch (c) {
         case OPT_SHOW_VALUE: o->show_value = true; break;
+        case OPT_DUMP: o->dump = true; break;
         case OPT_LIMIT: error = parse_limit(o, optarg); break;
         case OPT_STRICT: o->strict_variables = true; break;
         case OPT_OPTIMIZE: error = parse_optimize(o, optarg); break;
@@ -256,6 +260,30 @@ static void show_error(const rhai_error *error, const known_names *known, const 
                      modules, known);
 }
 
+static int dump_script(rhai_engine *engine, const run_options *o, const file_text *script,
+                       const module_files *modules, const rhai_scope *scope) {
+    rhai_error *error = NULL;
+    rhai_program *program =
+        rhai_compile(engine, script->text, script->len, NULL, scope, &error);
+    if (!program) {
+        show_error(error, &(known_names){.engine = engine, .scope = scope}, o, script, modules);
+        rhai_error_free(error);
+        return EXIT_SCRIPT;
+    }
+    rhai_value code;
+    rhai_status status = rhai_program_dump(engine, program, &code);
+    rhai_program_free(engine, program);
+    if (status != RHAI_OK) {
+        fprintf(stderr, "rhai: out of memory\n");
+        return EXIT_SCRIPT;
+    }
+    size_t len;
+    const char *lines = rhai_as_text(&code, &len);
+    fwrite(lines, 1, len, stdout);
+    rhai_value_done(engine, &code);
+    return 0;
+}
+
 static int run_script(rhai_engine *engine, const run_options *o, const file_text *script,
                       const module_files *modules) {
     rhai_scope *scope = rhai_scope_new(engine);
@@ -267,6 +295,11 @@ static int run_script(rhai_engine *engine, const run_options *o, const file_text
     int code = 0;
     rhai_value value;
     rhai_error *error = NULL;
+    if (o->dump) {
+        code = dump_script(engine, o, script, modules, scope);
+        rhai_scope_free(engine, scope);
+        return code;
+    }
     if (rhai_eval(engine, script->text, script->len, scope, &value, &error) == RHAI_ERROR) {
         show_error(error, &(known_names){.engine = engine, .scope = scope}, o, script, modules);
         rhai_error_free(error);

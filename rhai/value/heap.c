@@ -7,7 +7,24 @@
 
 /* ---- Accounted allocation ---- */
 
+enum { RUBBISH = 0xdb };
+
+/* A resize that moves in any case. */
+static void *move(heap *h, void *block, size_t old_size, size_t new_size) {
+    void *moved =
+        h->allocator ? h->allocator(h->allocator_data, NULL, 0, new_size) : malloc(new_size);
+    if (!moved) return NULL;
+    memcpy(moved, block, old_size < new_size ? old_size : new_size);
+    memset(block, RUBBISH, old_size);
+    if (h->allocator)
+        h->allocator(h->allocator_data, block, old_size, 0);
+    else
+        free(block);
+    return moved;
+}
+
 static void *raw_resize(heap *h, void *block, size_t old_size, size_t new_size) {
+    if (IS_STRESSED) return move(h, block, old_size, new_size);
     if (h->allocator) return h->allocator(h->allocator_data, block, old_size, new_size);
     return realloc(block, new_size);
 }
@@ -53,6 +70,7 @@ void heap_free(heap *h, void *block, size_t size) {
     if (!block) return;
     if (size == 0) size = 1;
     h->used -= size;
+    if (IS_STRESSED) memset(block, RUBBISH, size);
     if (h->allocator)
         h->allocator(h->allocator_data, block, size, 0);
     else
@@ -61,7 +79,7 @@ void heap_free(heap *h, void *block, size_t size) {
 
 void *heap_grow(heap *h, void *block, size_t old_size, size_t need, size_t *size) {
     bool was_hit = h->limit_hit;
-    if (*size < need) *size = need;
+    if (*size < need || IS_STRESSED) *size = need;
     void *moved = heap_resize(h, block, old_size, *size);
     if (moved || *size == need) return moved;
     moved = heap_resize(h, block, old_size, need);
@@ -216,7 +234,7 @@ static void place_symbol(heap *h, rhai_str *s) {
 static bool grow_symbols(heap *h) {
     uint32_t old_cap = h->symbols_cap;
     if (old_cap > UINT32_MAX / 4) return false;
-    uint32_t cap = old_cap ? old_cap * 2 : 64;
+    uint32_t cap = old_cap ? old_cap * 2 : IS_STRESSED ? 2 : 64;
     rhai_str **table = heap_alloc_zero(h, cap * sizeof *table);
     if (!table) return false;
     rhai_str **old = h->symbols;

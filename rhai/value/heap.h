@@ -8,6 +8,7 @@
 #define RHAI_VALUE_HEAP_H
 
 #include "rhai/rhai.h"
+#include "value/stress.h"
 
 typedef struct obj obj;
 typedef struct rhai_str rhai_str;
@@ -53,7 +54,10 @@ struct obj {
     uint16_t spare;
 };
 
-enum { OBJ_INTERNED = 1 };
+enum {
+    OBJ_INTERNED = 1,    /* a string that is the only one of its content among the interned */
+    OBJ_FOREIGN_KEYS = 2 /* a map that may have keys that are not interned */
+};
 
 /* An object of another layer that values may keep alive (compiled code, modules). */
 typedef struct opaque {

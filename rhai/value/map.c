@@ -193,6 +193,7 @@ static uint32_t find_large(const map *m, const rhai_str *key, const char *text, 
 static uint32_t find_small(const map *m, const rhai_str *key) {
     for (uint32_t i = 0; i < m->len; i++)
         if (m->entries[i].key == key) return i;
+    if (key->head.flags & OBJ_INTERNED && !(m->head.flags & OBJ_FOREIGN_KEYS)) return NOT_FOUND;
     for (uint32_t i = 0; i < m->len; i++)
         if (str_equal(m->entries[i].key, key)) return i;
     return NOT_FOUND;
@@ -259,6 +260,7 @@ map *map_own(heap *h, rhai_value *v) {
         copy->entries[i].value = value_copy(&m->entries[i].value);
     }
     copy->len = m->len;
+    copy->head.flags |= m->head.flags & OBJ_FOREIGN_KEYS;
     copy->sizes = m->sizes;
     v->obj = copy;
     obj_unref(h, m);
@@ -306,6 +308,7 @@ static rhai_value *add_entry(heap *h, map *m, rhai_str *key) {
     bool stays_small = !m->index && m->len < MAP_SMALL;
     if (!stays_small && !index_reserve(h, m, (size_t)m->len + 1)) return NULL;
     obj_ref(key);
+    if (!(key->head.flags & OBJ_INTERNED)) m->head.flags |= OBJ_FOREIGN_KEYS;
     return stays_small ? add_small(m, key) : add_large(h, m, key);
 }
 

@@ -120,7 +120,7 @@ bool blob_resize(heap *h, blob *b, size_t len); /* new bytes are zero */
  * `entries` is in no order, `index` is an open-addressed hash table, and `order` (entry numbers
  * in key order) is made on demand and dropped when the keys change, except that a key behind
  * the last one is appended to it. */
-enum { MAP_SMALL = 8 };
+enum { MAP_SMALL = IS_STRESSED ? 2 : 8 };
 
 typedef struct map_slot {
     uint32_t entry; /* number + 1; 0: free */

@@ -89,7 +89,7 @@ proto *vm_find_function(const libs *l, const rhai_str *name, uint32_t nparams,
 /* ---- Frames ---- */
 
 static bool grow_frames(vm *m) {
-    uint32_t cap = m->frames_cap ? m->frames_cap * 2 : 16;
+    uint32_t cap = next_size(m->frames_cap, 16);
     frame *p = heap_resize(m->h, m->frames, m->frames_cap * sizeof *p, cap * sizeof *p);
     if (!p) {
         vm_no_memory(m);
@@ -112,6 +112,7 @@ static chunk *next_chunk(vm *m, uint32_t n) {
     size_t len = c ? (size_t)(c->end - c->regs) * 2 : 2048;
     while (len < need)
         len *= 2;
+    if (IS_STRESSED) len = need;
     size_t size = sizeof(chunk) + len * sizeof(rhai_value);
     chunk *fresh = heap_alloc_zero(m->h, size);
     if (!fresh) {
@@ -177,6 +178,7 @@ static libs *callee_libs(vm *m, const invocation *c) {
     if (c->how == ENTER_MAIN) return vm_unit_libs(m, c->p->unit);
     if (c->how == ENTER_INNER) return l;
     if (c->env && !(l = vm_libs_push(m, l, c->env->unit))) return NULL;
+    if (c->in_place) return l;
     return c->p->unit->is_inner ? l : vm_libs_push(m, l, c->p->unit);
 }
 
@@ -244,13 +246,25 @@ outcome vm_enter(vm *m, const invocation *c) {
         .pos = c->pos,
         .source = p->unit->source || !(c->by_pointer || inner) ? p->unit->source : caller->source,
         .is_main = c->how == ENTER_MAIN,
-        .is_inner = inner};
+        .is_inner = inner,
+        .forgets = m->remembers && !m->memory.has_begun && c->how == ENTER_CALL};
     m->level += c->how != ENTER_MAIN;
     return CALL_PUSHED;
 }
 
+/* The chain that called the method is the instruction at which the caller waits. */
+static void note_sizes(frame *f) {
+    frame *caller = f - 1;
+    sizes now = sizes_of_value(f->this_ref);
+    if (memcmp(&now, &f->this_sizes, sizeof now) == 0) return;
+    const insn *chain = caller->pc - 1;
+    vm_note_sizes(caller, &caller->p->paths[chain->c], caller->base + chain->b / REG_SCALE,
+                  &f->this_sizes);
+}
+
 void vm_leave(vm *m) {
     frame *f = vm_top(m);
+    if (f->is_element) note_sizes(f);
     uint32_t from = f->is_inner ? f->p->first_reg : 0;
     rhai_value *end = f->base + f->p->nregs + f->scratch;
     for (rhai_value *v = f->base + from; v < end; v++)
@@ -267,6 +281,7 @@ void vm_leave(vm *m) {
         f->this_cell->borrows--;
         obj_unref(m->h, f->this_cell);
     }
+    if (f->forgets) vm_forget(m, &m->memory);
     m->level = f->level_before;
     m->frames_len--;
     if (m->frames_len) m->chunk = vm_top(m)->chunk;
@@ -333,6 +348,7 @@ rhai_status vm_call_native(vm *m, const native_entry *n, rhai_value *args, uint3
                       .pos = pos};
     rhai_value result = VALUE_UNIT;
     if (!vm_track(m, pos)) return RHAI_ERROR;
+    m->memory.has_begun = true;
     m->level++;
     rhai_status status = n->native->fn(&call, args, &result);
     m->level--;
@@ -439,6 +455,7 @@ outcome vm_call_place(vm *m, rhai_str *name, site *s, const target *t, rhai_valu
  * look again while the libraries are the same. */
 static proto *find_script(vm *m, rhai_str *name, site *s, uint32_t nargs) {
     libs *l = vm_top(m)->libs;
+    if (m->remembers) return vm_recall(m, name, nargs);
     if (s && l && s->libs == l->number) return NULL;
     proto *p = vm_find_function(l, name, nargs, NULL);
     if (s && !p) s->libs = l ? l->number : 0;
@@ -456,7 +473,12 @@ outcome vm_call_by_name(vm *m, rhai_str *name, site *s, rhai_value *args, uint32
     proto *p = find_script(m, name, s, nargs);
     if (p) {
         if (nargs) args[0].flags = 0;
-        invocation c = {.p = p, .args = args, .nargs = nargs, .ret = ret, .pos = pos};
+        invocation c = {.p = p,
+                        .in_place = m->remembers,
+                        .args = args,
+                        .nargs = nargs,
+                        .ret = ret,
+                        .pos = pos};
         return enter_or_skip(m, &c);
     }
     const native_entry *n = find_native(m, name, s, args, nargs);

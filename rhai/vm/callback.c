@@ -43,17 +43,20 @@ static rhai_status invoke(vm *m, const rhai_value *fn, const target *self, rhai_
     rhai_value result = VALUE_UNIT;
     /* As in Rhai, what a call-back does is counted from where its caller stands, and forgotten. */
     uint64_t operations = m->engine->operations;
-    rhai_status status;
+    memory outer = m->memory;
+    m->memory = (memory){0};
+    rhai_status status = RHAI_ERROR;
+    rhai_value *regs;
     if (!self && push_simply(m, fn, args, n, pos, &result)) {
         status = vm_run(m, m->frames_len - 1);
-    } else {
-        rhai_value *regs = vm_scratch(m, n + 1);
-        if (!regs) return RHAI_ERROR;
+    } else if ((regs = vm_scratch(m, n + 1))) {
         for (uint32_t i = 0; i < n; i++)
             regs[i] = value_take(&args[i]);
         status = vm_finish(m, vm_call_fn(m, fn, self, regs, n, pos, &result));
         vm_scratch_end(m, n + 1);
     }
+    vm_forget(m, &m->memory);
+    m->memory = outer;
     m->engine->operations = operations;
     if (status == RHAI_OK)
         value_store(m->h, ret, result);
@@ -234,10 +237,10 @@ static rhai_status is_def_fn(rhai_call *call, rhai_value *args, rhai_value *ret)
     const rhai_value *type = call->nargs == 3 ? &args[0] : NULL;
     const rhai_value *name_value = &args[call->nargs - 2], *count = &args[call->nargs - 1];
     if (type && type->type != RHAI_STRING)
-        return call_fail_mismatch(call, "string", value_type_name(type));
+        return call_fail_mismatch(call, "string", vm_raw_type_name(type));
     if (name_value->type != RHAI_STRING)
-        return call_fail_mismatch(call, "string", value_type_name(name_value));
-    if (count->type != RHAI_INT) return call_fail_mismatch(call, "i64", value_type_name(count));
+        return call_fail_mismatch(call, "string", vm_raw_type_name(name_value));
+    if (count->type != RHAI_INT) return call_fail_mismatch(call, "i64", vm_raw_type_name(count));
     bool found = false;
     for (const libs *l = vm_top(call->vm)->libs; l && !found && count->i >= 0; l = l->parent)
         for (uint32_t i = 0; i < l->unit->functions_len && !found; i++)

@@ -42,6 +42,20 @@ static outcome call_on_object(vm *m, site *s, const target *t, rhai_value *args,
     return o;
 }
 
+/* variable.call(args): a shared variable is in use while the function that it holds runs. */
+static outcome call_held(vm *m, site *s, const target *t, rhai_value *args, rhai_pos pos,
+                         rhai_value *ret) {
+    cell *held = t->cell;
+    outcome o = vm_call_fn(m, t->place, NULL, args + 1, s->nargs, pos, ret);
+    if (o == CALL_PUSHED && held && !vm_top(m)->this_cell) {
+        vm_top(m)->this_cell = held;
+        vm_top(m)->is_plain = false;
+        held->borrows++;
+        obj_ref(held);
+    }
+    return o;
+}
+
 static outcome curry(vm *m, site *s, const target *t, rhai_value *args, rhai_pos pos,
                      rhai_value *ret) {
     if (t->place->type != RHAI_FN)
@@ -91,6 +105,11 @@ static proto *find_typed(vm *m, const rhai_str *name, uint32_t nparams, const rh
 
 static proto *script_method(vm *m, site *s, const rhai_value *object) {
     libs *l = vm_top(m)->libs;
+    if (m->remembers) {
+        proto *p = find_typed(m, s->name, s->nargs, object);
+        if (!p) p = vm_find_function(l, s->name, s->nargs, NULL);
+        return vm_recall_method(m, p, s->name, s->nargs, object);
+    }
     if (m->imports_len > m->imports_floor) {
         proto *p = find_typed(m, s->name, s->nargs, object);
         return p ? p : vm_find_function(l, s->name, s->nargs, NULL);
@@ -121,7 +140,7 @@ outcome vm_method(vm *m, site *s, const target *t, rhai_value *args, rhai_pos po
     if (ret_updated) *ret_updated = false;
     if (s->name == m->name_call) {
         if (t->place->type != RHAI_FN) return call_on_object(m, s, t, args, pos, ret);
-        return vm_call_fn(m, t->place, NULL, args + 1, s->nargs, pos, ret);
+        return call_held(m, s, t, args, pos, ret);
     }
     if (s->name == m->name_curry) return curry(m, s, t, args, pos, ret);
     if (s->name == m->name_is_shared && !s->nargs) return done(m, ret, VALUE_BOOL(t->cell != NULL));

@@ -39,7 +39,7 @@ static module *module_new(vm *m, unit *u, rhai_str *path) {
 
 rhai_status vm_imports_push(vm *m, rhai_str *alias, module *mod) {
     if (m->imports_len == m->imports_cap) {
-        uint32_t cap = m->imports_cap ? m->imports_cap * 2 : 8;
+        uint32_t cap = next_size(m->imports_cap, 8);
         import *p = heap_resize(m->h, m->imports, m->imports_cap * sizeof *p, cap * sizeof *p);
         if (!p) return vm_no_memory(m);
         m->imports = p;
@@ -125,7 +125,7 @@ static rhai_status collect(vm *m, frame *f, module *mod) {
 
 void vm_main_ends(vm *m, frame *f) {
     if (m->loading) {
-        if (!m->error && !m->exited) m->collect_failed = collect(m, f, m->loading) != RHAI_OK;
+        if (!m->error || m->exited) m->collect_failed = collect(m, f, m->loading) != RHAI_OK;
     } else if (m->host_scope) {
         uint32_t pc = insn_pc(f->p, f->pc);
         for (uint32_t i = 0; i < f->p->globals_len; i++) {
@@ -156,8 +156,18 @@ static rhai_status run_module(vm *m, unit *u, rhai_str *path, rhai_pos pos, modu
     m->level = 0;
     m->collect_failed = false;
     rhai_value ignored = VALUE_UNIT;
+    memory outer = m->memory;
+    m->memory = (memory){0};
+    if (!m->remembers) vm_note_unit(m, u);
     rhai_status status = vm_run_main(m, u, &ignored);
+    vm_forget(m, &m->memory);
+    m->memory = outer;
     value_drop(m->h, &ignored);
+    if (status != RHAI_OK && m->exited) { /* exit() ends the module's statements, no more */
+        m->exited = false;
+        value_clear(m->h, &m->exit_value);
+        status = RHAI_OK;
+    }
     if (status == RHAI_OK && m->collect_failed) status = m->error ? RHAI_ERROR : vm_no_memory(m);
     if (m->exports) heap_free(m->h, m->exports, m->exports_cap * sizeof *m->exports);
     m->loading = loading;
@@ -237,7 +247,7 @@ rhai_status vm_import(vm *m, const rhai_value *path, const site *s, rhai_pos pos
     uint64_t max = m->engine->limits[RHAI_MAX_MODULES];
     if (m->modules_loaded >= max) return vm_fail(m, error_new(m->h, ERR_TOO_MANY_MODULES, pos));
     if (path->type != RHAI_STRING)
-        return vm_fail(m, error_mismatch(m->h, "string", vm_raw_type_name(path), s->arg_pos));
+        return vm_fail(m, error_mismatch(m->h, "string", vm_raw_type_name(path), s->object_pos));
     module *mod = NULL;
     if (find_or_load(m, path, s->arg_pos, &mod) != RHAI_OK) return RHAI_ERROR;
     m->modules_loaded++;
@@ -251,7 +261,7 @@ rhai_status vm_export(vm *m, frame *f, const site *s, rhai_value *slot) {
         return vm_fail(
             m, error_newf(m->h, ERR_VARIABLE_NOT_FOUND, s->pos, "%s", s->object_name->data));
     if (m->exports_len == m->exports_cap) {
-        uint32_t cap = m->exports_cap ? m->exports_cap * 2 : 8;
+        uint32_t cap = next_size(m->exports_cap, 8);
         export_entry *p =
             heap_resize(m->h, m->exports, m->exports_cap * sizeof *p, cap * sizeof *p);
         if (!p) return vm_no_memory(m);

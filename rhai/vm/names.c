@@ -55,7 +55,9 @@ static proto *function_named(const libs *l, const rhai_str *wanted) {
     return NULL;
 }
 
+/* A function hides variables of its name that the parser did not see. */
 static rhai_value *find_place(vm *m, frame *f, rhai_str *wanted, const site *s) {
+    if (s->object != OBJECT_SLOT && function_named(f->libs, wanted)) return NULL;
     name *n = vm_name_find(m, f, wanted);
     if (n) return &n->value;
     return s->object == OBJECT_SLOT ? &f->base[s->slot] : NULL;
@@ -102,13 +104,31 @@ rhai_status vm_get_name(vm *m, frame *f, site *s, rhai_value *ret) {
     return RHAI_OK;
 }
 
+static rhai_status constant(vm *m, const site *s) {
+    return vm_fail(m, error_newf(m->h, ERR_ASSIGNMENT_TO_CONSTANT, s->pos, "%s", s->name->data));
+}
+
+rhai_status vm_check_assignable(vm *m, frame *f, site *s) {
+    const rhai_value *place = find_place(m, f, s->name, s);
+    if (place ? place->flags & VALUE_CONST : function_named(f->libs, s->name) != NULL)
+        return constant(m, s);
+    return RHAI_OK;
+}
+
+/* Variables of modules are constants, if they are there. */
+static rhai_status fail_to_set_path(vm *m, frame *f, const site *s) {
+    rhai_value v = VALUE_UNIT;
+    if (vm_get_path(m, f, s, &v) != RHAI_OK) return RHAI_ERROR;
+    value_drop(m->h, &v);
+    return constant(m, s);
+}
+
 rhai_status vm_set_name(vm *m, frame *f, site *s, rhai_value *v) {
-    rhai_value *place = s->path.len ? NULL : find_place(m, f, s->name, s);
-    if (!place && !s->path.len && !function_named(f->libs, s->name))
+    if (s->path.len) return fail_to_set_path(m, f, s);
+    if (vm_check_assignable(m, f, s) != RHAI_OK) return RHAI_ERROR;
+    rhai_value *place = find_place(m, f, s->name, s);
+    if (!place)
         return vm_fail(m, error_newf(m->h, ERR_VARIABLE_NOT_FOUND, s->pos, "%s", s->name->data));
-    if (!place || (place->flags & VALUE_CONST))
-        return vm_fail(m,
-                       error_newf(m->h, ERR_ASSIGNMENT_TO_CONSTANT, s->pos, "%s", s->name->data));
     if (place->type == RHAI_SHARED) place = &as_cell(place)->value;
     value_store(m->h, place, *v);
     *v = VALUE_UNIT;

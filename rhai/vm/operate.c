@@ -55,6 +55,7 @@ static bool is_call(op o, const rhai_value *a, const rhai_value *b) {
     if (o >= OP_EQ && o <= OP_GE)
         return a->type == b->type && (a->type >= RHAI_ARRAY || a->type == RHAI_TIMESTAMP);
     if (a->type < RHAI_STRING && b->type < RHAI_STRING) return a->type == RHAI_TIMESTAMP;
+    if (a->type == RHAI_BLOB && b->type == RHAI_BLOB) return false;
     bool joins = a->type == RHAI_STRING || a->type == RHAI_CHAR || a->type == RHAI_UNIT;
     bool is_joined = b->type == RHAI_STRING || b->type == RHAI_CHAR || b->type == RHAI_UNIT;
     return !(joins && is_joined) && !(a->type == RHAI_BLOB && b->type == RHAI_CHAR);
@@ -74,14 +75,51 @@ static bool is_plain_lookup(vm *m, const rhai_value *key, const rhai_value *cont
     return m->contains_is_own;
 }
 
+/* How many functions Rhai calls for a op= b where op_assign knows the answer: a registered op=, or
+ * first that in vain and then op. */
+static unsigned assign_calls(op o, const rhai_value *a, const rhai_value *b) {
+    if (a->type == RHAI_INT && b->type == RHAI_FLOAT) return o <= OP_POW ? 2 : 0;
+    if (o != OP_ADD) return 0;
+    if (a->type == RHAI_MAP) return b->type == RHAI_MAP ? 1 : 0;
+    if (a->type == RHAI_STRING) {
+        bool is_native = b->type != RHAI_STRING && b->type != RHAI_CHAR && b->type != RHAI_ARRAY &&
+                         b->type != RHAI_MAP;
+        return is_native ? 1 : 0;
+    }
+    bool appends = a->type == RHAI_CHAR || a->type == RHAI_ARRAY || a->type == RHAI_BLOB;
+    return b->type == RHAI_STRING && !appends ? 2 : 0;
+}
+
+/* Rhai compares elements by calls of == whose operations are forgotten at their end; only the
+ * limit must leave room for them. */
+static bool has_room_to_compare(vm *m, const rhai_value *a, const rhai_value *b, rhai_pos pos) {
+    bool compares =
+        a->type == b->type &&
+        ((a->type == RHAI_ARRAY && as_arr(a)->len && as_arr(a)->len == as_arr(b)->len) ||
+         (a->type == RHAI_MAP && as_map(a)->len && as_map(a)->len == as_map(b)->len));
+    if (!compares || !vm_count(m, pos)) return !compares;
+    m->engine->operations--;
+    return true;
+}
+
+static bool has_room_to_search(vm *m, const rhai_value *list, rhai_pos pos) {
+    if (list->type != RHAI_ARRAY || !as_arr(list)->len) return true;
+    m->engine->operations++; /* the call of contains itself */
+    bool has_room = vm_count(m, pos);
+    m->engine->operations -= 2;
+    return has_room;
+}
+
 rhai_status vm_binary(vm *m, op o, const rhai_value *a, const rhai_value *b, rhai_pos pos,
                       rhai_value *ret) {
     rhai_error *error = NULL;
     if (o == OP_IN || o == OP_NOT_IN) {
         rhai_value found = VALUE_UNIT;
+        if (m->counts && !has_room_to_search(m, b, pos)) return RHAI_ERROR;
         if (is_plain_lookup(m, a, b))
             found = VALUE_BOOL(map_find(as_map(b), as_str(a)) != NULL);
-        else if (call_operator(m, "contains", b, a, NULL, pos, &found) != RHAI_OK) return RHAI_ERROR;
+        else if (call_operator(m, "contains", b, a, NULL, pos, &found) != RHAI_OK)
+            return RHAI_ERROR;
         if (o == OP_NOT_IN && found.type == RHAI_BOOL) found = VALUE_BOOL(!found.b);
         value_store(m->h, ret, found);
         return RHAI_OK;
@@ -89,6 +127,8 @@ rhai_status vm_binary(vm *m, op o, const rhai_value *a, const rhai_value *b, rha
     rhai_value result = VALUE_UNIT;
     if (a->type != RHAI_CUSTOM && b->type != RHAI_CUSTOM) {
         if (m->counts && is_call(o, a, b) && !vm_count(m, pos)) return RHAI_ERROR;
+        if (m->counts && (o == OP_EQ || o == OP_NE) && !has_room_to_compare(m, a, b, pos))
+            return RHAI_ERROR;
         switch (op_binary(m->h, o, a, b, &result, &error)) {
         case OP_DONE:
             if (m->h->track_sizes && check_result(m, &result, pos) != RHAI_OK) return RHAI_ERROR;
@@ -122,6 +162,8 @@ rhai_status vm_assign_op(vm *m, op o, rhai_value *target, rhai_value *value, rha
                          rhai_pos root_pos) {
     rhai_error *error = NULL;
     if (target->type != RHAI_CUSTOM && value->type != RHAI_CUSTOM) {
+        for (unsigned i = m->counts ? assign_calls(o, target, value) : 0; i > 0; i--)
+            if (!vm_count(m, pos)) return RHAI_ERROR;
         switch (op_assign(m->h, o, target, value, &error)) {
         case OP_DONE: return vm_check_size(m, target, pos);
         case OP_FAILED: error_fill_pos(error, pos); return vm_fail(m, error);

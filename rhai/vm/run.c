@@ -136,11 +136,11 @@ static rhai_status not_bool(vm *m, const rhai_value *v, rhai_pos pos) {
     return vm_fail(m, error_mismatch(m->h, "bool", vm_raw_type_name(v), pos));
 }
 
-/* Rhai compares floats by their relative difference. Where they are clearly apart, and finite,
- * the plain comparison says the same. */
+/* Rhai compares floats by their relative difference, or, where one is 0 or both are tiny, by the
+ * difference itself. Where they are clearly apart by both the plain comparison says the same. False for
+ * NaN and infinity. */
 static inline bool distinct(double a, double b) {
-    double larger = fabs(a) > fabs(b) ? fabs(a) : fabs(b);
-    return fabs(a - b) > larger * 1e-15 && larger > 1e-290 && larger < 1e290;
+    return fabs(a - b) > (fabs(a) + fabs(b) + 1.0) * 1e-15;
 }
 
 /* An integer and a float, as floats. */
@@ -221,6 +221,18 @@ static inline bool assign_number(op o, rhai_value *item, const rhai_value *v) {
     }
 }
 
+/* An array literal that is too large fails at the element that made it so. */
+static void blame_element(vm *m, const arr *a, const map_shape *shape) {
+    sizes so_far = {0};
+    for (uint32_t i = 0; i < a->len; i++) {
+        sizes s = sizes_of_element(&a->items[i]);
+        so_far.array += s.array + 1;
+        so_far.map += s.map;
+        so_far.string += s.string;
+        if (vm_check_sizes(m, &so_far, shape->positions[i]) != RHAI_OK) return;
+    }
+}
+
 static rhai_status make_array(vm *m, rhai_value *from, uint32_t n, const map_shape *shape,
                               rhai_value *ret) {
     arr *a = arr_new(m->h, n);
@@ -232,10 +244,11 @@ static rhai_status make_array(vm *m, rhai_value *from, uint32_t n, const map_sha
             return vm_no_memory(m);
         }
         from[i] = VALUE_UNIT;
-        if (m->h->track_sizes && vm_check_size(m, &v, shape->positions[i]) != RHAI_OK) {
-            value_drop(m->h, &v);
-            return RHAI_ERROR;
-        }
+    }
+    if (m->h->track_sizes && vm_check_size(m, &v, POS_CALLER) != RHAI_OK) {
+        blame_element(m, a, shape);
+        value_drop(m->h, &v);
+        return RHAI_ERROR;
     }
     value_store(m->h, ret, v);
     return RHAI_OK;
@@ -267,7 +280,7 @@ static rhai_status interpolate(vm *m, rhai_value *from, uint32_t n, const map_sh
     for (uint32_t i = 0; i < n; i++) {
         if (!vm_text_of(m, &from[i], &t, shape->positions[i])) goto fail;
         value_clear(m->h, &from[i]);
-        if (m->h->track_sizes) {
+        if (m->h->track_sizes && t.len > m->engine->limits[RHAI_MAX_STRING_SIZE]) {
             sizes s = {.string = t.len};
             if (vm_check_sizes(m, &s, shape->positions[i]) != RHAI_OK) goto fail;
         }
@@ -482,34 +495,44 @@ static proto *plain_method(vm *m, const frame *f, site *s, const rhai_value *obj
 /* ---- Chains through plain containers ---- */
 
 /* The place that the first `len` steps of a chain lead to, if it can be changed there at once:
- * all containers are arrays and maps that nobody else holds. */
-static rhai_value *plain_place(vm *m, frame *f, const path *p, rhai_value *regs, uint32_t len) {
+ * all containers are arrays and maps that nobody else holds, or that are copied if `owns`. */
+static rhai_value *plain_place(vm *m, frame *f, const path *p, rhai_value *regs, uint32_t len,
+                               bool owns) {
     rhai_value *place = p->root == ROOT_SLOT ? &f->base[p->slot] : f->this_ref;
     if (p->root != ROOT_SLOT && p->root != ROOT_THIS) return NULL;
     if (!place || place->flags & VALUE_CONST || m->counts) return NULL;
     for (uint32_t k = 0; k < len; k++) {
         const path_step *step = &p->steps[k];
+        const rhai_value *index = &regs[step->arg];
         if (step->is_optional) return NULL;
         if (place->type == RHAI_MAP) {
             map *o = as_map(place);
-            if (o->head.refs != 1) return NULL;
+            if (o->head.refs != 1 && !(owns && (o = map_own(m->h, place)))) return NULL;
             if (step->kind == STEP_PROPERTY)
                 place = map_property(o, &f->p->sites[step->site]);
-            else if (step->kind == STEP_INDEX && regs[step->arg].type == RHAI_STRING)
-                place = map_find(o, as_str(&regs[step->arg]));
+            else if (step->kind == STEP_INDEX && index->type == RHAI_STRING)
+                place = map_find(o, as_str(index));
             else
                 return NULL;
-        } else {
-            const rhai_value *index = &regs[step->arg];
-            if (place->type != RHAI_ARRAY || step->kind != STEP_INDEX || index->type != RHAI_INT)
-                return NULL;
+        } else if (place->type == RHAI_ARRAY && step->kind == STEP_INDEX &&
+                   index->type == RHAI_INT) {
             arr *a = as_arr(place);
-            if (a->head.refs != 1 || (uint64_t)index->i >= a->len) return NULL;
+            if ((uint64_t)index->i >= a->len) return NULL;
+            if (a->head.refs != 1 && !(owns && (a = arr_own(m->h, place)))) return NULL;
             place = &a->items[index->i];
+        } else {
+            return NULL;
         }
         if (!place || place->type == RHAI_SHARED) return NULL;
     }
     return place;
+}
+
+/* Whether vm_note_sizes can go along the chain later. */
+static bool can_note_sizes(const path *p, const rhai_value *regs) {
+    for (uint32_t k = 0; k + 1 < p->len; k++)
+        if (p->steps[k].kind == STEP_INDEX && regs[p->steps[k].arg].type != RHAI_INT) return false;
+    return p->len <= CHAIN_PLAIN_MAX;
 }
 
 /* An element of a string, blob or map, where nothing can go wrong. */
@@ -534,7 +557,7 @@ static bool index_plainly(const rhai_value *object, const rhai_value *index, rha
 /* a[i].b = v and a[i].b += v through plain containers. False: not done. The sizes of containers
  * stay what they are while numbers take the place of numbers. */
 static bool store_plainly(vm *m, frame *f, const path *p, rhai_value *regs, rhai_status *status) {
-    rhai_value *place = plain_place(m, f, p, regs, p->len), *v = &regs[0];
+    rhai_value *place = plain_place(m, f, p, regs, p->len, true), *v = &regs[0];
     if (!place || (m->h->track_sizes && (value_is_heap(place) || value_is_heap(v)))) return false;
     *status = RHAI_OK;
     if (p->mode == PATH_SET)
@@ -1040,12 +1063,16 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         }
         NEXT;
     }
-    CASE(CHECK_THIS) : {
-        SAVE();
-        if (!f->this_ref) {
+    CASE(BOUND_THIS) : {
+        if (UNLIKELY(!f->this_ref)) {
+            SAVE();
             vm_fail(m, error_new(h, ERR_UNBOUND_THIS, POS()));
             goto failed;
         }
+        NEXT;
+    }
+    CASE(CHECK_THIS) : {
+        SAVE();
         if (f->this_ref->flags & VALUE_CONST) {
             vm_fail(m, error_newf(h, ERR_ASSIGNMENT_TO_CONSTANT, POS(), "%s", ""));
             goto failed;
@@ -1302,26 +1329,34 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         SAVE();
         if (p->mode == PATH_GET) {
             const path_step *last = &p->steps[p->len - 1];
-            rhai_value *place = last->kind == STEP_METHOD && !last->is_optional && !h->track_sizes
-                                    ? plain_place(m, f, p, regs, p->len - 1)
+            rhai_value *place = last->kind == STEP_METHOD && !last->is_optional &&
+                                        (!h->track_sizes || can_note_sizes(p, regs))
+                                    ? plain_place(m, f, p, regs, p->len - 1, false)
                                     : NULL;
             if (place) {
                 site *s = &f->p->sites[last->site];
                 rhai_value *args = &regs[last->arg], *ret = i->flags & F_DISCARD ? NULL : RA;
                 uint32_t nargs = s->nargs + 1;
                 POLL();
-                clear_registers(h, regs, last->arg, NULL);
                 proto *function = plain_method(m, f, s, place, args + 1);
+                if (function || !h->track_sizes) clear_registers(h, regs, last->arg, NULL);
                 if (LIKELY(function)) {
                     if (place->type == RHAI_FN) place = NULL;
                     f = push_plain(m, f, function, args + 1, ret, place, f->libs, last->pos);
+                    if (UNLIKELY(h->track_sizes && place)) {
+                        f->is_plain = false;
+                        f->is_element = true;
+                        f->this_sizes = sizes_of_value(place);
+                    }
                     base = args + 1;
                     i = function->code;
                     DISPATCH;
                 }
-                target t = {
-                    .place = place, .is_ref = true, .is_method = true, .name = p->root_name};
-                AFTER_CALL(vm_method(m, s, &t, args, last->pos, ret, NULL));
+                if (!h->track_sizes) {
+                    target t = {
+                        .place = place, .is_ref = true, .is_method = true, .name = p->root_name};
+                    AFTER_CALL(vm_method(m, s, &t, args, last->pos, ret, NULL));
+                }
             }
             status = vm_chain(m, p, regs, &v);
         } else if (!store_plainly(m, f, p, regs, &status)) {
@@ -1470,12 +1505,25 @@ rhai_status vm_run(vm *m, uint32_t depth) {
             DISPATCH;
         }
         uint32_t nargs = i->b;
+        if (UNLIKELY(m->remembers)) {
+            rhai_str *name = p->name;
+            p = vm_recall(m, name, nargs);
+            if (!p) {
+                vm_fail(m, vm_function_not_found(m, name, args, nargs, POS()));
+                goto failed;
+            }
+        }
         if (UNLIKELY(p->is_empty)) {
             clear_registers(h, args, nargs, NULL);
             if (ret) SET(ret, VALUE_UNIT);
             NEXT;
         }
-        invocation c = {.p = p, .args = args, .nargs = nargs, .ret = ret, .pos = POS_CALLER};
+        invocation c = {.p = p,
+                        .in_place = m->remembers,
+                        .args = args,
+                        .nargs = nargs,
+                        .ret = ret,
+                        .pos = POS_CALLER};
         FAIL_IF(vm_enter(m, &c) == CALL_FAILED);
         RELOAD();
         NEXT;
@@ -1578,6 +1626,14 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         value_drop(h, &fn);
         AFTER_CALL(o);
     }
+    CASE(CHECK_FN) : {
+        if (UNLIKELY(flat(RA)->type != RHAI_FN)) {
+            SAVE();
+            vm_fail(m, error_mismatch(h, "Fn", value_type_name(flat(RA)), POS()));
+            goto failed;
+        }
+        NEXT;
+    }
     CASE(CALL_SCOPED) : {
         POLL();
         SAVE();
@@ -1666,7 +1722,9 @@ rhai_status vm_run(vm *m, uint32_t depth) {
     }
     CASE(GET_NAME) : {
         SAVE();
-        FAIL_IF(vm_get_name(m, f, &f->p->sites[i->c], RA) != RHAI_OK);
+        site *s = &f->p->sites[i->c];
+        FAIL_IF(i->flags & F_CHECKED && vm_check_assignable(m, f, s) != RHAI_OK);
+        FAIL_IF(vm_get_name(m, f, s, RA) != RHAI_OK);
         NEXT;
     }
     CASE(SET_NAME) : {

@@ -31,6 +31,21 @@ typedef struct libs {
     struct libs *children, *sibling;
 } libs;
 
+/* What calls by name led to, see resolve.c. Functions are borrowed: libs hold their units. */
+typedef struct remembered {
+    const rhai_str *name;
+    uint32_t nparams;
+    const char *type; /* of a method's object; NULL: a function for any */
+    proto *fn;
+    bool sticks;
+} remembered;
+
+typedef struct memory {
+    remembered *items;
+    uint32_t len, cap;
+    bool has_begun;
+} memory;
+
 /* A name that code found by name can see: the host's scope, what eval defined. */
 typedef struct name {
     struct name *below;
@@ -93,6 +108,10 @@ typedef struct frame {
     bool is_inner; /* shares the registers of the frame below */
     bool is_eval;  /* errors are wrapped as of a call to eval */
     bool is_main;  /* global level: errors are not wrapped */
+    bool is_element; /* `this` is part of containers that know their sizes: the caller's chain
+                      * leads there */
+    sizes this_sizes; /* is_element: of `this` at entry */
+    bool forgets;  /* the memory of calls begins, and so ends, in it */
 } frame;
 
 typedef struct vm {
@@ -113,6 +132,8 @@ typedef struct vm {
     rhai_error *error;
     uint32_t level;
     uint64_t plain_level; /* below this call level no limit needs a look */
+    bool remembers; /* calls by name are remembered, in `memory` */
+    memory memory;
     uint32_t modules_loaded;
     char *stack_limit; /* C stack below this address is a stack overflow */
     env *last_env;     /* cache of vm_current_env; owned */
@@ -186,6 +207,7 @@ typedef struct invocation {
         ENTER_MAIN,  /* the statements of a script: nothing of the caller is visible */
         ENTER_INNER, /* code inside the top frame: its registers, names and `this` */
     } how;
+    bool in_place;   /* found by name: sees what the caller sees (only while m->remembers) */
     bool by_pointer; /* through a function value: errors name the caller's source if p has none */
     proto *p;
     env *env;         /* NULL: none */
@@ -268,8 +290,13 @@ bool vm_text_of(vm *m, const rhai_value *v, text *t,
 rhai_status vm_index(vm *m, rhai_value *object, const rhai_value *index, rhai_pos idx_pos,
                      rhai_pos op_pos, rhai_value *ret);
 rhai_status vm_property(vm *m, rhai_value *object, const path_step *step, site *s, rhai_value *ret);
+/* Chains of more steps than this are never walked without the general machinery. */
+enum { CHAIN_PLAIN_MAX = 8 };
 /* The whole chain; regs: its B. */
 rhai_status vm_chain(vm *m, path *p, rhai_value *regs, rhai_value *ret);
+/* Tells the containers that the reading chain p goes through what a method made of the sizes of
+ * the value at its end. The indices are numbers, in regs as before. */
+void vm_note_sizes(frame *f, const path *p, rhai_value *regs, const sizes *before);
 /* A store with one step on a variable that is no cell: object[index] = value (or .name = value,
  * index NULL). The value is taken over. */
 rhai_status vm_store(vm *m, path *p, rhai_value *object, rhai_value *index, rhai_value *value);
@@ -284,6 +311,17 @@ outcome vm_method(vm *m, site *s, const target *t, rhai_value *args, rhai_pos po
 /* Whether calling the method may change the object, told without calling. */
 bool vm_method_mutates(vm *m, site *s, rhai_value *object, rhai_value *args);
 
+/* ---- resolve.c ---- */
+
+/* A unit is about to run as a module: begins to remember calls if that can be seen. */
+void vm_note_unit(vm *m, const unit *u);
+void vm_forget(vm *m, memory *what);
+/* While m->remembers: the function that a call leads to, or NULL. `found`: what the look-up of a
+ * method says. */
+proto *vm_recall(vm *m, const rhai_str *name, uint32_t nparams);
+proto *vm_recall_method(vm *m, proto *found, const rhai_str *name, uint32_t nparams,
+                        const rhai_value *object);
+
 /* ---- names.c ---- */
 
 name *vm_name_find(vm *m, const frame *f, const rhai_str *name);
@@ -291,6 +329,7 @@ rhai_status vm_name_define(vm *m, rhai_str *name, rhai_value v, bool is_const);
 void vm_names_trim(vm *m, const name *top);
 rhai_status vm_get_name(vm *m, frame *f, site *s, rhai_value *ret);
 rhai_status vm_set_name(vm *m, frame *f, site *s, rhai_value *v);
+rhai_status vm_check_assignable(vm *m, frame *f, site *s); /* a constant is not, nor a function */
 /* The place of the variable, for references (a site's slot is the fall-back); it may be a cell's.
  * NULL: there is none (error set). */
 rhai_value *vm_name_place(vm *m, frame *f, rhai_str *name, const site *s, rhai_pos pos);

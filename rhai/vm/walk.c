@@ -682,6 +682,21 @@ rhai_status vm_chain(vm *m, path *p, rhai_value *regs, rhai_value *ret) {
     return status;
 }
 
+void vm_note_sizes(frame *f, const path *p, rhai_value *regs, const sizes *before) {
+    rhai_value *root = p->root == ROOT_SLOT ? &f->base[p->slot] : f->this_ref;
+    rhai_value *containers[CHAIN_PLAIN_MAX], *place = root;
+    uint32_t n = p->len - 1;
+    for (uint32_t k = 0; k < n; k++) {
+        const path_step *step = &p->steps[k];
+        containers[k] = place;
+        place = place->type == RHAI_MAP ? map_find(as_map(place), f->p->sites[step->site].name)
+                                        : &as_arr(place)->items[regs[step->arg].i];
+    }
+    sizes after = sizes_of_value(place);
+    for (uint32_t k = 0; k < n; k++)
+        sizes_add(containers[k], before, &after);
+}
+
 /* ---- Single steps ---- */
 
 rhai_status vm_index(vm *m, rhai_value *object, const rhai_value *index, rhai_pos idx_pos,

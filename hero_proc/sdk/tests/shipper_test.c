@@ -28,7 +28,7 @@
 /* What the daemon has seen. */
 struct seen {
     atomic_int lines, calls;
-    atomic_bool is_ready;
+    atomic_bool is_ready, refuses;
     char last[256]; /* the last entry */
 };
 
@@ -54,6 +54,14 @@ static void on_rpc(struct rpc_request *request, void *ctx) {
     if (last) snprintf(seen->last, sizeof seen->last, "%s", last);
     free(last);
     atomic_fetch_add(&seen->calls, 1);
+    if (atomic_load(&seen->refuses)) {
+        rpc_request_reply_json(request, 200,
+                               json_pack("{s:s, s:O, s:{s:i, s:s}}", "jsonrpc", "2.0", "id",
+                                         json_object_get(call, "id"), "error", "code", -32000,
+                                         "message", "Database error: disk is full"));
+        json_decref(call);
+        return;
+    }
     atomic_fetch_add(&seen->lines, (int)count);
     rpc_request_reply_json(request, 200,
                            json_pack("{s:s, s:O, s:{s:i}}", "jsonrpc", "2.0", "id",
@@ -130,13 +138,13 @@ static bool add(struct proc_shipper *shipper, const char *text) {
 static bool is_active(void *ctx) {
     struct proc_shipper_status status;
     proc_shipper_status(ctx, &status);
-    return status.is_active;
+    return status.state == PROC_SHIPPER_ACTIVE;
 }
 
 static bool is_unavailable(void *ctx) {
     struct proc_shipper_status status;
     proc_shipper_status(ctx, &status);
-    return !status.is_active && strcmp(status.message, "not connected yet") != 0;
+    return status.state == PROC_SHIPPER_UNAVAILABLE;
 }
 
 static bool has_lines(void *ctx) {
@@ -248,6 +256,26 @@ static void a_daemon_without_the_method_is_said_so(void **state) {
     kill_sink();
 }
 
+static void a_daemon_that_refuses_is_said_so_until_it_takes_lines(void **state) {
+    (void)state;
+    start_sink(with_logs);
+    struct proc_shipper *shipper = start(0);
+    struct proc_shipper_status status;
+    assert_true(wait_until(is_active, shipper));
+    atomic_store(&seen->refuses, true);
+    add(shipper, "refused");
+    assert_true(wait_until(is_unavailable, shipper));
+    proc_shipper_status(shipper, &status);
+    assert_string_equal(status.message, "Database error: disk is full");
+    assert_int_equal(status.dropped, 1);
+    atomic_store(&seen->refuses, false);
+    add(shipper, "taken");
+    await_lines(1);
+    assert_true(wait_until(is_active, shipper));
+    proc_shipper_stop(shipper, 0);
+    kill_sink();
+}
+
 static void what_waits_is_sent_at_the_end(void **state) {
     (void)state;
     start_sink(with_logs);
@@ -273,6 +301,7 @@ int main(void) {
         cmocka_unit_test(memory_is_bounded_and_the_oldest_go_first),
         cmocka_unit_test(a_daemon_that_hangs_costs_the_caller_nothing),
         cmocka_unit_test(a_daemon_without_the_method_is_said_so),
+        cmocka_unit_test(a_daemon_that_refuses_is_said_so_until_it_takes_lines),
         cmocka_unit_test(what_waits_is_sent_at_the_end),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -231,6 +231,9 @@ uint64_t rhai_engine_operations(const rhai_engine *engine); /* since the last ru
 rhai_program *rhai_compile(rhai_engine *engine, const char *text, size_t len, const char *source,
                            const rhai_scope *scope, rhai_error **ret_error);
 void rhai_program_free(rhai_engine *engine, rhai_program *program);
+/* The compiled code as text (a string), for people; its form changes from version to version.
+ * RHAI_ERROR: out of memory. */
+rhai_status rhai_program_dump(rhai_engine *engine, const rhai_program *program, rhai_value *ret);
 
 /* Reports every syntax error that can be found, in order, and returns how many there were. The
  * error is borrowed, for the time of the call. */

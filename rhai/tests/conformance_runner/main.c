@@ -1,6 +1,5 @@
 /* main.c - the conformance runner: does the engine do what Rhai 1.26 was recorded to do? */
 #include "diff.h"
-#include "known.h"
 #include "pool.h"
 
 #include <getopt.h>
@@ -16,23 +15,18 @@ static const char help[] =
     "usage: conformance_runner [OPTION]... FILE.cases...\n"
     "Runs each case in a fresh engine and shows how the ones that fail differ from what is\n"
     "recorded. Exits 0 when all is as expected, 1 when not, 2 for wrong usage or a bad file.\n"
-    "  --known FILE     cases listed in FILE (file:case per line) must fail, all others pass\n"
-    "  --update-known   write the list to the FILE of --known instead of checking it; not with\n"
-    "                   --only, whose other cases would be lost from the list\n"
     "  --only TEXT      only cases with TEXT in their file:case\n"
     "  --jobs N         processes at one time (default: one per CPU)\n"
     "  --timeout N      seconds a case may take (default 20)\n";
 
 typedef struct settings {
-    const char *known_path, *only;
-    bool update_known;
+    const char *only;
     pool_options pool;
 } settings;
 
 typedef struct session {
     settings settings;
     case_list list;
-    known_list known;
     const test_case **cases; /* the ones to run */
     size_t count;
     outcome *outcomes;
@@ -50,9 +44,10 @@ static bool parse_count(const char *text, unsigned *ret) {
 
 static bool parse_options(settings *s, int argc, char **argv) {
     static const struct option options[] = {
-        {"known", required_argument, NULL, 'k'},   {"update-known", no_argument, NULL, 'u'},
-        {"only", required_argument, NULL, 'o'},    {"jobs", required_argument, NULL, 'j'},
-        {"timeout", required_argument, NULL, 't'}, {NULL, 0, NULL, 0},
+        {"only", required_argument, NULL, 'o'},
+        {"jobs", required_argument, NULL, 'j'},
+        {"timeout", required_argument, NULL, 't'},
+        {NULL, 0, NULL, 0},
     };
     unsigned jobs = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
     s->pool.timeout_s = 20;
@@ -60,8 +55,6 @@ static bool parse_options(settings *s, int argc, char **argv) {
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
         bool ok = true;
         switch (c) {
-        case 'k': s->known_path = optarg; break;
-        case 'u': s->update_known = true; break;
         case 'o': s->only = optarg; break;
         case 'j': ok = parse_count(optarg, &jobs); break;
         case 't': ok = parse_count(optarg, &s->pool.timeout_s); break;
@@ -70,7 +63,6 @@ static bool parse_options(settings *s, int argc, char **argv) {
         if (!ok) return false;
     }
     s->pool.jobs = jobs;
-    if (s->update_known && (!s->known_path || s->only)) return false;
     return optind < argc;
 }
 
@@ -125,68 +117,16 @@ static void print_failure(const test_case *c, const outcome *o, unsigned timeout
     printf("\n");
 }
 
-typedef struct known_check {
-    const session *session;
-    const char *file;
-    size_t stale;
-} known_check;
-
-static void check_known_name(void *data, const char *name) {
-    known_check *check = data;
-    const case_list *list = &check->session->list;
-    for (size_t i = 0; i < list->count; i++)
-        if (list->cases[i].file == check->file && span_is(list->cases[i].name, name)) return;
-    printf("LISTED BUT NOT THERE %s:%s\n", check->file, name);
-    check->stale++;
-}
-
-/* The base names of the files read, each once. Cases of one file share the pointer. */
-static size_t list_files(const case_list *list, const char **files) {
-    size_t count = 0;
-    for (size_t i = 0; i < list->count; i++)
-        if (!count || files[count - 1] != list->cases[i].file) files[count++] = list->cases[i].file;
-    return count;
-}
-
-/* Entries that name no case of the files read. */
-static size_t count_stale(const session *s, const char *const *files, size_t file_count) {
-    known_check check = {.session = s};
-    for (size_t i = 0; i < file_count; i++) {
-        check.file = files[i];
-        known_each(&s->known, files[i], check_known_name, &check);
-    }
-    return check.stale;
-}
-
 /* Returns the program's exit code. */
-static int tell(session *s, const char *const *files, size_t file_count) {
-    size_t passed = 0, failed = 0, known = 0, fixed = 0;
-    for (size_t i = 0; i < s->count; i++) {
-        const test_case *c = s->cases[i];
-        bool ok = s->outcomes[i].verdict == VERDICT_PASSED, is_known = known_has(&s->known, c);
-        ok ? passed++ : failed++;
-        if (!ok && is_known) known++;
-        if (!ok && !is_known) print_failure(c, &s->outcomes[i], s->settings.pool.timeout_s);
-        if (ok && is_known) {
-            printf("LISTED BUT PASSES %s:%.*s\n", c->file, (int)c->name.len, c->name.text);
-            fixed++;
-        }
-    }
-    size_t stale = count_stale(s, files, file_count);
-    if (known) printf("%zu of the failures are known ones\n", known);
-    if (fixed + stale)
-        printf("%zu entries are to be taken off %s\n", fixed + stale, s->settings.known_path);
-    printf("%zu passed, %zu failed\n", passed, failed);
-    return failed == known && !fixed && !stale ? EXIT_SUCCESS : EXIT_FAILURE;
-}
-
-static int update_known(session *s, const char *const *files, size_t file_count) {
+static int tell(const session *s) {
     size_t failed = 0;
-    for (size_t i = 0; i < s->count; i++)
-        if (s->outcomes[i].verdict != VERDICT_PASSED) s->cases[failed++] = s->cases[i];
-    bool ok = known_write(&s->known, s->settings.known_path, files, file_count, s->cases, failed);
+    for (size_t i = 0; i < s->count; i++) {
+        if (s->outcomes[i].verdict == VERDICT_PASSED) continue;
+        failed++;
+        print_failure(s->cases[i], &s->outcomes[i], s->settings.pool.timeout_s);
+    }
     printf("%zu passed, %zu failed\n", s->count - failed, failed);
-    return ok ? EXIT_SUCCESS : EXIT_FAILURE;
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 /* ---- Main --------------------------------------------------------------------------------- */
@@ -198,21 +138,13 @@ static int run(session *s, int argc, char **argv) {
     }
     for (int i = optind; i < argc; i++)
         if (!case_file_read(&s->list, argv[i])) return EXIT_USAGE;
-    if (s->settings.known_path && !known_read(&s->known, s->settings.known_path)) return EXIT_USAGE;
     if (!choose_cases(s)) return EXIT_FAILURE;
     if (!s->count) {
         fprintf(stderr, "no case has '%s' in its name\n", s->settings.only);
         return EXIT_USAGE;
     }
     if (!pool_run(&s->settings.pool, s->cases, s->count, s->outcomes)) return EXIT_FAILURE;
-
-    const char **files = calloc((size_t)argc, sizeof *files);
-    if (!files) return EXIT_FAILURE;
-    size_t file_count = list_files(&s->list, files);
-    int code =
-        s->settings.update_known ? update_known(s, files, file_count) : tell(s, files, file_count);
-    free(files);
-    return code;
+    return tell(s);
 }
 
 int main(int argc, char **argv) {
@@ -222,7 +154,6 @@ int main(int argc, char **argv) {
         free(s.outcomes[i].got);
     free(s.outcomes);
     free(s.cases);
-    known_done(&s.known);
     case_list_done(&s.list);
     return code;
 }

@@ -35,11 +35,6 @@ static int tear_down(void **state) {
         if (!strstr(text, part)) fail_msg("no '%s' in:\n%s", part, text);                          \
     } while (0)
 
-static void assert_ends_with(const char *text, const char *end) {
-    size_t len = strlen(text), end_len = strlen(end);
-    assert_string_equal(len < end_len ? text : text + len - end_len, end);
-}
-
 static void cases_that_are_right_pass(void **state) {
     sandbox_write(*state, "a.cases", good);
     const ran *r = RUN(*state, RUNNER, "a.cases");
@@ -68,41 +63,6 @@ static void only_chooses_cases_by_name(void **state) {
     assert_int_equal(r->code, 0);
     assert_string_equal(r->out, "1 passed, 0 failed\n");
     assert_int_equal(RUN(*state, RUNNER, "--only", "nothing", "a.cases")->code, 2);
-}
-
-static void a_listed_failure_is_accepted(void **state) {
-    sandbox_write(*state, "a.cases", one_wrong);
-    sandbox_write(*state, "known.txt", "# why\na.cases:wrong\nother.cases:not-run\n");
-    const ran *r = RUN(*state, RUNNER, "--known", "known.txt", "a.cases");
-    assert_int_equal(r->code, 0);
-    assert_string_equal(r->out, "1 of the failures are known ones\n1 passed, 1 failed\n");
-}
-
-static void a_listed_case_that_passes_is_an_error(void **state) {
-    sandbox_write(*state, "a.cases", one_wrong);
-    sandbox_write(*state, "known.txt", "a.cases:right\na.cases:wrong\n");
-    const ran *r = RUN(*state, RUNNER, "--known", "known.txt", "a.cases");
-    assert_int_equal(r->code, 1);
-    assert_contains(r->out, "LISTED BUT PASSES a.cases:right\n");
-    assert_ends_with(r->out, "1 passed, 1 failed\n");
-}
-
-static void a_listed_case_that_does_not_exist_is_an_error(void **state) {
-    sandbox_write(*state, "a.cases", good);
-    sandbox_write(*state, "known.txt", "a.cases:gone\n");
-    const ran *r = RUN(*state, RUNNER, "--known", "known.txt", "a.cases");
-    assert_int_equal(r->code, 1);
-    assert_contains(r->out, "LISTED BUT NOT THERE a.cases:gone\n");
-}
-
-static void update_known_writes_the_failing_cases_and_keeps_other_files(void **state) {
-    sandbox_write(*state, "a.cases", one_wrong);
-    sandbox_write(*state, "known.txt", "# why\na.cases:right\nother.cases:kept\n");
-    assert_int_equal(RUN(*state, RUNNER, "--known", "known.txt", "--update-known", "a.cases")->code,
-                     0);
-    char *known = sandbox_read(*state, "known.txt");
-    assert_string_equal(known, "# why\nother.cases:kept\na.cases:wrong\n");
-    free(known);
 }
 
 static void a_case_without_end_is_stopped_and_the_next_ones_run(void **state) {
@@ -167,7 +127,7 @@ static void wrong_usage_is_told(void **state) {
     assert_int_equal(RUN(*state, RUNNER)->code, 2);
     assert_int_equal(RUN(*state, RUNNER, "--nothing", "a.cases")->code, 2);
     assert_int_equal(RUN(*state, RUNNER, "--jobs", "0", "a.cases")->code, 2);
-    assert_int_equal(RUN(*state, RUNNER, "--update-known", "a.cases")->code, 2);
+    assert_int_equal(RUN(*state, RUNNER, "--known", "a.cases")->code, 2);
     assert_int_equal(RUN(*state, RUNNER, "missing.cases")->code, 2);
 }
 
@@ -178,10 +138,6 @@ int main(void) {
         TEST(cases_that_are_right_pass),
         TEST(a_failing_case_is_shown_with_what_differs),
         TEST(only_chooses_cases_by_name),
-        TEST(a_listed_failure_is_accepted),
-        TEST(a_listed_case_that_passes_is_an_error),
-        TEST(a_listed_case_that_does_not_exist_is_an_error),
-        TEST(update_known_writes_the_failing_cases_and_keeps_other_files),
         TEST(a_case_without_end_is_stopped_and_the_next_ones_run),
         TEST(directives_reach_the_engine),
         TEST(names_of_closures_are_normalised),

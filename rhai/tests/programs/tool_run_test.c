@@ -60,6 +60,21 @@ static void show_value_prints_type_and_debug_form(void **state) {
     assert_ran(RUN_TEXT(*state, "", "--show-value", "-"), 0, "=> ()\n()\n", "");
 }
 
+static void dump_prints_the_code_and_runs_nothing(void **state) {
+    const ran *r = RUN_TEXT(*state, "fn twice(n) { n * 2 }\nlet m = #{x: 1};\nm.x += twice(3);",
+                            "--dump", "-");
+    assert_int_equal(r->code, 0);
+    assert_string_equal(r->err, "");
+    assert_contains(r->out, "fn twice/1 (registers: 2, constants: 0)\n"
+                            "    0     1:17  MUL_INT                r1 r0 2\n"
+                            "    1           RETURN                 r1\n");
+    assert_contains(r->out, "ASSIGN_PROPERTY");
+    assert_contains(r->out, " .x +");
+    assert_ran(RUN_TEXT(*state, "print(1", "--dump", "-"), 1, "",
+               "Syntax error: Expecting ')' to close the arguments list of this function call "
+               "'print' (line 1, position 8)\n");
+}
+
 static void exit_ends_the_script_with_its_value_and_success(void **state) {
     assert_ran(RUN_TEXT(*state, "print(1); exit(7); print(2);", "--show-value", "-"), 0,
                "1\n=> i64\n7\n", "");
@@ -317,6 +332,7 @@ int main(void) {
         TEST(a_script_comes_from_standard_input_too),
         TEST(nothing_is_printed_for_a_value),
         TEST(show_value_prints_type_and_debug_form),
+        TEST(dump_prints_the_code_and_runs_nothing),
         TEST(exit_ends_the_script_with_its_value_and_success),
         TEST(a_first_line_with_hash_and_exclamation_mark_is_skipped),
         TEST(an_uncaught_error_is_told_and_exits_1),

@@ -42,12 +42,18 @@ struct proc_shipper_line {
  * From any thread. */
 bool proc_shipper_add(struct proc_shipper *shipper, const struct proc_shipper_line *line);
 
+enum proc_shipper_state {
+    PROC_SHIPPER_CONNECTING,  /* it has not been tried yet */
+    PROC_SHIPPER_ACTIVE,      /* lines reach hero_proc */
+    PROC_SHIPPER_UNAVAILABLE, /* they do not; see message */
+};
+
 struct proc_shipper_status {
-    bool is_active; /* lines reach hero_proc */
+    enum proc_shipper_state state;
     uint64_t sent;
-    uint64_t dropped; /* by the bound, for want of the method, or refused by hero_proc */
+    uint64_t dropped; /* by the bound, for want of the method, or by hero_proc */
     size_t waiting_lines, waiting_bytes;
-    char message[256]; /* why it is not active; "" when it is */
+    char message[256]; /* why it is unavailable; "" otherwise */
 };
 /* From any thread; does not wait for hero_proc. */
 void proc_shipper_status(struct proc_shipper *shipper, struct proc_shipper_status *ret_status);

@@ -46,7 +46,7 @@ static int tear_down(void **state) {
 
 static int run(struct fixture *f, const char *command) {
     command_result_done(&f->result);
-    return command_run(&f->session, command, false, &f->result);
+    return command_run_shell(&f->session, command, false, &f->result);
 }
 
 static void expect_output(const struct command_output *output, const char *text) {
@@ -81,7 +81,7 @@ static void output_is_shown_and_kept(void **state) {
 
 static void a_silent_command_is_only_kept(void **state) {
     struct fixture *f = *state;
-    assert_int_equal(command_run(&f->session, "echo one; echo two >&2", true, &f->result), 0);
+    assert_int_equal(command_run_shell(&f->session, "echo one; echo two >&2", true, &f->result), 0);
     expect_output(&f->result.out, "one\n");
     expect_output(&f->result.err, "two\n");
     assert_int_equal(f->sink.writes, 0);
@@ -129,7 +129,8 @@ static void large_output_on_both_streams_does_not_block(void **state) {
 static void what_is_too_much_to_keep_is_counted(void **state) {
     struct fixture *f = *state;
     assert_int_equal(
-        command_run(&f->session, "head -c 16777236 /dev/zero | tr '\\0' a", true, &f->result), 0);
+        command_run_shell(&f->session, "head -c 16777236 /dev/zero | tr '\\0' a", true, &f->result),
+        0);
     static const char note[] = "\n[20 more bytes were not kept]\n";
     size_t note_len = sizeof note - 1;
     assert_int_equal(f->result.out.len, COMMAND_KEPT_MAX_BYTES + note_len);
@@ -187,7 +188,7 @@ static void what_stays_in_the_background_does_not_hold_the_command(void **state)
 static void a_background_process_that_never_falls_silent_does_not_hold_it(void **state) {
     struct fixture *f = *state;
     assert_int_equal(
-        command_run(&f->session, "while :; do echo x; done & exit 5", true, &f->result), 0);
+        command_run_shell(&f->session, "while :; do echo x; done & exit 5", true, &f->result), 0);
     assert_int_equal(f->result.code, 5); /* the loop ends by SIGPIPE */
 }
 
@@ -196,8 +197,14 @@ static void a_program_that_cannot_be_started_is_an_error(void **state) {
     size_t before = count_descriptors();
     struct child child = CHILD_NONE;
     char *const argv[] = {(char[]){"nothing"}, NULL};
-    assert_int_equal(child_start("/nonexistent/program", argv, &child), -ENOENT);
-    assert_int_equal(child_start("/tmp", argv, &child), -EACCES);
+    const struct child_spec missing = {
+        .path = "/nonexistent/program", .argv = argv, .stdin_fd = -1};
+    const struct child_spec directory = {.path = "/tmp", .argv = argv, .stdin_fd = -1};
+    const struct child_spec nowhere = {
+        .path = "/bin/true", .argv = argv, .dir = "/nonexistent", .stdin_fd = -1};
+    assert_int_equal(child_start(&missing, &child), -ENOENT);
+    assert_int_equal(child_start(&directory, &child), -EACCES);
+    assert_int_equal(child_start(&nowhere, &child), -ENOENT);
     assert_int_equal(child.pid, -1);
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
     assert_int_equal(errno, ECHILD);
@@ -324,6 +331,50 @@ static void it_dies_with_the_process_that_runs_the_script(void **state) {
     close(ends[1]);
 }
 
+/* ---- Programs with arguments ------------------------------------------------------------- */
+
+static void a_program_gets_its_arguments_as_they_are(void **state) {
+    struct fixture *f = *state;
+    const char *const argv[] = {"printf", "%s|", "a b", "$HOME", "it's", NULL};
+    const struct command command = {.argv = argv};
+    assert_int_equal(command_run(&f->session, &command, &f->result), 0);
+    assert_string_equal(sink_text(&f->sink.out), "a b|$HOME|it's|\n");
+}
+
+static void a_program_gets_input_environment_and_directory(void **state) {
+    struct fixture *f = *state;
+    static char variable[] = "COLOUR=blue";
+    char *const env[] = {variable, NULL};
+    const char *const argv[] = {"/bin/sh", "-c", "pwd; echo $COLOUR; /bin/cat", NULL};
+    const struct command command = {.argv = argv,
+                                    .env = env,
+                                    .dir = "/usr",
+                                    .input = "one\ntwo\n",
+                                    .input_len = 8,
+                                    .is_silent = true};
+    assert_int_equal(command_run(&f->session, &command, &f->result), 0);
+    assert_int_equal(f->result.out.len, 18);
+    assert_memory_equal(f->result.out.text, "/usr\nblue\none\ntwo\n", 18);
+}
+
+static void input_that_nobody_reads_does_no_harm(void **state) {
+    struct fixture *f = *state;
+    const size_t len = 4 << 20;
+    char *input = calloc(1, len);
+    const char *const argv[] = {"true", NULL};
+    const struct command command = {.argv = argv, .input = input, .input_len = len};
+    assert_int_equal(command_run(&f->session, &command, &f->result), 0);
+    assert_int_equal(f->result.code, 0);
+    free(input);
+}
+
+static void a_missing_program_is_an_error(void **state) {
+    struct fixture *f = *state;
+    const char *const argv[] = {"no-such-program-anywhere", NULL};
+    const struct command command = {.argv = argv};
+    assert_int_equal(command_run(&f->session, &command, &f->result), -ENOENT);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void) {
@@ -351,6 +402,10 @@ int main(void) {
         CASE(a_command_that_cleans_up_may_say_so),
         CASE(a_command_that_ignores_sigterm_is_killed),
         CASE(it_dies_with_the_process_that_runs_the_script),
+        CASE(a_program_gets_its_arguments_as_they_are),
+        CASE(a_program_gets_input_environment_and_directory),
+        CASE(input_that_nobody_reads_does_no_harm),
+        CASE(a_missing_program_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
