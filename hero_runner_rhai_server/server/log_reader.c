@@ -18,14 +18,16 @@ struct log_reader {
 struct log_reader *log_reader_new(struct archive *archive, struct session *session,
                                   void (*ready)(void *ctx), void *ctx) {
     struct log_reader *reader = calloc(1, sizeof *reader);
-    if (reader)
-        *reader = (struct log_reader){
-            .archive = archive, .session = session, .ready = ready, .ctx = ctx};
+    if (!reader) return NULL;
+    *reader = (struct log_reader){
+        .archive = archive, .session = session, .ready = ready, .ctx = ctx};
+    archive_begin_reading(archive, session);
     return reader;
 }
 
 void log_reader_free(struct log_reader *reader) {
     if (!reader) return;
+    archive_end_reading(reader->session);
     store_log_page_free(reader->page);
     reader->page = NULL;
     reader->is_given_up = true;
@@ -49,8 +51,7 @@ static void on_page(void *ctx, int status, struct store_log_page *page) {
 static enum log_next read_on(struct log_reader *reader, uint64_t after) {
     const struct store_log_query query = {
         .id = reader->session->id, .after_seq = after, .max_bytes = PAGE_BYTES};
-    /* What is on its way to the store can be read when it is there, which its watchers are told. */
-    if (reader->is_reading || reader->session->durable_seq <= after) return LOG_WAIT;
+    if (reader->is_reading) return LOG_WAIT;
     if (store_read_log(archive_store(reader->archive), &query, on_page, reader) == 0)
         reader->is_reading = true;
     return LOG_WAIT;
@@ -64,6 +65,7 @@ static enum log_next gap_until(struct ring_line *ret_line, uint64_t last) {
 enum log_next log_reader_next(struct log_reader *reader, uint64_t after,
                               struct ring_line *ret_line) {
     const struct ring *ring = &reader->session->ring;
+    if (after >= session_visible_seq(reader->session)) return LOG_WAIT;
     if (ring_get(ring, after + 1, ret_line)) return LOG_LINE;
     if (!reader->session->row) return gap_until(ret_line, ring_dropped(ring));
     struct store_log_page *page = reader->page;

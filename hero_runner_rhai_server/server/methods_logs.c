@@ -53,6 +53,7 @@ static uint64_t first_wanted(const struct query *query, uint64_t *ret_dropped) {
     const struct ring *ring = &query->session->ring;
     uint64_t seq = query->after_seq + 1;
     *ret_dropped = 0;
+    if (!query->is_by_time && seq > session_visible_seq(query->session)) return seq;
     if (query->is_by_time) {
         seq = ring_find_time(ring, (uint64_t)query->after_ts_ms * 1000);
         /* Whether the lost ones were late enough is not known any more. */
@@ -68,7 +69,9 @@ static void fill_forwards(struct page *page, const struct query *query) {
     uint64_t seq = first_wanted(query, &page->dropped);
     struct ring_line line;
     page->next_seq = query->is_by_time || page->dropped > 0 ? seq - 1 : query->after_seq;
-    for (; page->count < query->limit && ring_get(&query->session->ring, seq, &line); seq++) {
+    uint64_t last = session_visible_seq(query->session);
+    for (; page->count < query->limit && seq <= last && ring_get(&query->session->ring, seq, &line);
+         seq++) {
         if (passes(query, &line)) add_line(page, query, &line);
         page->next_seq = seq;
     }
@@ -77,8 +80,10 @@ static void fill_forwards(struct page *page, const struct query *query) {
 static void fill_backwards(struct page *page, const struct query *query) {
     const struct ring *ring = &query->session->ring;
     struct ring_line line;
-    uint64_t end = query->before_seq < ring->next_seq ? query->before_seq : ring->next_seq;
+    uint64_t behind = session_visible_seq(query->session) + 1;
+    uint64_t end = query->before_seq < behind ? query->before_seq : behind;
     uint64_t found = 0, first = end;
+    if (end < ring->first_seq) first = end = ring->first_seq; /* it is not stored yet */
     while (first > ring->first_seq && found < query->limit)
         if (ring_get(ring, --first, &line) && passes(query, &line)) found++;
     /* What is before the ring's lines is in the store, and comes with the next page. */
@@ -121,7 +126,9 @@ static bool is_in_store(const struct query *query) {
     const struct ring *ring = &query->session->ring;
     if (!query->session->row || ring_dropped(ring) == 0) return false;
     if (query->is_backwards) return query->before_seq <= ring->first_seq;
-    if (!query->is_by_time) return query->after_seq < ring_dropped(ring);
+    if (!query->is_by_time)
+        return query->after_seq < ring_dropped(ring) &&
+               query->after_seq < session_visible_seq(query->session);
     return ring_find_time(ring, (uint64_t)query->after_ts_ms * 1000) == ring->first_seq;
 }
 
@@ -201,7 +208,8 @@ static bool has_lines(struct query *query) {
     uint64_t dropped, seq = first_wanted(query, &dropped);
     struct ring_line line;
     if (is_in_store(query) || dropped > 0) return true;
-    for (; ring_get(&query->session->ring, seq, &line); seq++) {
+    uint64_t last = session_visible_seq(query->session);
+    for (; seq <= last && ring_get(&query->session->ring, seq, &line); seq++) {
         if (passes(query, &line)) return true;
         if (!query->is_by_time) query->after_seq = seq;
     }
@@ -209,6 +217,7 @@ static bool has_lines(struct query *query) {
 }
 
 static void end_wait(struct query *query) {
+    archive_end_reading(query->session);
     session_unwatch(query->session, &query->watch);
     event_free(query->timer);
     free(query);
@@ -249,6 +258,7 @@ static void hold(const struct query *asked, int64_t wait_ms) {
     query->timer = timer;
     query->watch.changed = on_changed;
     session_watch(query->session, &query->watch);
+    archive_begin_reading(query->runner->archive, query->session);
     rpc_call_on_gone(query->call, on_gone, query);
     struct timeval after = {.tv_sec = wait_ms / 1000, .tv_usec = wait_ms % 1000 * 1000};
     event_add(timer, &after);

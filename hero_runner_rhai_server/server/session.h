@@ -112,6 +112,8 @@ struct session {
     size_t batch_bytes;
     uint64_t batch_last_seq;
     uint64_t durable_seq; /* lines up to this one are stored */
+    unsigned line_readers; /* who follow its lines: these are stored at once */
+    bool is_appending;     /* a batch is on its way */
     uint64_t lost_lines;  /* could not be stored */
     TAILQ_ENTRY(session) batch_link;
 
@@ -186,6 +188,10 @@ enum callback_state session_callback_from(const char *name);
 /* It has ended, and that is published. */
 static inline bool session_has_ended(const struct session *session) {
     return session->status >= SESSION_SUCCEEDED;
+}
+/* The last line that may be told to anybody: what a reader was given survives the server. */
+static inline uint64_t session_visible_seq(const struct session *session) {
+    return session->row ? session->durable_seq : ring_last_seq(&session->ring);
 }
 /* Nothing of it runs or waits any more, though that may not be stored yet. */
 static inline bool session_is_over(const struct session *session) {
