@@ -10,6 +10,8 @@ cd "$(dirname "$(readlink -f "$0")")"
 mkdir -p build
 need_packages "${build_packages[@]}" "${ui_packages[@]}" "${test_packages[@]}"
 npm_ci tests/openrpc
+npm_ci hero_runner_rhai_ui/web
+npm_ci hero_runner_rhai_ui/tests
 build dev
 build release -DHERO_TESTS=ON
 build stress

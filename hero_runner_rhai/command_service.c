@@ -3,6 +3,7 @@
 
 #include "service.h"
 
+#include <hero_rpc/bind.h>
 #include <hero_rpc/client.h>
 #include <hero_rpc/clock.h>
 #include <hero_rpc/detach.h>
@@ -10,6 +11,7 @@
 #include <hero_rpc/paths.h>
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -257,8 +259,10 @@ static int stop_proc(struct proc_client *client) {
         return EXIT_OK;
     }
     int64_t deadline_ms = rpc_clock_monotonic_ms() + PROC_STOP_MS;
+    pid_t owner = rpc_binding_owner(proc_socket_path(client));
     proc_shutdown(client, false, &err); /* it may end before it has answered */
-    while (rpc_client_is_listening(proc_socket_path(client))) {
+    while (rpc_client_is_listening(proc_socket_path(client)) ||
+           (owner > 0 && kill(owner, 0) == 0)) {
         if (rpc_clock_monotonic_ms() >= deadline_ms) {
             tell("hero_proc does not end: %s", *err.message ? err.message : "it still answers");
             rpc_error_clear(&err);

@@ -11,6 +11,8 @@ state=$var/hero_runner_rhai
 # The hero_proc_server that run_runner.sh has started, as process_mark shows it.
 proc_mark=$state/hero_proc.started
 socket=$sockets/hero_runner_rhai/rpc.sock
+# Where run_runner.sh has the dashboard listen: its address as a URL.
+dashboard=$state/dashboard.url
 
 build_packages=(
     gcc libc6-dev cmake ninja-build pkg-config
@@ -19,8 +21,9 @@ build_packages=(
 )
 # Bundle the dashboard's page; build_runner.sh --without-ui does without.
 ui_packages=(nodejs npm)
-# libFuzzer comes with clang's runtime; node checks the OpenRPC document against its meta-schema.
-test_packages=(libcmocka-dev clang libclang-rt-14-dev git curl jq faketime)
+# libFuzzer comes with clang's runtime; node checks the OpenRPC document against its meta-schema and
+# drives chromium for the tests of the dashboard; faketime steps the clock.
+test_packages=(libcmocka-dev clang libclang-rt-14-dev git curl jq chromium faketime)
 
 say() { printf '== %s\n' "$*" >&2; }
 

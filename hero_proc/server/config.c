@@ -40,7 +40,8 @@ static void print_help(void) {
     fputs("hero_proc_server - starts, watches and restarts services\n\n"
           "usage: hero_proc_server [--SETTING VALUE]... | --help | --version | --info\n\n"
           "Serves in the foreground. SIGTERM ends it and leaves its services running; the next one\n"
-          "takes them over. Settings, each an option or a variable:\n\n",
+          "takes them over. This hero_proc_server is part of hero_runner_rhai.\n"
+          "Settings, each an option or a variable:\n\n",
           stdout);
     rpc_settings_print_help(&settings, stdout);
 }

@@ -182,14 +182,16 @@ static int serve(struct daemon *daemon, const char *programs_dir, struct rpc_err
 done:
     for (int i = 0; i < 2; i++)
         if (signals[i]) event_free(signals[i]);
-    rpc_server_free(daemon->server);
-    rpc_service_free(daemon->service);
     supervisor_free(daemon->supervisor);
     probes_done();
     reaper_done();
     secrets_close(daemon->secrets);
     logs_close(daemon->logs);
+    daemon->logs = NULL;
     state_db_close(daemon->db);
+    /* Last, since its locks say that the state is in use. */
+    rpc_server_free(daemon->server);
+    rpc_service_free(daemon->service);
     free(state_dir);
     return outcome;
 }

@@ -424,7 +424,7 @@ static void on_log_answer(void *ctx, const char *lines, size_t len, uint64_t las
 
 static void on_log_gone(void *ctx) {
     struct log_question *question = ctx;
-    logs_forget(question->daemon->logs, question);
+    if (question->daemon->logs) logs_forget(question->daemon->logs, question);
     free(question);
 }
 

@@ -73,6 +73,17 @@ static int take_lock(const char *lock_path, const char *path, struct rpc_error *
     return fd;
 }
 
+pid_t rpc_binding_owner(const char *path) {
+    char *lock_path;
+    if (asprintf(&lock_path, "%s.lock", path) < 0) return 0;
+    int fd = open(lock_path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    free(lock_path);
+    if (fd < 0) return 0;
+    pid_t owner = flock(fd, LOCK_SH | LOCK_NB) == 0 ? 0 : read_owner(fd);
+    close(fd);
+    return owner;
+}
+
 static int take_locks(struct rpc_binding *b, const char *state_dir, struct rpc_error *err) {
     char *lock_path = NULL;
     if (asprintf(&lock_path, "%s.lock", b->path) < 0) goto no_memory;

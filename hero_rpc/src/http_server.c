@@ -9,9 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Memory of one connection: request line, headers and a piece of the body, then the piece of an
- * answer that is being sent. MHD clears all of it after each request, so more is not faster. */
-#define CONNECTION_MEMORY_BYTES (32 * 1024)
 /* How often MHD may run before the rest of the loop has its turn. */
 #define PUMP_ROUNDS_MAX 16
 
@@ -19,6 +16,8 @@ static const struct rpc_server_config default_config = {
     .body_limit_bytes = 16 * 1024 * 1024,
     .connection_limit = 1024,
     .stream_limit = 1024,
+    /* MHD clears all of it after each request, so more is not faster. */
+    .connection_memory_bytes = 32 * 1024,
     .idle_timeout_s = 60,
     .heartbeat_ms = 15000,
     .socket_check_ms = 2000,
@@ -121,13 +120,14 @@ static void stop_events(struct rpc_server *server) {
 }
 
 static struct MHD_Daemon *start_daemon(struct rpc_server *server) {
-    return MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
-        request_access, server, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_BYTES,
-        /* One more than ours: the limit that answers is in listen.c. */
-        MHD_OPTION_CONNECTION_LIMIT, server->config.connection_limit + 1,
-        MHD_OPTION_NOTIFY_COMPLETED, request_completed, server, MHD_OPTION_NOTIFY_CONNECTION,
-        connection_notify, server, MHD_OPTION_END);
+    return MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME, 0,
+                            NULL, NULL, request_access, server, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+                            server->config.connection_memory_bytes,
+                            /* One more than ours: the limit that answers is in listen.c. */
+                            MHD_OPTION_CONNECTION_LIMIT, server->config.connection_limit + 1,
+                            MHD_OPTION_NOTIFY_COMPLETED, request_completed, server,
+                            MHD_OPTION_NOTIFY_CONNECTION, connection_notify, server,
+                            MHD_OPTION_END);
 }
 
 static void apply_config(struct rpc_server_config *config, const struct rpc_server_config *given) {
@@ -136,6 +136,8 @@ static void apply_config(struct rpc_server_config *config, const struct rpc_serv
     if (given->body_limit_bytes) config->body_limit_bytes = given->body_limit_bytes;
     if (given->connection_limit) config->connection_limit = given->connection_limit;
     if (given->stream_limit) config->stream_limit = given->stream_limit;
+    if (given->connection_memory_bytes)
+        config->connection_memory_bytes = given->connection_memory_bytes;
     if (given->idle_timeout_s) config->idle_timeout_s = given->idle_timeout_s;
     if (given->heartbeat_ms) config->heartbeat_ms = given->heartbeat_ms;
     if (given->socket_check_ms) config->socket_check_ms = given->socket_check_ms;

@@ -10,10 +10,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* The size of the pieces for a client of HTTP/1.0; later ones get what the connection's memory
- * leaves, some 30 KiB. */
-#define HTTP_1_0_PIECE_BYTES (32 * 1024)
-
 static const char heartbeat[] = ":\n\n";
 
 static ssize_t send_rest(struct rpc_stream *stream, char *to, size_t max) {
@@ -129,9 +125,11 @@ static struct rpc_stream *new_stream(struct rpc_request *request, uint64_t len,
         return NULL;
     }
     struct rpc_stream *stream = calloc(1, sizeof *stream);
-    *ret_response =
-        stream ? MHD_create_response_from_callback(len, HTTP_1_0_PIECE_BYTES, on_room, stream, NULL)
-               : NULL;
+    /* The size is that of the pieces for a client of HTTP/1.0; later ones get what the connection's
+     * memory leaves. */
+    *ret_response = stream ? MHD_create_response_from_callback(
+                                 len, server->config.connection_memory_bytes, on_room, stream, NULL)
+                           : NULL;
     if (!*ret_response) {
         free(stream);
         rpc_request_reply_error(request, 500, "out of memory");

@@ -348,6 +348,77 @@ static void a_server_that_ends_closes_its_streams(void **state) {
     close(stuck);
 }
 
+/* --- Bodies in pieces --- */
+
+static struct rpc_stream *body;
+static enum rpc_stream_state body_next; /* what the next produce says */
+
+static enum rpc_stream_state produce_body(void *ctx, struct rpc_strbuf *out, size_t want) {
+    (void)ctx, (void)want;
+    enum rpc_stream_state state = body_next;
+    if (state != RPC_STREAM_CUT) rpc_strbuf_add_text(out, "piece");
+    body_next = RPC_STREAM_END;
+    return state;
+}
+
+static void body_closed(void *ctx) {
+    struct fixture *f = ctx;
+    sem_post(&f->signalled);
+}
+
+static void get_body(struct rpc_request *request, void *ctx) {
+    static const struct rpc_stream_ops ops = {produce_body, body_closed};
+    body = rpc_stream_open_body(request, 201, "text/plain", 10, &ops, ctx);
+}
+
+static void add_body_route(struct fixture *f) {
+    body_next = RPC_STREAM_IDLE;
+    rpc_server_route(f->server, "GET", "/body", get_body, f);
+}
+
+static void wake_body(void *ctx) {
+    body_next = *(enum rpc_stream_state *)ctx;
+    rpc_stream_wake(body);
+}
+
+static void a_body_comes_in_pieces_and_its_connection_lives_on(void **state) {
+    (void)state;
+    struct fixture f;
+    enum rpc_stream_state next = RPC_STREAM_END;
+    fixture_start(&f, NULL, add_body_route);
+    int fd = subscribe_to(&f, "/body", "");
+    char *answer = read_until(fd, "piece");
+    assert_non_null(strstr(answer, "HTTP/1.1 201"));
+    assert_non_null(strstr(answer, "\r\nContent-Type: text/plain\r\n"));
+    assert_non_null(strstr(answer, "\r\nContent-Length: 10\r\n"));
+    free(answer);
+    /* A request sent meanwhile is the next one, and no reason to close. */
+    send_text(fd, "GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n");
+    fixture_run(&f, wake_body, &next);
+    answer = read_until(fd, "nothing at /nothing");
+    assert_memory_equal(answer, "pieceHTTP/1.1 404", strlen("pieceHTTP/1.1 404"));
+    free(answer);
+    wait_for(&f.signalled);
+    close(fd);
+    fixture_stop(&f);
+}
+
+static void a_body_whose_rest_is_lost_ends_early(void **state) {
+    (void)state;
+    struct fixture f;
+    enum rpc_stream_state next = RPC_STREAM_CUT;
+    fixture_start(&f, NULL, add_body_route);
+    int fd = subscribe_to(&f, "/body", "");
+    free(read_until(fd, "piece"));
+    fixture_run(&f, wake_body, &next);
+    char *rest = read_all(fd);
+    assert_string_equal(rest, "");
+    free(rest);
+    wait_for(&f.signalled);
+    close(fd);
+    fixture_stop(&f);
+}
+
 static void data_with_newlines_becomes_one_field_per_line(void **state) {
     (void)state;
     struct rpc_strbuf out = RPC_STRBUF_INIT;
@@ -373,6 +444,8 @@ int main(void) {
         cmocka_unit_test(a_quiet_stream_gets_heartbeats),
         cmocka_unit_test(streams_over_the_limit_get_503),
         cmocka_unit_test(a_server_that_ends_closes_its_streams),
+        cmocka_unit_test(a_body_comes_in_pieces_and_its_connection_lives_on),
+        cmocka_unit_test(a_body_whose_rest_is_lost_ends_early),
         cmocka_unit_test(data_with_newlines_becomes_one_field_per_line),
     };
     return cmocka_run_group_tests_name("hero_rpc streams", tests, NULL, NULL);

@@ -138,6 +138,19 @@ static void another_user_needs_the_token(void **state) {
     fixture_stop(&f);
 }
 
+static void with_wants_token_the_owner_needs_it_too(void **state) {
+    (void)state;
+    struct fixture f;
+    struct rpc_error err = {0};
+    struct rpc_tcp_options options = {.token = "s3cret", .wants_token = true};
+    fixture_start(&f, NULL, add_service);
+    if (rpc_server_listen_tcp(f.server, &options, &port, &err) != 0) fail_msg("%s", err.message);
+    assert_int_equal(status_of("/health", "Host: localhost\r\n"), 401);
+    assert_int_equal(status_of("/health", "Host: localhost\r\nAuthorization: Bearer s3cret\r\n"),
+                     200);
+    fixture_stop(&f);
+}
+
 static char unix_path[128];
 
 static void check_unix_refusal(void) {
@@ -240,6 +253,7 @@ int main(void) {
         cmocka_unit_test(only_known_names_are_served),
         cmocka_unit_test(pages_of_other_origins_are_refused),
         cmocka_unit_test(another_user_needs_the_token),
+        cmocka_unit_test(with_wants_token_the_owner_needs_it_too),
         cmocka_unit_test(a_unix_socket_serves_its_group_and_refuses_others),
         cmocka_unit_test(a_token_in_the_address_becomes_a_cookie),
         cmocka_unit_test(a_body_is_not_read_from_who_may_not_call),

@@ -86,12 +86,23 @@ static size_t waiting_bytes(const struct source *source) {
     return has_body ? evbuffer_get_length(upstream_body(source->upstream)) : 0;
 }
 
+static bool ends_with_newline(struct evbuffer *body, size_t len) {
+    struct evbuffer_ptr last;
+    char c = '\0';
+    if (evbuffer_ptr_set(body, &last, len - 1, EVBUFFER_PTR_SET) == 0)
+        evbuffer_copyout_from(body, &last, &c, 1);
+    return c == '\n';
+}
+
 /* Passes on the rest of one event, or as much of it as there is. */
 static void take_event(struct source *source, struct rpc_strbuf *out) {
     struct evbuffer *body = upstream_body(source->upstream);
     struct evbuffer_ptr end = evbuffer_search(body, "\n\n", 2, NULL);
-    /* A newline at the end stays until it is known whether it is the first of two. */
-    size_t len = end.pos >= 0 ? (size_t)end.pos + 2 : evbuffer_get_length(body) - 1;
+    size_t len = evbuffer_get_length(body);
+    if (end.pos >= 0)
+        len = (size_t)end.pos + 2;
+    else if (ends_with_newline(body, len))
+        len--; /* stays until it is known whether it is the first of two */
     char *to = len ? rpc_strbuf_reserve(out, len) : NULL;
     if (!to) return;
     evbuffer_remove(body, to, len);
@@ -211,6 +222,13 @@ static bool next_log(const char **text, char id[ID_BYTES_MAX + 1], unsigned long
     return true;
 }
 
+static size_t count_logs(const char *logs) {
+    size_t count = *logs ? 1 : 0;
+    for (; *logs && count <= LOGS_MAX; logs++)
+        count += *logs == ',';
+    return count;
+}
+
 /* 0, or the HTTP status that tells what is wrong. */
 static unsigned open_sources(struct feed *feed, const char *logs, const char *headers) {
     if (feed->has_list && !open_source(feed, "sessions", "/sse/sessions", headers)) return 500;
@@ -227,7 +245,8 @@ static unsigned open_sources(struct feed *feed, const char *logs, const char *he
 static void get_events(struct rpc_request *request, void *ctx) {
     const char *logs = rpc_request_query(request, "logs");
     struct rpc_strbuf headers = RPC_STRBUF_INIT;
-    struct feed *feed = calloc(1, sizeof *feed + (LOGS_MAX + 1) * sizeof(struct source));
+    size_t sources_max = count_logs(logs ? logs : "") + 1;
+    struct feed *feed = calloc(1, sizeof *feed + sources_max * sizeof(struct source));
     unsigned status = 500;
     if (feed) {
         feed->ui = ctx;

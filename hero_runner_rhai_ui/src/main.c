@@ -16,6 +16,8 @@
 #define EXIT_USAGE 2
 #define TOKEN_BYTES 16
 #define NAMES_MAX 32
+/* Streams are many and their events small. */
+#define CONNECTION_MEMORY_BYTES (12 * 1024)
 
 static void on_problem(void *ctx, const char *message) {
     (void)ctx;
@@ -119,7 +121,7 @@ static int add_service(struct ui *ui, struct rpc_error *err) {
     ui->service = rpc_service_new(ui->server, &options, err);
     if (!ui->service) return -1;
     if (page_add_routes(ui) == 0 && assets_add_routes(ui) == 0 && proxy_add_routes(ui) == 0 &&
-        events_add_routes(ui) == 0 && watch_start(ui) == 0)
+        events_add_routes(ui) == 0 && supervisor_add_routes(ui) == 0 && watch_start(ui) == 0)
         return 0;
     rpc_error_set(err, RPC_ERROR_SYSTEM, ENOMEM, "out of memory");
     return -1;
@@ -130,6 +132,7 @@ static int serve(struct ui *ui, struct rpc_error *err) {
         .body_limit_bytes = (size_t)ui->config.body_bytes,
         .connection_limit = (unsigned)ui->config.connections,
         .stream_limit = (unsigned)ui->config.streams,
+        .connection_memory_bytes = CONNECTION_MEMORY_BYTES,
         .on_problem = on_problem,
     };
     ui->runner_socket = rpc_path_socket(SERVICE_NAME, "rpc.sock", err);

@@ -4,7 +4,8 @@
  *   browser ── GET /, /run, /assets/... ── page.c, assets.c      what is built into the program
  *           ── POST /rpc, GET /sse/...  ── proxy.c ──┐
  *           ── GET /events              ── events.c ─┴─ upstream.c ── rpc.sock of the runner
- *           ── GET /health              ── watch.c ───┘
+ *           ── GET /health              ── watch.c ───┤
+ *           ── GET /supervisor          ── supervisor.c ── rpc.sock of hero_proc
  *
  * One event loop on one thread; nothing blocks it, and nothing is stored: the runner owns all.
  */
@@ -53,6 +54,9 @@ void proxy_explain(const struct ui *ui, const char *why, struct rpc_strbuf *out)
 
 /* events.c */
 int events_add_routes(struct ui *ui);
+
+/* supervisor.c */
+int supervisor_add_routes(struct ui *ui);
 
 /* watch.c */
 int watch_start(struct ui *ui);

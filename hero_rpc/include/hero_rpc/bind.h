@@ -30,6 +30,9 @@ struct rpc_binding *rpc_binding_open(const char *path, const char *state_dir,
 /* Unlinks the path if it is still ours, releases the locks. NULL is allowed. */
 void rpc_binding_close(struct rpc_binding *binding);
 
+/* The process that owns a path now; 0: none does, or it takes no part in the locking. */
+pid_t rpc_binding_owner(const char *path);
+
 /* The listening descriptor (non-blocking, close-on-exec); owned by the binding. */
 int rpc_binding_fd(const struct rpc_binding *binding);
 const char *rpc_binding_path(const struct rpc_binding *binding);

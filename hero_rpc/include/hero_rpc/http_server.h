@@ -41,9 +41,12 @@ struct rpc_server_config {
     size_t body_limit_bytes;   /* 16 MiB; over it 413 */
     unsigned connection_limit; /* 1,024; over it 503 with Retry-After */
     unsigned stream_limit;     /* 1,024; over it 503 with Retry-After */
-    unsigned idle_timeout_s;   /* 60; held calls and streams are spared */
-    unsigned heartbeat_ms;     /* 15,000: comment on a stream on which nothing was sent */
-    unsigned socket_check_ms;  /* 2,000: how often the socket paths are checked */
+    /* 32 KiB: of a connection, for headers (431 when they do not fit) and for the piece of an
+     * answer that is being sent; at least 4 KiB. */
+    size_t connection_memory_bytes;
+    unsigned idle_timeout_s;  /* 60; held calls and streams are spared */
+    unsigned heartbeat_ms;    /* 15,000: comment on a stream on which nothing was sent */
+    unsigned socket_check_ms; /* 2,000: how often the socket paths are checked */
     /* Told about what no caller can be told: a lost path, a failed accept. May be NULL. */
     void (*on_problem)(void *ctx, const char *message);
     void *ctx;

@@ -1,0 +1,136 @@
+// The bar over a log: which stream, search, times, wrap, follow, jump, download.
+import { debounce, h, icon, saveFile } from "../base/dom.js";
+import { count } from "../base/format.js";
+import { promptDialog } from "../base/dialog.js";
+import { toast } from "../base/toast.js";
+import upIcon from "bootstrap-icons/icons/chevron-up.svg";
+import downIcon from "bootstrap-icons/icons/chevron-down.svg";
+import followIcon from "bootstrap-icons/icons/arrow-down-circle.svg";
+import wrapIcon from "bootstrap-icons/icons/text-wrap.svg";
+import saveIcon from "bootstrap-icons/icons/download.svg";
+import jumpIcon from "bootstrap-icons/icons/signpost.svg";
+
+const remembered = {
+  get: (name, otherwise) => localStorage.getItem(`log.${name}`) ?? otherwise,
+  set: (name, value) => localStorage.setItem(`log.${name}`, value),
+};
+
+function toggle(label, text, pressed, onchange) {
+  const button = h(
+    "button",
+    { class: "tool", type: "button", "aria-pressed": String(pressed), "aria-label": label, title: label },
+    text,
+  );
+  button.addEventListener("click", () => {
+    const now = button.getAttribute("aria-pressed") !== "true";
+    button.setAttribute("aria-pressed", String(now));
+    onchange(now);
+  });
+  return button;
+}
+
+/** A time of today, a time with its day, or seconds since the first line ("+12.5"). */
+function parseTime(text, view) {
+  if (/^\+\d+(\.\d+)?$/.test(text)) return Math.min(...view.starts.values()) + Number(text.slice(1)) * 1000;
+  const clock = /^(\d{1,2}):(\d{2})(?::(\d{2}(?:\.\d+)?))?$/.exec(text);
+  if (clock) return new Date().setHours(clock[1], clock[2], 0, 0) + Number(clock[3] ?? 0) * 1000;
+  return Date.parse(text);
+}
+
+async function jump(view) {
+  const help = "Line number, time of day (14:03:09), date and time, or seconds since the start (+12.5)";
+  const text = await promptDialog("Jump to", help, { action: "Jump" });
+  if (!text) return;
+  if (/^\d+$/.test(text)) {
+    view.goToSeq(Number(text));
+    return;
+  }
+  const ms = parseTime(text, view);
+  if (Number.isNaN(ms)) toast("Jump", `"${text}" is neither a line nor a time`, "error");
+  else view.goToTime(ms);
+}
+
+/** view.on is set here. `save` gives the file's name. */
+export function logTools(view, { save }) {
+  const state = { kind: null, query: "", isRegex: false, isExact: false, onlyMatches: false };
+  const kinds = h(
+    "select",
+    { class: "tool-select", "aria-label": "Which output", onchange: () => apply({ kind: [null, 0, 1][kinds.selectedIndex] }) },
+    h("option", null, "all output"),
+    h("option", null, "stdout"),
+    h("option", null, "stderr"),
+  );
+  const search = h("input", {
+    class: "tool-search",
+    type: "search",
+    placeholder: "search",
+    "aria-label": "Search the log",
+    oninput: debounce(() => apply({ query: search.value }), 150),
+    onkeydown: (event) => {
+      if (event.key !== "Enter") return;
+      apply({ query: search.value });
+      view.goToMatch(event.shiftKey ? -1 : 1);
+    },
+  });
+  const matches = h("span", { class: "tool-matches", role: "status" });
+  const times = h(
+    "select",
+    { class: "tool-select", "aria-label": "Time stamps", onchange: () => setTimes(times.value) },
+    h("option", { value: "relative" }, "since start"),
+    h("option", { value: "absolute" }, "time of day"),
+    h("option", { value: "none" }, "no times"),
+  );
+  const follow = toggle("Follow the end", [icon(followIcon), h("span", { class: "tool-text" }, "follow")], view.follows, (on) => view.setFollows(on));
+  const wrap = toggle("Wrap long lines", icon(wrapIcon), remembered.get("wraps") === "true", (on) => {
+    remembered.set("wraps", on);
+    view.setWraps(on);
+  });
+
+  function apply(change) {
+    if (Object.entries(change).every(([name, value]) => state[name] === value)) return;
+    Object.assign(state, change);
+    const error = view.setFilter(state);
+    search.classList.toggle("is-wrong", Boolean(error));
+    search.title = error;
+  }
+  function setTimes(value) {
+    remembered.set("times", value);
+    view.setTimes(value);
+  }
+  function showMatches() {
+    const n = view.lines.found.length;
+    const at = view.currentMatch < 0 ? "" : `${count(view.currentMatch + 1)} of `;
+    matches.textContent = state.query ? `${at}${count(n)}` : "";
+  }
+
+  view.on.follow = (on) => follow.setAttribute("aria-pressed", String(on));
+  view.on.change = showMatches;
+  times.value = remembered.get("times", "relative");
+  view.times = times.value;
+  view.wraps = remembered.get("wraps") === "true";
+  view.element.classList.toggle("wraps", view.wraps);
+  const matchButton = (label, svg, step) =>
+    h("button", { class: "tool", type: "button", "aria-label": label, title: label, onclick: () => view.goToMatch(step) }, icon(svg));
+  return h(
+    "div",
+    { class: "log-tools", role: "toolbar", "aria-label": "Log" },
+    kinds,
+    h(
+      "span",
+      { class: "tool-group" },
+      search,
+      toggle("Search with a regular expression", ".*", false, (on) => apply({ isRegex: on })),
+      toggle("Match case", "Aa", false, (on) => apply({ isExact: on })),
+      toggle("Show only lines that match", "only", false, (on) => apply({ onlyMatches: on })),
+      matchButton("Previous match", upIcon, -1),
+      matchButton("Next match", downIcon, 1),
+      matches,
+    ),
+    h("span", { class: "tool-space" }),
+    times,
+    wrap,
+    h("button", { class: "tool", type: "button", "aria-label": "Jump to a line or time", title: "Jump to a line or time", onclick: () => jump(view) }, icon(jumpIcon)),
+    h("button", { class: "tool", type: "button", "aria-label": "Download", title: "Download", onclick: () => saveFile(save(), view.text()) }, icon(saveIcon)),
+    follow,
+  );
+}
