@@ -254,7 +254,7 @@ static void a_subscriber_that_never_reads_costs_the_server_nothing(void **state)
     int64_t grown = process_memory_kib(server->pid) - before;
     /* The ring of the session itself, at most a batch for each subscriber, and what waits to be
      * written. */
-    if (grown > 48 * 1024) fail_msg("the server has grown by %lld KiB", (long long)grown);
+    if (grown > 40 * 1024) fail_msg("the server has grown by %lld KiB", (long long)grown);
     for (int i = 0; i < 8; i++)
         close(fds[i]);
     runner_session_done(&session);

@@ -17,6 +17,24 @@ static void assert_json_string(const char *bytes, size_t len, const char *expect
     rpc_strbuf_done(&buf);
 }
 
+/* Plain text is copied in groups; what is not plain is found wherever it lies. */
+static void json_strings_find_what_to_escape_at_every_place(void **state) {
+    (void)state;
+    static const struct {
+        char byte;
+        const char *escaped;
+    } cases[] = {{'"', "\\\""}, {'\\', "\\\\"}, {'\n', "\\n"}, {0x1f, "\\u001f"}, {'\xff', "\xef\xbf\xbd"}};
+    for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
+        for (size_t place = 0; place < 20; place++) {
+            char text[21] = "abcdefghijklmnopqrst", expected[40];
+            text[place] = cases[c].byte;
+            snprintf(expected, sizeof expected, "\"%.*s%s%s\"", (int)place, text, cases[c].escaped,
+                     text + place + 1);
+            assert_json_string(text, 20, expected);
+        }
+    }
+}
+
 static void json_strings_escape_what_json_forbids(void **state) {
     (void)state;
     assert_json_string("", 0, "\"\"");
@@ -114,6 +132,7 @@ static void files_are_replaced_whole_and_read_up_to_a_limit(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(json_strings_escape_what_json_forbids),
+        cmocka_unit_test(json_strings_find_what_to_escape_at_every_place),
         cmocka_unit_test(json_strings_replace_bytes_that_are_not_utf8),
         cmocka_unit_test(buffers_grow_and_can_be_taken),
         cmocka_unit_test(a_buffer_that_cannot_grow_says_so_at_the_end),

@@ -9,14 +9,15 @@
 #include <string.h>
 
 #define SECONDS_A_DAY 86400
+#define QUEUE_BYTES (16 * 1024 * 1024) /* of lines that wait to be written; then scripts wait */
 
 struct archive {
     struct store *store;
     struct sessions *sessions;
     const struct ring_limits *limits;
     struct event *completed, *flush;
-    bool has_lazy;   /* beginnings that wait for company */
-    bool is_hurried; /* the flush is on its way */
+    bool has_lazy; /* beginnings that wait for company */
+    bool is_closing;
     TAILQ_HEAD(, session) unwritten; /* have lines in a batch */
 };
 
@@ -24,6 +25,7 @@ struct archive {
 
 /* A batch of lines on its way. */
 struct append {
+    struct archive *archive;
     struct session *session; /* a reference */
     uint64_t last_seq;
     uint64_t count;
@@ -31,7 +33,9 @@ struct append {
 
 static void on_inserted(void *ctx, int status) {
     struct session *session = ctx;
-    if (status < 0) log_warn("session is not stored", "session=%s error=\"%s\"", session->id, strerror(-status));
+    if (status < 0)
+        log_warn("session is not stored", "session=%s error=\"%s\"", session->id,
+                 strerror(-status));
     session->is_recorded = true;
     session_tell(session);
     session_unref(session);
@@ -62,15 +66,20 @@ void archive_note_start(struct archive *archive, struct session *session) {
     if (session->row) store_start(archive->store, session->row, session->started_us, session->pid);
 }
 
+static bool write_batch(struct archive *archive, struct session *session);
+
 static void on_appended(void *ctx, int status) {
     struct append *append = ctx;
     struct session *session = append->session;
+    session->is_appending = false;
     if (status < 0) {
         log_warn("lines are not stored", "session=%s error=\"%s\"", session->id, strerror(-status));
         session->lost_lines += append->count;
     }
     if (append->last_seq > session->durable_seq) session->durable_seq = append->last_seq;
     session->stored_seq = append->last_seq;
+    if (session->line_readers > 0 && !append->archive->is_closing)
+        write_batch(append->archive, session); /* what has come meanwhile */
     session_tell(session);
     session_unref(session);
     free(append);
@@ -88,7 +97,8 @@ static bool write_batch(struct archive *archive, struct session *session) {
     if (!session->batch) return true;
     struct append *append = malloc(sizeof *append);
     if (!append) return false;
-    *append = (struct append){.session = session,
+    *append = (struct append){.archive = archive,
+                              .session = session,
                               .last_seq = session->batch_last_seq,
                               .count = store_lines_count(session->batch)};
     int is_safe = store_append(archive->store, session->batch, on_appended, append);
@@ -97,7 +107,8 @@ static bool write_batch(struct archive *archive, struct session *session) {
         return false;
     }
     session_ref(session);
-    /* They may be read at once, unless lines before them are still on their way. */
+    session->is_appending = true;
+    /* They may be told at once, unless lines before them are still on their way. */
     if (is_safe && session->durable_seq + append->count == append->last_seq)
         session->durable_seq = append->last_seq;
     forget_batch(archive, session);
@@ -108,22 +119,13 @@ static void on_flush(evutil_socket_t fd, short what, void *ctx) {
     (void)fd, (void)what;
     struct archive *archive = ctx;
     struct session *session = TAILQ_FIRST(&archive->unwritten), *next;
-    archive->is_hurried = false;
     if (archive->has_lazy) store_nudge(archive->store);
     archive->has_lazy = false;
     for (; session; session = next) {
         next = TAILQ_NEXT(session, batch_link);
-        uint64_t durable_seq = session->durable_seq;
         if (!write_batch(archive, session)) break;
-        if (session->durable_seq != durable_seq) session_tell(session);
     }
     if (!TAILQ_EMPTY(&archive->unwritten)) schedule_flush(archive);
-}
-
-void archive_hurry(struct archive *archive, const struct session *session) {
-    if (!session->batch || archive->is_hurried) return;
-    archive->is_hurried = true;
-    event_active(archive->flush, EV_TIMEOUT, 0);
 }
 
 static bool add_to_batch(struct archive *archive, struct session *session, uint64_t seq,
@@ -137,7 +139,6 @@ static bool add_to_batch(struct archive *archive, struct session *session, uint6
     if (!store_lines_add(session->batch, timestamp_us, stream, text, len)) return false;
     session->batch_last_seq = seq;
     session->batch_bytes += len + STORE_LINE_HEADER_BYTES;
-    if (!TAILQ_EMPTY(&session->watches)) archive_hurry(archive, session);
     return true;
 }
 
@@ -153,7 +154,17 @@ void archive_add_line(struct archive *archive, struct session *session, uint64_t
     session->lost_lines++;
 }
 
+void archive_begin_reading(struct archive *archive, struct session *session) {
+    session->line_readers++;
+    if (!session->is_appending) write_batch(archive, session);
+}
+
+void archive_end_reading(struct session *session) {
+    session->line_readers--;
+}
+
 bool archive_is_full(struct archive *archive, struct session *session) {
+    if (session->line_readers > 0 && !session->is_appending) write_batch(archive, session);
     return session->batch_bytes >= ARCHIVE_BATCH_BYTES && !write_batch(archive, session);
 }
 
@@ -292,6 +303,7 @@ struct archive *archive_new(struct event_base *base, const struct config *config
     store_config_init(&store_config);
     store_config.dir = state_dir;
     store_config.session_log_bytes = config->log_bytes;
+    store_config.queue_bytes = QUEUE_BYTES;
     store_config.max_age_s = config->history_days * SECONDS_A_DAY;
     store_config.max_sessions = config->history_sessions;
     store_config.max_bytes = config->history_bytes;
@@ -323,6 +335,7 @@ fail:
 
 void archive_close(struct archive *archive) {
     if (!archive || !archive->store) return;
+    archive->is_closing = true;
     struct session *session = TAILQ_FIRST(&archive->unwritten), *next;
     for (; session; session = next) {
         next = TAILQ_NEXT(session, batch_link);

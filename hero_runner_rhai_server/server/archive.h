@@ -2,10 +2,10 @@
  * The store as the server's loop uses it: what of a session is written when, and how a session or a
  * line that is no longer in memory is found again.
  *
- * A new session may be told to its caller when its row is stored, and its final status is published
- * when its end is stored: what anybody has been told survives a kill -9 of the server. So do lines
- * that somebody was given: they are stored first, at once while there are watchers. Without any they
- * are written behind, at the latest ARCHIVE_DELAY_MS after they came, or with the end.
+ * A new session may be told to its caller when its row is stored, a line to a reader when it is
+ * stored, and the final status is published when the end is stored: what anybody has been told
+ * survives a kill -9 of the server. Lines of a session that somebody follows are written at once,
+ * one batch after the other; others ARCHIVE_DELAY_MS after they came, or with the end.
  */
 #ifndef RUNNER_SERVER_ARCHIVE_H
 #define RUNNER_SERVER_ARCHIVE_H
@@ -37,11 +37,12 @@ void archive_note_start(struct archive *archive, struct session *session);
 /* Each line, before it goes into the ring. False: the store cannot keep up, see archive_is_full. */
 void archive_add_line(struct archive *archive, struct session *session, uint64_t timestamp_us,
                       uint8_t stream, const char *text, size_t len);
-/* Lines of the session wait in memory because the store cannot take them now: nothing more should
- * be read from its process. */
+/* After lines were added: has them written if it is time. True: lines wait in memory because the
+ * store cannot take them now, and nothing more should be read from the process. */
 bool archive_is_full(struct archive *archive, struct session *session);
-/* Somebody wants to read the session's lines: those that wait are written in this turn of the loop. */
-void archive_hurry(struct archive *archive, const struct session *session);
+/* Somebody begins to follow the lines of a session, and ends. */
+void archive_begin_reading(struct archive *archive, struct session *session);
+void archive_end_reading(struct session *session);
 /* It has come to its end, which is to be published when it is stored. */
 void archive_end(struct archive *archive, struct session *session);
 void archive_note_callback(struct archive *archive, const struct session *session);

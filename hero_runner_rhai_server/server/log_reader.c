@@ -18,14 +18,16 @@ struct log_reader {
 struct log_reader *log_reader_new(struct archive *archive, struct session *session,
                                   void (*ready)(void *ctx), void *ctx) {
     struct log_reader *reader = calloc(1, sizeof *reader);
-    if (reader)
-        *reader = (struct log_reader){
-            .archive = archive, .session = session, .ready = ready, .ctx = ctx};
+    if (!reader) return NULL;
+    *reader = (struct log_reader){
+        .archive = archive, .session = session, .ready = ready, .ctx = ctx};
+    archive_begin_reading(archive, session);
     return reader;
 }
 
 void log_reader_free(struct log_reader *reader) {
     if (!reader) return;
+    archive_end_reading(reader->session);
     store_log_page_free(reader->page);
     reader->page = NULL;
     reader->is_given_up = true;
@@ -64,6 +66,7 @@ static enum log_next gap_until(struct ring_line *ret_line, uint64_t last) {
 enum log_next log_reader_next(struct log_reader *reader, uint64_t after,
                               struct ring_line *ret_line) {
     const struct ring *ring = &reader->session->ring;
+    if (after >= session_visible_seq(reader->session)) return LOG_WAIT;
     if (ring_get(ring, after + 1, ret_line)) return LOG_LINE;
     if (!reader->session->row) return gap_until(ret_line, ring_dropped(ring));
     struct store_log_page *page = reader->page;

@@ -12,7 +12,7 @@ struct log_reader;
 enum log_next {
     LOG_LINE, /* *ret_line is it */
     LOG_GAP,  /* ret_line->seq is the last of lines that are kept nowhere */
-    LOG_WAIT, /* it has to be read: `ready` will be called, or the session's watchers */
+    LOG_WAIT, /* it has to be read, or stored: `ready` or the session's watchers will be called */
 };
 
 /* The session must outlive it. NULL without memory. */

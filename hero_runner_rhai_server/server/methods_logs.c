@@ -53,6 +53,7 @@ static uint64_t first_wanted(const struct query *query, uint64_t *ret_dropped) {
     const struct ring *ring = &query->session->ring;
     uint64_t seq = query->after_seq + 1;
     *ret_dropped = 0;
+    if (!query->is_by_time && seq > session_visible_seq(query->session)) return seq;
     if (query->is_by_time) {
         seq = ring_find_time(ring, (uint64_t)query->after_ts_ms * 1000);
         /* Whether the lost ones were late enough is not known any more. */
@@ -66,9 +67,9 @@ static uint64_t first_wanted(const struct query *query, uint64_t *ret_dropped) {
 
 static void fill_forwards(struct page *page, const struct query *query) {
     uint64_t seq = first_wanted(query, &page->dropped);
-    uint64_t last = session_last_readable(query->session);
     struct ring_line line;
     page->next_seq = query->is_by_time || page->dropped > 0 ? seq - 1 : query->after_seq;
+    uint64_t last = session_visible_seq(query->session);
     for (; page->count < query->limit && seq <= last && ring_get(&query->session->ring, seq, &line);
          seq++) {
         if (passes(query, &line)) add_line(page, query, &line);
@@ -79,9 +80,10 @@ static void fill_forwards(struct page *page, const struct query *query) {
 static void fill_backwards(struct page *page, const struct query *query) {
     const struct ring *ring = &query->session->ring;
     struct ring_line line;
-    uint64_t end = session_last_readable(query->session) + 1;
-    if (query->before_seq < end) end = query->before_seq;
+    uint64_t behind = session_visible_seq(query->session) + 1;
+    uint64_t end = query->before_seq < behind ? query->before_seq : behind;
     uint64_t found = 0, first = end;
+    if (end < ring->first_seq) first = end = ring->first_seq; /* it is not stored yet */
     while (first > ring->first_seq && found < query->limit)
         if (ring_get(ring, --first, &line) && passes(query, &line)) found++;
     /* What is before the ring's lines is in the store, and comes with the next page. */
@@ -124,7 +126,9 @@ static bool is_in_store(const struct query *query) {
     const struct ring *ring = &query->session->ring;
     if (!query->session->row || ring_dropped(ring) == 0) return false;
     if (query->is_backwards) return query->before_seq <= ring->first_seq;
-    if (!query->is_by_time) return query->after_seq < ring_dropped(ring);
+    if (!query->is_by_time)
+        return query->after_seq < ring_dropped(ring) &&
+               query->after_seq < session_visible_seq(query->session);
     return ring_find_time(ring, (uint64_t)query->after_ts_ms * 1000) == ring->first_seq;
 }
 
@@ -202,9 +206,9 @@ static void reply_page(const struct query *query) {
 /* Whether there is something to tell. Lines that do not pass need not be looked at again. */
 static bool has_lines(struct query *query) {
     uint64_t dropped, seq = first_wanted(query, &dropped);
-    uint64_t last = session_last_readable(query->session);
     struct ring_line line;
     if (is_in_store(query) || dropped > 0) return true;
+    uint64_t last = session_visible_seq(query->session);
     for (; seq <= last && ring_get(&query->session->ring, seq, &line); seq++) {
         if (passes(query, &line)) return true;
         if (!query->is_by_time) query->after_seq = seq;
@@ -213,6 +217,7 @@ static bool has_lines(struct query *query) {
 }
 
 static void end_wait(struct query *query) {
+    archive_end_reading(query->session);
     session_unwatch(query->session, &query->watch);
     event_free(query->timer);
     free(query);
@@ -253,6 +258,7 @@ static void hold(const struct query *asked, int64_t wait_ms) {
     query->timer = timer;
     query->watch.changed = on_changed;
     session_watch(query->session, &query->watch);
+    archive_begin_reading(query->runner->archive, query->session);
     rpc_call_on_gone(query->call, on_gone, query);
     struct timeval after = {.tv_sec = wait_ms / 1000, .tv_usec = wait_ms % 1000 * 1000};
     event_add(timer, &after);
@@ -284,7 +290,6 @@ static void logs(struct rpc_call *call, struct runner *runner, struct session *s
         .stream = stream_of(rpc_call_text(call, "kind", NULL)),
         .contains = rpc_call_text(call, "contains", NULL),
     };
-    archive_hurry(runner->archive, session);
     long long wait_ms = clamp(rpc_call_integer(call, "wait_ms", 0), MAX_WAIT_MS);
     if (wait_ms == 0 || query.is_backwards || session_has_ended(session) || has_lines(&query))
         reply_page(&query);

@@ -106,7 +106,7 @@ static void close_pipe(struct process_pipe *pipe) {
     lines_flush(&pipe->lines, false, put_pipe_line, pipe);
 }
 
-static void pause_if_full(struct process *process);
+static void tell_lines(struct process *process);
 
 static void close_socket(struct process *process) {
     if (process->socket < 0) return;
@@ -208,10 +208,7 @@ static void read_socket(struct process *process, int turns) {
          * needed, to see the end. */
         if (process->phase != PROCESS_EXITED && (size_t)got < process->reader.cap / 2) break;
     }
-    if (has_lines) {
-        session_tell_lines(process->session);
-        pause_if_full(process);
-    }
+    if (has_lines) tell_lines(process);
     if (failed) {
         log_error("session process does not speak the protocol", "pid=%d", (int)process->pid);
         close_socket(process);
@@ -224,14 +221,24 @@ static void pause_if_full(struct process *process) {
     if (process->phase == PROCESS_EXITED || !process->owner->is_full(process->owner->ctx, process->session))
         return;
     if (process->socket >= 0) event_del(&process->readable);
+    for (int i = 0; i < 2; i++)
+        if (process->pipes[i].fd >= 0) event_del(&process->pipes[i].readable);
     event_add(&process->resume, &(struct timeval){.tv_usec = PROCESS_FULL_PAUSE_MS * 1000});
+}
+
+/* Lines were added. Of a session that is in the store, watchers are told when they are there. */
+static void tell_lines(struct process *process) {
+    if (!process->session->row) session_tell(process->session);
+    pause_if_full(process);
 }
 
 static void on_resume(evutil_socket_t fd, short what, void *ctx) {
     (void)fd, (void)what;
     struct process *process = ctx;
-    if (process->socket < 0 || process->is_over) return;
-    event_add(&process->readable, NULL);
+    if (process->is_over) return;
+    if (process->socket >= 0) event_add(&process->readable, NULL);
+    for (int i = 0; i < 2; i++)
+        if (process->pipes[i].fd >= 0) event_add(&process->pipes[i].readable, NULL);
     pause_if_full(process);
 }
 
@@ -268,7 +275,7 @@ static void read_pipe(struct process_pipe *pipe, int turns) {
         struct timeval after = {.tv_usec = PROCESS_PARTIAL_LINE_MS * 1000};
         event_add(&pipe->silence, &after);
     }
-    session_tell_lines(pipe->process->session);
+    tell_lines(pipe->process);
 }
 
 static void on_pipe_readable(evutil_socket_t fd, short what, void *ctx) {
@@ -282,7 +289,7 @@ static void on_pipe_silent(evutil_socket_t fd, short what, void *ctx) {
     (void)fd, (void)what;
     struct process_pipe *pipe = ctx;
     lines_flush(&pipe->lines, true, put_pipe_line, pipe);
-    if (pipe->process->session) session_tell_lines(pipe->process->session);
+    if (pipe->process->session) tell_lines(pipe->process);
 }
 
 /* ---- The request ------------------------------------------------------------------------ */

@@ -176,14 +176,6 @@ void session_tell(struct session *session) {
     }
 }
 
-void session_tell_lines(struct session *session) {
-    if (!session->row) session_tell(session);
-}
-
-uint64_t session_last_readable(const struct session *session) {
-    return session->row ? session->durable_seq : ring_last_seq(&session->ring);
-}
-
 void session_set_running(struct session *session, pid_t pid, int64_t started_us) {
     free(session->request);
     session->request = NULL;

@@ -113,6 +113,8 @@ struct session {
     uint64_t batch_last_seq;
     uint64_t durable_seq; /* lines up to this one survive the server, */
     uint64_t stored_seq;  /* and up to this one can be read from the store */
+    unsigned line_readers; /* who follow its lines: these are stored at once */
+    bool is_appending;     /* a batch is on its way */
     uint64_t lost_lines;  /* could not be stored */
     TAILQ_ENTRY(session) batch_link;
 
@@ -188,6 +190,10 @@ enum callback_state session_callback_from(const char *name);
 static inline bool session_has_ended(const struct session *session) {
     return session->status >= SESSION_SUCCEEDED;
 }
+/* The last line that may be told to anybody: what a reader was given survives the server. */
+static inline uint64_t session_visible_seq(const struct session *session) {
+    return session->row ? session->durable_seq : ring_last_seq(&session->ring);
+}
 /* Nothing of it runs or waits any more, though that may not be stored yet. */
 static inline bool session_is_over(const struct session *session) {
     return session->end.is_known || session_has_ended(session);
@@ -225,11 +231,7 @@ void session_publish_end(struct session *session);
 /* The names of how it is about to end. */
 void session_fill_end(const struct session *session, const char **ret_status,
                       const char **ret_reason, const char **ret_message);
-void session_tell(struct session *session);
-/* Lines were added. Of a session that is in the store its watchers are told when they are there. */
-void session_tell_lines(struct session *session);
-/* The last line that may be given to a reader, so that what anybody was given survives the server. */
-uint64_t session_last_readable(const struct session *session);
+void session_tell(struct session *session); /* lines were added */
 /* Lines of all sessions since the start. */
 uint64_t session_lines_added(void);
 

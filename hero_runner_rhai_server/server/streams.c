@@ -159,7 +159,7 @@ static enum rpc_stream_state produce_one(struct follower *follower, struct rpc_s
     if (lines != LINES_ALL) return states[lines];
     bool has_ended = session_has_ended(follower->session);
     if (!has_ended) add_changes(follower, out);
-    lines = add_lines(follower, out, want, session_last_readable(follower->session));
+    lines = add_lines(follower, out, want, ring_last_seq(&follower->session->ring));
     if (lines != LINES_ALL) return states[lines];
     if (!has_ended) return RPC_STREAM_IDLE;
     add_changes(follower, out);
@@ -237,10 +237,9 @@ static int add_follower(struct runner *runner, struct subscriber *subscriber,
         .session = session,
         .reader = reader,
         .cursor = after,
-        .backfill = session_last_readable(session),
+        .backfill = ring_last_seq(&session->ring),
     };
     session_watch(session, &follower->watch);
-    archive_hurry(runner->archive, session);
     return 0;
 }
 
