@@ -68,8 +68,9 @@ for text in ["a=1", "b=22", "c"] {
   },
   {
     name: "Colours",
-    script: `for code in 31..=36 {
-    print(\`\\x1b[\${code}mcolour \${code}\\x1b[0m and \\x1b[1;\${code}mbold\\x1b[0m\`);
+    script: `let off = "\\x1b[0m"; // strings in backticks have no escapes
+for code in 31..=36 {
+    print("\\x1b[" + code + "mcolour " + code + off + " and \\x1b[1;" + code + "mbold" + off);
 }
 `,
   },

@@ -47,6 +47,7 @@ export class Chart {
             stroke: css(color),
             fill: fill ? `color-mix(in srgb, ${css(color)} 18%, transparent)` : undefined,
             width: 1.5,
+            spanGaps: true,
             points: { show: false },
             value: (plot, v) => (v === null || v === undefined ? "–" : format(v)),
           })),

@@ -1,7 +1,7 @@
 // What an operator does and wants to know.
 import { add, fill, h, icon } from "../base/dom.js";
 import { confirmDialog } from "../base/dialog.js";
-import { count, duration, plural } from "../base/format.js";
+import { bytes, count, duration, plural } from "../base/format.js";
 import { toast } from "../base/toast.js";
 import { live } from "../live/live.js";
 import { ask, call, callIfThere } from "../live/runner.js";
@@ -49,6 +49,7 @@ function rowsOf(object) {
       return [title, parts];
     }
     if (name.endsWith("_ms")) return [title, duration(value)];
+    if (name.endsWith("_bytes")) return [title, bytes(value)];
     if (name.endsWith("_us")) return [title, duration(value / 1000)];
     if (typeof value === "boolean") return [title, value ? "yes" : "no"];
     return [title, typeof value === "number" && name !== "pid" ? count(value) : String(value)];

@@ -13,6 +13,7 @@ import searchIcon from "bootstrap-icons/icons/search.svg";
 
 const PAGE = 50;
 const RELOAD_MS = 700;
+const RUNNING_EACH = 3; // seconds
 
 const cpuMs = ({ usage }) => (usage ? (usage.user_us + usage.system_us) / 1000 : undefined);
 
@@ -89,6 +90,7 @@ class SessionList {
   #selected = new Set();
   #isOld = false;
   #turn = 0;
+  #ticks = 0;
 
   constructor(container, query) {
     this.state = {
@@ -309,11 +311,12 @@ class SessionList {
     if (isNew || this.state.status.size || this.state.sort !== "queued") this.reload();
   }
 
+  /** Times run on by themselves; lines of running sessions are asked for now and then. */
   #tick() {
     const time = columns.findIndex(({ sort }) => sort === "duration");
-    for (const row of this.#rows.values()) {
-      if (row.session.status === "running") setText(row.cells[time], durationText(row.session));
-    }
+    const running = [...this.#rows.values()].filter(({ session }) => session.status === "running");
+    for (const row of running) setText(row.cells[time], durationText(row.session));
+    if (running.length && ++this.#ticks % RUNNING_EACH === 0 && !document.hidden) this.reload();
   }
 
   // ---- choosing and doing ---------------------------------------------------------------------

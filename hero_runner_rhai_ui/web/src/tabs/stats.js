@@ -15,6 +15,7 @@ const ranges = [
 const rate = (name) => (sample, step) => sample[name] / step;
 const perMinute = (name) => (sample, step) => (60 * sample[name]) / step;
 const plain = (name) => (sample) => sample[name];
+const whenStarted = (name) => (sample) => (sample.started ? sample[name] : null);
 
 const charts = [
   {
@@ -39,8 +40,8 @@ const charts = [
     format: (us) => duration(us / 1000),
     min: 100,
     series: [
-      { label: "p50", color: "--blue", value: plain("start_p50_us") },
-      { label: "p99", color: "--amber", value: plain("start_p99_us") },
+      { label: "p50", color: "--blue", value: whenStarted("start_p50_us") },
+      { label: "p99", color: "--amber", value: whenStarted("start_p99_us") },
     ],
   },
   {
@@ -155,7 +156,7 @@ class StatsView {
     const shown = this.#isOld ? samples.slice(-this.#range[1]) : samples;
     const times = shown.map(({ t_ms }) => t_ms / 1000);
     for (const { chart, series } of this.charts) {
-      chart.setData([times, ...series.map(({ value }) => shown.map((sample) => value(sample, step) ?? null).map((v) => (Number.isNaN(v) ? null : v)))], this.#range[1]);
+      chart.setData([times, ...series.map(({ value }) => shown.map((sample) => value(sample, step) ?? null))], this.#range[1]);
     }
   }
 }
