@@ -1,6 +1,7 @@
 // Write, run, watch, stop, run again.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { examples } from "../../web/src/run/examples.js";
 import { closeBrowser, launch, logLength, logRows, open, Place, setScript, until, waitForState } from "./place.mjs";
 
 let place;
@@ -208,4 +209,11 @@ test("several logs are read as one", async () => {
   assert.deepEqual(texts.filter((text) => text.startsWith("a")).sort(), ["a0", "a1", "a2"]);
   assert.deepEqual(texts.filter((text) => text.startsWith("b")).sort(), ["b0", "b1", "b2"]);
   await end();
+});
+
+test("every example is a script without errors", async () => {
+  for (const { name, script } of examples) {
+    const { errors } = await place.call("script_check", { script });
+    assert.deepEqual(errors, [], name);
+  }
 });
