@@ -72,11 +72,12 @@ static char *header_value(char *line, const char *name) {
     return line + strspn(line, " \t");
 }
 
-static bool parse_head(struct upstream *u, char *text, struct upstream_head *head) {
+bool upstream_parse_head(char *text, struct upstream_head *head) {
     *head = (struct upstream_head){.content_type = "", .retry_after = "", .len = UINT64_MAX};
     char *save = NULL;
     char *line = strtok_r(text, "\r\n", &save);
     if (!line || sscanf(line, "HTTP/1.%*1d %3u", &head->status) != 1) return false;
+    if (head->status < 200 || head->status > 599) return false; /* HTTP/1.0 has no 1xx */
     while ((line = strtok_r(NULL, "\r\n", &save))) {
         char *value;
         if ((value = header_value(line, "Content-Type"))) head->content_type = value;
@@ -84,7 +85,6 @@ static bool parse_head(struct upstream *u, char *text, struct upstream_head *hea
         if ((value = header_value(line, "Content-Length"))) head->len = strtoull(value, NULL, 10);
     }
     if (head->status == 204 || head->status == 304) head->len = 0;
-    u->left = head->len;
     return true;
 }
 
@@ -112,11 +112,12 @@ static bool take_head(struct upstream *u) {
     }
     evbuffer_remove(input, text, len);
     text[len] = '\0';
-    if (!parse_head(u, text, &head)) {
+    if (!upstream_parse_head(text, &head)) {
         fail(u, "its answer is not HTTP");
         return false;
     }
     u->has_head = true;
+    u->left = head.len;
     count_body(u, evbuffer_get_length(input));
     u->is_calling = true;
     u->ops->head(u->ctx, &head);

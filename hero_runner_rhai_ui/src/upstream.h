@@ -34,6 +34,9 @@ struct upstream_head {
     uint64_t len;             /* UINT64_MAX: until the end of the connection */
 };
 
+/* Reads a head, its empty line included, in place: *head points into it. False: it is not HTTP. */
+bool upstream_parse_head(char *text, struct upstream_head *head);
+
 /* Called from the loop, never from within upstream_open. In each of them the upstream may be
  * closed. */
 struct upstream_ops {

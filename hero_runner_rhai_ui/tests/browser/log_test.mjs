@@ -1,5 +1,6 @@
 // What a log shows: hostile text, colours, very many lines.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { closeBrowser, launch, logLength, logRows, open, Place, until } from "./place.mjs";
 
@@ -108,6 +109,18 @@ test("one jumps to a line, and wrapped lines keep their places", async () => {
     return boxes.filter((box, i) => i && Math.abs(box.top - boxes[i - 1].bottom) > 1).length;
   });
   assert.equal(overlaps, 0);
+  await end();
+});
+
+test("the download has every line", async () => {
+  const { page, end } = await open({ acceptDownloads: true });
+  await page.goto(`${place.url}sessions/${bigId}`);
+  await page.locator(".log-row").first().waitFor();
+  const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Download" }).click()]);
+  assert.equal(download.suggestedFilename(), `${bigId.slice(0, 8)}.log`);
+  const lines = readFileSync(await download.path(), "utf8").split("\n");
+  assert.equal(lines.length, LINES + 1);
+  assert.equal(lines[LINES - 1], `line ${LINES - 1}`);
   await end();
 });
 

@@ -60,6 +60,11 @@ export class Line {
   }
 }
 
+/** A row that says something about the log. */
+export function note(id, seq, text) {
+  return Object.assign(new Line(id, [seq, 1]), { seen: text, text });
+}
+
 /** Lines in order, and the indexes of those that the filter shows and finds. */
 export class Lines {
   all = [];
@@ -96,6 +101,7 @@ export class Lines {
   refilter() {
     this.shown = [];
     this.found = [];
+    if (this.droppedHere) this.#place(note("", 0, `${this.droppedHere} older lines have left this page; the download has them`));
     for (const line of this.all) this.#place(line);
   }
 

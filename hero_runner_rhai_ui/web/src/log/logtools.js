@@ -1,14 +1,17 @@
 // The bar over a log: which stream, search, times, wrap, follow, jump, download.
 import { debounce, h, icon, saveFile } from "../base/dom.js";
-import { count } from "../base/format.js";
+import { count, shortId } from "../base/format.js";
 import { promptDialog } from "../base/dialog.js";
-import { toast } from "../base/toast.js";
+import { toast, toastError } from "../base/toast.js";
+import { call } from "../live/runner.js";
 import upIcon from "bootstrap-icons/icons/chevron-up.svg";
 import downIcon from "bootstrap-icons/icons/chevron-down.svg";
 import followIcon from "bootstrap-icons/icons/arrow-down-circle.svg";
 import wrapIcon from "bootstrap-icons/icons/text-wrap.svg";
 import saveIcon from "bootstrap-icons/icons/download.svg";
 import jumpIcon from "bootstrap-icons/icons/signpost.svg";
+
+const PAGE_LINES = 10000;
 
 const remembered = {
   get: (name, otherwise) => localStorage.getItem(`log.${name}`) ?? otherwise,
@@ -50,8 +53,32 @@ async function jump(view) {
   else view.goToTime(ms);
 }
 
-/** view.on is set here. `save` gives the file's name. */
-export function logTools(view, { save }) {
+/** All kept lines of a session, as texts. */
+async function wholeLog(id) {
+  const parts = [];
+  let after_seq = 0;
+  for (;;) {
+    const page = await call("session_logs", { session_id: id, after_seq, limit: PAGE_LINES });
+    if (page.dropped) parts.push(`... ${page.dropped} lines are no longer kept\n`);
+    for (const { line } of page.lines) parts.push(`${line}\n`);
+    if (!page.lines.length) return parts;
+    after_seq = page.next_seq;
+  }
+}
+
+/** What is filtered is saved as it is shown, with several sessions mixed by time; one session's log is
+ * saved whole, also what is not in the page. */
+async function download(view, ids, isFiltered) {
+  const name = `${ids.map(shortId).join("+") || "empty"}.log`;
+  try {
+    saveFile(name, isFiltered || ids.length !== 1 ? view.text() : await wholeLog(ids[0]));
+  } catch (error) {
+    toastError(error);
+  }
+}
+
+/** view.on is set here. ids() gives the sessions whose log it is. */
+export function logTools(view, { ids }) {
   const state = { kind: null, query: "", isRegex: false, isExact: false, onlyMatches: false };
   const kinds = h(
     "select",
@@ -130,7 +157,7 @@ export function logTools(view, { save }) {
     times,
     wrap,
     h("button", { class: "tool", type: "button", "aria-label": "Jump to a line or time", title: "Jump to a line or time", onclick: () => jump(view) }, icon(jumpIcon)),
-    h("button", { class: "tool", type: "button", "aria-label": "Download", title: "Download", onclick: () => saveFile(save(), view.text()) }, icon(saveIcon)),
+    h("button", { class: "tool", type: "button", "aria-label": "Download", title: "Download", onclick: () => download(view, ids(), state.kind !== null || view.lines.filter.onlyMatches) }, icon(saveIcon)),
     follow,
   );
 }

@@ -28,7 +28,7 @@ class LogsView {
     add(
       container,
       h("h1", { class: "visually-hidden" }, "Logs"),
-      h("div", { class: "logs-body" }, this.chooser, h("div", { class: "log-pane" }, logTools(this.view, { save: () => this.#fileName() }), this.view.element)),
+      h("div", { class: "logs-body" }, this.chooser, h("div", { class: "log-pane" }, logTools(this.view, { ids: () => [...this.#chosen.keys()] }), this.view.element)),
     );
     this.reload = throttle(() => this.#loadList(), 1000);
     this.off = live.on("sessions", ({ sessions }) => this.#receive(sessions));
@@ -44,10 +44,6 @@ class LogsView {
 
   refresh() {
     this.#loadList();
-  }
-
-  #fileName() {
-    return `${[...this.#chosen.keys()].map(shortId).join("+") || "empty"}.log`;
   }
 
   // ---- choosing -------------------------------------------------------------------------------

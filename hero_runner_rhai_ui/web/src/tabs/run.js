@@ -67,7 +67,7 @@ class RunView {
         "div",
         { class: "run-body" },
         h("div", { class: "run-left" }, this.editorBox, h("div", { class: "run-form" }, this.inputs.element, this.options.element)),
-        h("div", { class: "run-right" }, this.state, logTools(this.view, { save: () => `${shortId(this.session?.session_id ?? "output")}.log` }), this.view.element, this.outcome),
+        h("div", { class: "run-right" }, this.state, logTools(this.view, { ids: () => (this.session ? [this.session.session_id] : []) }), this.view.element, this.outcome),
       ),
     );
     setEmpty(this.view, "Output appears here as it is printed.");

@@ -10,7 +10,7 @@ import { LogFeed } from "../live/logfeed.js";
 import { call, callIfThere } from "../live/runner.js";
 import { LogView, setEmpty } from "../log/logview.js";
 import { logTools } from "../log/logtools.js";
-import { LINES_MAX } from "../log/lines.js";
+import { LINES_MAX, note } from "../log/lines.js";
 import { errorInSource, sourceText } from "../run/source.js";
 import { valueView } from "../run/value.js";
 import { progressBar } from "./sessions.js";
@@ -61,7 +61,7 @@ class SessionView {
     this.head = h("div", { class: "session-head" });
     this.side = h("div", { class: "session-side" });
     this.view = new LogView({ label: `Log of session ${shortId(id)}` });
-    const tools = logTools(this.view, { save: () => `${shortId(id)}.log` });
+    const tools = logTools(this.view, { ids: () => [id] });
     add(container, this.head, h("div", { class: "session-body" }, h("div", { class: "log-pane" }, tools, this.view.element), this.side));
     setEmpty(this.view, "No output yet.");
     this.off = live.on("sessions", ({ sessions }) => {
@@ -110,7 +110,7 @@ class SessionView {
     };
     this.feed?.close();
     const after = Math.max(0, this.session.lines - LINES_MAX);
-    if (after) this.view.add(this.id, [[after, after]]);
+    if (after) this.view.append([note(this.id, after, `${count(after)} older lines are not shown here; the download has them`)]);
     this.feed = new LogFeed(this.id, sink, { after });
   }
 
