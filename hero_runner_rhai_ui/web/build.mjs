@@ -14,37 +14,37 @@ const output = process.argv[2];
 if (!output) throw new Error("usage: node build.mjs OUTPUT");
 
 const common = {
-  absWorkingDir: here,
-  bundle: true,
-  minify: true,
-  target: ["chrome111", "firefox115", "safari16.4"],
-  outdir: "assets",
-  write: false,
-  metafile: true,
-  legalComments: "none",
-  loader: { ".svg": "text" },
-  logLevel: "warning",
+    absWorkingDir: here,
+    bundle: true,
+    minify: true,
+    target: ["chrome111", "firefox115", "safari16.4"],
+    outdir: "assets",
+    write: false,
+    metafile: true,
+    legalComments: "none",
+    loader: { ".svg": "text" },
+    logLevel: "warning",
 };
 
 const page = await build({
-  ...common,
-  entryPoints: { app: "src/main.js" },
-  format: "esm",
-  splitting: true,
-  entryNames: "[name]-[hash]",
-  chunkNames: "[name]-[hash]",
+    ...common,
+    entryPoints: { app: "src/main.js" },
+    format: "esm",
+    splitting: true,
+    entryNames: "[name]-[hash]",
+    chunkNames: "[name]-[hash]",
 });
 const worker = await build({
-  ...common,
-  entryPoints: { worker: "src/live/worker.js" },
-  format: "iife",
-  entryNames: "[name]-[hash]",
+    ...common,
+    entryPoints: { worker: "src/live/worker.js" },
+    format: "iife",
+    entryNames: "[name]-[hash]",
 });
 
 const files = [...page.outputFiles, ...worker.outputFiles];
 const find = (pattern) => {
-  const file = files.find(({ path }) => pattern.test(basename(path)));
-  return `assets/${basename(file.path)}`;
+    const file = files.find(({ path }) => pattern.test(basename(path)));
+    return `assets/${basename(file.path)}`;
 };
 
 const icon = await readFile(join(here, "src/icon.svg"));
@@ -53,16 +53,19 @@ const iconName = `assets/icon-${createHash("sha256").update(icon).digest("hex").
 await rm(output, { recursive: true, force: true });
 await mkdir(join(output, "assets"), { recursive: true });
 for (const { path, contents } of files) {
-  await writeFile(join(output, "assets", `${basename(path)}.gz`), gzipSync(contents, { level: 9 }));
+    await writeFile(
+        join(output, "assets", `${basename(path)}.gz`),
+        gzipSync(contents, { level: 9 }),
+    );
 }
 await writeFile(join(output, `${iconName}.gz`), gzipSync(icon, { level: 9 }));
 
 const html = await readFile(join(here, "src/index.html"), "utf8");
 await writeFile(
-  join(output, "index.html"),
-  html
-    .replaceAll("{{app.js}}", find(/^app-.*\.js$/))
-    .replaceAll("{{app.css}}", find(/^app-.*\.css$/))
-    .replaceAll("{{worker.js}}", find(/^worker-.*\.js$/))
-    .replaceAll("{{icon.svg}}", iconName),
+    join(output, "index.html"),
+    html
+        .replaceAll("{{app.js}}", find(/^app-.*\.js$/))
+        .replaceAll("{{app.css}}", find(/^app-.*\.css$/))
+        .replaceAll("{{worker.js}}", find(/^worker-.*\.js$/))
+        .replaceAll("{{icon.svg}}", iconName),
 );

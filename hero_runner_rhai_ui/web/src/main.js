@@ -22,7 +22,12 @@ import lightIcon from "bootstrap-icons/icons/sun.svg";
 // A view module exports open(container, { path, query }) → { close?(), refresh?(), update?(route) }.
 // `path` is what follows the tab's own. The server knows these addresses too (src/page.c).
 const tabs = [
-  { path: "sessions", title: "Sessions", icon: sessionsIcon, load: () => import("./tabs/sessions.js") },
+  {
+    path: "sessions",
+    title: "Sessions",
+    icon: sessionsIcon,
+    load: () => import("./tabs/sessions.js"),
+  },
   { path: "run", title: "Run Script", icon: runIcon, load: () => import("./tabs/run.js") },
   { path: "logs", title: "Logs", icon: logsIcon, load: () => import("./tabs/logs.js") },
   { path: "stats", title: "Stats", icon: statsIcon, load: () => import("./tabs/stats.js") },
@@ -94,7 +99,8 @@ function showState() {
   const banner = document.getElementById("banner");
   const text = { down: live.why, polling: `Asking again and again: ${live.why}.` }[live.state];
   if (!text) banner?.remove();
-  else if (!banner) view.before(h("div", { id: "banner", class: `banner ${live.state}`, role: "status" }, text));
+  else if (!banner)
+    view.before(h("div", { id: "banner", class: `banner ${live.state}`, role: "status" }, text));
   else {
     banner.className = `banner ${live.state}`;
     banner.textContent = text;
@@ -132,7 +138,12 @@ function startBar() {
 fill(
   document.getElementById("tabs"),
   tabs.map((tab) =>
-    h("a", { href: tab.path, dataset: { tab: tab.path } }, icon(tab.icon), h("span", null, tab.title)),
+    h(
+      "a",
+      { href: tab.path, dataset: { tab: tab.path } },
+      icon(tab.icon),
+      h("span", null, tab.title),
+    ),
   ),
 );
 startBar();

@@ -41,7 +41,10 @@ const figures = [
   {
     title: "Workers",
     value: (s) => s.workers.running,
-    text: (s) => [`${Math.max(0, s.workers.slots - s.workers.running)} idle`, `${s.workers.running} busy`],
+    text: (s) => [
+      `${Math.max(0, s.workers.slots - s.workers.running)} idle`,
+      `${s.workers.running} busy`,
+    ],
     least: (s) => s.workers.slots,
   },
   {
@@ -64,7 +67,8 @@ const figures = [
   },
   {
     title: "CPU",
-    value: (s, before, seconds) => (before && seconds > 0 ? (100 * (cpu(s) - cpu(before))) / (seconds * 1e6) : 0),
+    value: (s, before, seconds) =>
+      before && seconds > 0 ? (100 * (cpu(s) - cpu(before))) / (seconds * 1e6) : 0,
     text: (s, percent) => [`${percent.toFixed(percent < 10 ? 1 : 0)} %`, "server and sessions"],
     least: () => 10,
   },
@@ -78,7 +82,13 @@ function makeFigure(figure) {
   const sparkline = new Sparkline();
   const main = h("strong", null, "–");
   const rest = h("span", { class: "figure-rest" });
-  const element = h("div", { class: "figure" }, h("div", { class: "figure-title" }, figure.title), h("div", { class: "figure-text" }, main, rest), sparkline.element);
+  const element = h(
+    "div",
+    { class: "figure" },
+    h("div", { class: "figure-title" }, figure.title),
+    h("div", { class: "figure-text" }, main, rest),
+    sparkline.element,
+  );
   return { ...figure, sparkline, main, rest, element };
 }
 
@@ -116,7 +126,9 @@ async function fillHistory(shown) {
   for (const { title, sparkline } of shown) {
     const values = samples.map((sample) => {
       if (of[title]) return sample[of[title]];
-      return title === "CPU" ? sample.cpu_ms / (10 * stats.history.step_s) : sample.running + sample.queued;
+      return title === "CPU"
+        ? sample.cpu_ms / (10 * stats.history.step_s)
+        : sample.running + sample.queued;
     });
     sparkline.values = [...values, ...sparkline.values].slice(-POINTS);
   }

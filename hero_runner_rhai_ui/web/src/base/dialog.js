@@ -15,7 +15,15 @@ function ask(title, body, action, kind) {
         h(
           "div",
           { class: "dialog-buttons" },
-          h("button", { class: "btn btn-sm btn-outline-secondary", type: "button", onclick: () => dialog.close("no") }, "Cancel"),
+          h(
+            "button",
+            {
+              class: "btn btn-sm btn-outline-secondary",
+              type: "button",
+              onclick: () => dialog.close("no"),
+            },
+            "Cancel",
+          ),
           h("button", { class: `btn btn-sm btn-${kind}`, value: "yes" }, action),
         ),
       ),
@@ -37,7 +45,12 @@ export function confirmDialog(title, text, { action = "OK", danger = false } = {
 /** Resolves with the text entered, or null. */
 export async function promptDialog(title, label, { value = "", action = "OK" } = {}) {
   const input = h("input", { class: "form-control form-control-sm", value, autofocus: true });
-  const isAgreed = await ask(title, h("label", { class: "dialog-label" }, label, input), action, "primary");
+  const isAgreed = await ask(
+    title,
+    h("label", { class: "dialog-label" }, label, input),
+    action,
+    "primary",
+  );
   return isAgreed ? input.value.trim() : null;
 }
 
@@ -86,7 +99,12 @@ export function showMenu(x, y, items, opener) {
     const kind = item.danger ? "danger" : "";
     add(
       menu,
-      h("button", { role: "menuitem", type: "button", class: kind, disabled: item.disabled, onclick: run }, item.icon, item.label),
+      h(
+        "button",
+        { role: "menuitem", type: "button", class: kind, disabled: item.disabled, onclick: run },
+        item.icon,
+        item.label,
+      ),
     );
   }
   document.body.append(menu);

@@ -20,7 +20,11 @@ export const isLive = ({ status }) => status === "pending" || status === "runnin
 export function badge(session) {
   const reason = session.reason && session.status === "failed" ? ` · ${session.reason}` : "";
   const position = session.queue_position ? ` · ${session.queue_position}` : "";
-  return h("span", { class: `status ${session.status}`, title: session.message ?? "" }, session.status + reason + position);
+  return h(
+    "span",
+    { class: `status ${session.status}`, title: session.message ?? "" },
+    session.status + reason + position,
+  );
 }
 
 export function nameOf(session) {
@@ -29,7 +33,7 @@ export function nameOf(session) {
   return kind === "path" ? name.split("/").pop() : name;
 }
 
-export function durationOf(session) {
+function durationOf(session) {
   if (!session.started_at_ms) return session.ended_at_ms ? 0 : undefined;
   return (session.ended_at_ms ?? Date.now()) - session.started_at_ms;
 }
@@ -40,12 +44,16 @@ export function durationText(session) {
 }
 
 export function callerOf({ caller }) {
-  return caller?.hero_user ?? caller?.user ?? (caller?.uid === undefined ? "" : `uid ${caller.uid}`);
+  return (
+    caller?.hero_user ?? caller?.user ?? (caller?.uid === undefined ? "" : `uid ${caller.uid}`)
+  );
 }
 
 export async function stopSessions(sessions) {
   const running = sessions.filter(isLive);
-  const outcomes = await Promise.allSettled(running.map(({ session_id }) => call("session_stop", { session_id })));
+  const outcomes = await Promise.allSettled(
+    running.map(({ session_id }) => call("session_stop", { session_id })),
+  );
   for (const { reason } of outcomes) if (reason) toastError(reason);
   const stopped = outcomes.filter(({ value }) => value?.ok).length;
   if (stopped) toast(`Stopping ${plural(stopped, "session")}`);
@@ -58,18 +66,20 @@ export async function rerun(session) {
 }
 
 /** Gives the ids that are gone. */
-export async function deleteSessions(sessions) {
+async function deleteSessions(sessions) {
   const ended = sessions.filter((session) => !isLive(session));
   if (!ended.length) return [];
   const title = `Delete ${ended.length === 1 ? `session ${shortId(ended[0].session_id)}` : plural(ended.length, "session")}?`;
   const text = "Record, result and log are gone for good.";
   if (!(await confirmDialog(title, text, { action: "Delete", danger: true }))) return [];
-  const outcomes = await Promise.allSettled(ended.map(({ session_id }) => call("session_delete", { session_id })));
+  const outcomes = await Promise.allSettled(
+    ended.map(({ session_id }) => call("session_delete", { session_id })),
+  );
   for (const { reason } of outcomes) if (reason) toastError(reason);
   return ended.filter((_, i) => outcomes[i].value?.ok).map(({ session_id }) => session_id);
 }
 
-export async function copyIds(sessions) {
+async function copyIds(sessions) {
   await copyText(sessions.map(({ session_id }) => session_id).join("\n"));
   toast("Copied", sessions.length === 1 ? sessions[0].session_id : plural(sessions.length, "id"));
 }
@@ -93,12 +103,36 @@ export function sessionMenu(sessions, done = () => {}) {
   };
   return [
     isOne && { label: "Open", icon: icon(openIcon), run: () => go(path) },
-    { label: isOne ? "Log" : "Logs together", icon: icon(logIcon), run: () => go(`logs?s=${ids.join(",")}`) },
-    isOne && { label: "Edit and run", icon: icon(editIcon), run: () => go(`run?from=${first.session_id}`) },
+    {
+      label: isOne ? "Log" : "Logs together",
+      icon: icon(logIcon),
+      run: () => go(`logs?s=${ids.join(",")}`),
+    },
+    isOne && {
+      label: "Edit and run",
+      icon: icon(editIcon),
+      run: () => go(`run?from=${first.session_id}`),
+    },
     { label: isOne ? "Copy id" : "Copy ids", icon: icon(copyIcon), run: () => copyIds(sessions) },
     null,
-    { label: "Rerun", icon: icon(againIcon), disabled: !sessions.some((s) => !isLive(s)), run: again },
-    { label: "Stop", icon: icon(stopIcon), disabled: !sessions.some(isLive), run: () => stopSessions(sessions) },
-    { label: "Delete", icon: icon(deleteIcon), danger: true, disabled: sessions.every(isLive), run: remove },
+    {
+      label: "Rerun",
+      icon: icon(againIcon),
+      disabled: !sessions.some((s) => !isLive(s)),
+      run: again,
+    },
+    {
+      label: "Stop",
+      icon: icon(stopIcon),
+      disabled: !sessions.some(isLive),
+      run: () => stopSessions(sessions),
+    },
+    {
+      label: "Delete",
+      icon: icon(deleteIcon),
+      danger: true,
+      disabled: sessions.every(isLive),
+      run: remove,
+    },
   ].filter((item) => item !== false);
 }

@@ -26,7 +26,12 @@ export function toast(title, text = "", kind = "info") {
     ),
     h(
       "button",
-      { class: "icon-button", type: "button", "aria-label": "Close", onclick: () => element.remove() },
+      {
+        class: "icon-button",
+        type: "button",
+        "aria-label": "Close",
+        onclick: () => element.remove(),
+      },
       icon(closeIcon),
     ),
   );

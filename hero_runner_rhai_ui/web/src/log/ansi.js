@@ -4,13 +4,15 @@
 const SEQUENCE = /\x1b(?:\[([0-9;:?]*)[ -/]*([@-~])|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])/g;
 const CONTROL = /[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f]/g;
 
-export function hasControls(text) {
+function hasControls(text) {
   return /[\x00-\x08\x0b-\x1f\x7f]/.test(text);
 }
 
 /** The text that is seen. */
 export function plain(text) {
-  return hasControls(text) ? text.replace(SEQUENCE, "").replace(CONTROL, "").replace(/\x1b/g, "") : text;
+  return hasControls(text)
+    ? text.replace(SEQUENCE, "").replace(CONTROL, "").replace(/\x1b/g, "")
+    : text;
 }
 
 const cube = (n) => (n ? 55 + 40 * n : 0);
@@ -37,7 +39,13 @@ function extendedColor(codes, at) {
 }
 
 const FLAGS = { 1: "bold", 2: "dim", 3: "italic", 4: "underline", 7: "inverse", 9: "strike" };
-const FLAGS_OFF = { 22: ["bold", "dim"], 23: ["italic"], 24: ["underline"], 27: ["inverse"], 29: ["strike"] };
+const FLAGS_OFF = {
+  22: ["bold", "dim"],
+  23: ["italic"],
+  24: ["underline"],
+  27: ["inverse"],
+  29: ["strike"],
+};
 
 function apply(style, codes) {
   for (let i = 0; i < codes.length; i++) {
@@ -86,7 +94,10 @@ export function dress(element, style) {
   for (const flag of ["bold", "dim", "italic", "underline", "inverse", "strike"]) {
     if (style[flag]) element.classList.add(`ansi-${flag}`);
   }
-  for (const [key, property] of [["fg", "color"], ["bg", "backgroundColor"]]) {
+  for (const [key, property] of [
+    ["fg", "color"],
+    ["bg", "backgroundColor"],
+  ]) {
     const color = style[key];
     if (typeof color === "number") element.classList.add(`ansi-${key}-${color}`);
     else if (color) element.style[property] = color;

@@ -6,7 +6,13 @@ export const LINES_MAX = 300000;
 
 export class Filter {
   /** kind: 0 stdout, 1 stderr, null both. query: text or pattern; "" finds nothing. */
-  constructor({ kind = null, query = "", isRegex = false, isExact = false, onlyMatches = false } = {}) {
+  constructor({
+    kind = null,
+    query = "",
+    isRegex = false,
+    isExact = false,
+    onlyMatches = false,
+  } = {}) {
     this.kind = kind;
     this.onlyMatches = onlyMatches && query !== "";
     this.error = "";
@@ -101,7 +107,10 @@ export class Lines {
   refilter() {
     this.shown = [];
     this.found = [];
-    if (this.droppedHere) this.#place(note("", 0, `${this.droppedHere} older lines have left this page; the download has them`));
+    if (this.droppedHere)
+      this.#place(
+        note("", 0, `${this.droppedHere} older lines have left this page; the download has them`),
+      );
     for (const line of this.all) this.#place(line);
   }
 

@@ -21,7 +21,13 @@ const remembered = {
 function toggle(label, text, pressed, onchange) {
   const button = h(
     "button",
-    { class: "tool", type: "button", "aria-pressed": String(pressed), "aria-label": label, title: label },
+    {
+      class: "tool",
+      type: "button",
+      "aria-pressed": String(pressed),
+      "aria-label": label,
+      title: label,
+    },
     text,
   );
   button.addEventListener("click", () => {
@@ -34,14 +40,16 @@ function toggle(label, text, pressed, onchange) {
 
 /** A time of today, a time with its day, or seconds since the first line ("+12.5"). */
 function parseTime(text, view) {
-  if (/^\+\d+(\.\d+)?$/.test(text)) return Math.min(...view.starts.values()) + Number(text.slice(1)) * 1000;
+  if (/^\+\d+(\.\d+)?$/.test(text))
+    return Math.min(...view.starts.values()) + Number(text.slice(1)) * 1000;
   const clock = /^(\d{1,2}):(\d{2})(?::(\d{2}(?:\.\d+)?))?$/.exec(text);
   if (clock) return new Date().setHours(clock[1], clock[2], 0, 0) + Number(clock[3] ?? 0) * 1000;
   return Date.parse(text);
 }
 
 async function jump(view) {
-  const help = "Line number, time of day (14:03:09), date and time, or seconds since the start (+12.5)";
+  const help =
+    "Line number, time of day (14:03:09), date and time, or seconds since the start (+12.5)";
   const text = await promptDialog("Jump to", help, { action: "Jump" });
   if (!text) return;
   if (/^\d+$/.test(text)) {
@@ -82,7 +90,11 @@ export function logTools(view, { ids }) {
   const state = { kind: null, query: "", isRegex: false, isExact: false, onlyMatches: false };
   const kinds = h(
     "select",
-    { class: "tool-select", "aria-label": "Which output", onchange: () => apply({ kind: [null, 0, 1][kinds.selectedIndex] }) },
+    {
+      class: "tool-select",
+      "aria-label": "Which output",
+      onchange: () => apply({ kind: [null, 0, 1][kinds.selectedIndex] }),
+    },
     h("option", null, "all output"),
     h("option", null, "stdout"),
     h("option", null, "stderr"),
@@ -107,11 +119,21 @@ export function logTools(view, { ids }) {
     h("option", { value: "absolute" }, "time of day"),
     h("option", { value: "none" }, "no times"),
   );
-  const follow = toggle("Follow the end", [icon(followIcon), h("span", { class: "tool-text" }, "follow")], view.follows, (on) => view.setFollows(on));
-  const wrap = toggle("Wrap long lines", icon(wrapIcon), remembered.get("wraps") === "true", (on) => {
-    remembered.set("wraps", on);
-    view.setWraps(on);
-  });
+  const follow = toggle(
+    "Follow the end",
+    [icon(followIcon), h("span", { class: "tool-text" }, "follow")],
+    view.follows,
+    (on) => view.setFollows(on),
+  );
+  const wrap = toggle(
+    "Wrap long lines",
+    icon(wrapIcon),
+    remembered.get("wraps") === "true",
+    (on) => {
+      remembered.set("wraps", on);
+      view.setWraps(on);
+    },
+  );
 
   function apply(change) {
     if (Object.entries(change).every(([name, value]) => state[name] === value)) return;
@@ -137,7 +159,17 @@ export function logTools(view, { ids }) {
   view.wraps = remembered.get("wraps") === "true";
   view.element.classList.toggle("wraps", view.wraps);
   const matchButton = (label, svg, step) =>
-    h("button", { class: "tool", type: "button", "aria-label": label, title: label, onclick: () => view.goToMatch(step) }, icon(svg));
+    h(
+      "button",
+      {
+        class: "tool",
+        type: "button",
+        "aria-label": label,
+        title: label,
+        onclick: () => view.goToMatch(step),
+      },
+      icon(svg),
+    );
   return h(
     "div",
     { class: "log-tools", role: "toolbar", "aria-label": "Log" },
@@ -156,8 +188,28 @@ export function logTools(view, { ids }) {
     h("span", { class: "tool-space" }),
     times,
     wrap,
-    h("button", { class: "tool", type: "button", "aria-label": "Jump to a line or time", title: "Jump to a line or time", onclick: () => jump(view) }, icon(jumpIcon)),
-    h("button", { class: "tool", type: "button", "aria-label": "Download", title: "Download", onclick: () => download(view, ids(), state.kind !== null || view.lines.filter.onlyMatches) }, icon(saveIcon)),
+    h(
+      "button",
+      {
+        class: "tool",
+        type: "button",
+        "aria-label": "Jump to a line or time",
+        title: "Jump to a line or time",
+        onclick: () => jump(view),
+      },
+      icon(jumpIcon),
+    ),
+    h(
+      "button",
+      {
+        class: "tool",
+        type: "button",
+        "aria-label": "Download",
+        title: "Download",
+        onclick: () => download(view, ids(), state.kind !== null || view.lines.filter.onlyMatches),
+      },
+      icon(saveIcon),
+    ),
     follow,
   );
 }

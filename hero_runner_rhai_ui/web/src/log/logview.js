@@ -181,7 +181,8 @@ export class LogView {
   #onScroll() {
     const { scrollTop, clientHeight, scrollHeight } = this.element;
     const isAtEnd = scrollTop + clientHeight >= scrollHeight - NEAR_END_PX;
-    if (!isAtEnd && this.follows && scrollTop < this.followedTop - NEAR_END_PX) this.setFollows(false);
+    if (!isAtEnd && this.follows && scrollTop < this.followedTop - NEAR_END_PX)
+      this.setFollows(false);
     else if (isAtEnd && !this.follows && scrollTop > (this.lastTop ?? 0)) this.setFollows(true);
     this.lastTop = scrollTop;
     this.#schedule();
@@ -216,7 +217,10 @@ export class LogView {
     const gutter = seq + time + (this.sessionLabel ? SESSION_COLUMNS : 0);
     this.element.style.setProperty("--seq-width", `${seq}ch`);
     this.element.style.setProperty("--time-width", `${time}ch`);
-    this.columnCount = Math.max(10, Math.floor((this.element.clientWidth - PADDING_PX) / this.characterWidth + 0.01) - gutter);
+    this.columnCount = Math.max(
+      10,
+      Math.floor((this.element.clientWidth - PADDING_PX) / this.characterWidth + 0.01) - gutter,
+    );
   }
 
   /** Notes the largest number and time; true when they have become too wide. */
@@ -243,7 +247,9 @@ export class LogView {
 
   #firstRow() {
     const line = Math.floor(this.element.scrollTop / this.#lineHeight());
-    return this.wraps ? this.heights.at(line) : Math.min(line, Math.max(0, this.lines.shown.length - 1));
+    return this.wraps
+      ? this.heights.at(line)
+      : Math.min(line, Math.max(0, this.lines.shown.length - 1));
   }
 
   #relayout() {
@@ -345,7 +351,8 @@ export class LogView {
       at += seen.length;
     }
     if (at > limit) element.append(h("span", { class: "log-more" }, ` … ${at - limit} characters`));
-    if (line.partial) element.append(h("span", { class: "log-more", title: "the line goes on" }, "↵"));
+    if (line.partial)
+      element.append(h("span", { class: "log-more", title: "the line goes on" }, "↵"));
     return element;
   }
 }

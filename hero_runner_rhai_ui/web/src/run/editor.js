@@ -1,7 +1,19 @@
 // The editor: CodeMirror with Rhai, completion and errors from the server. Loaded when it is needed.
-import { autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap } from "@codemirror/autocomplete";
+import {
+  autocompletion,
+  closeBrackets,
+  closeBracketsKeymap,
+  completionKeymap,
+} from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
-import { bracketMatching, foldGutter, foldKeymap, indentOnInput, indentUnit, syntaxHighlighting } from "@codemirror/language";
+import {
+  bracketMatching,
+  foldGutter,
+  foldKeymap,
+  indentOnInput,
+  indentUnit,
+  syntaxHighlighting,
+} from "@codemirror/language";
 import { lintGutter, lintKeymap, linter } from "@codemirror/lint";
 import { highlightSelectionMatches, searchKeymap } from "@codemirror/search";
 import { EditorState } from "@codemirror/state";
@@ -23,16 +35,33 @@ import { KEYWORDS, rhai } from "./rhai_mode.js";
 const CHECK_DELAY_MS = 350;
 
 const theme = EditorView.theme({
-  "&": { height: "100%", fontSize: "13px", backgroundColor: "var(--code-bg)", color: "var(--text)" },
+  "&": {
+    height: "100%",
+    fontSize: "13px",
+    backgroundColor: "var(--code-bg)",
+    color: "var(--text)",
+  },
   ".cm-scroller": { fontFamily: "var(--mono)", lineHeight: "1.5" },
   ".cm-content": { caretColor: "var(--text)" },
   ".cm-gutters": { backgroundColor: "var(--code-bg)", color: "var(--faint)", border: "none" },
   ".cm-activeLine, .cm-activeLineGutter": { backgroundColor: "var(--hover)" },
   ".cm-cursor": { borderLeftColor: "var(--text)" },
-  "&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground": { backgroundColor: "var(--selection)" },
-  "&.cm-focused .cm-matchingBracket": { backgroundColor: "var(--selection)", outline: "1px solid var(--border-strong)" },
-  ".cm-tooltip": { backgroundColor: "var(--raised)", border: "1px solid var(--border-strong)", borderRadius: "6px", color: "var(--text)" },
-  ".cm-tooltip.cm-tooltip-autocomplete > ul > li[aria-selected]": { backgroundColor: "var(--accent-bg)", color: "var(--text)" },
+  "&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground":
+    { backgroundColor: "var(--selection)" },
+  "&.cm-focused .cm-matchingBracket": {
+    backgroundColor: "var(--selection)",
+    outline: "1px solid var(--border-strong)",
+  },
+  ".cm-tooltip": {
+    backgroundColor: "var(--raised)",
+    border: "1px solid var(--border-strong)",
+    borderRadius: "6px",
+    color: "var(--text)",
+  },
+  ".cm-tooltip.cm-tooltip-autocomplete > ul > li[aria-selected]": {
+    backgroundColor: "var(--accent-bg)",
+    color: "var(--text)",
+  },
   ".cm-completionInfo": { maxWidth: "32rem", padding: "6px 10px" },
   ".cm-panels": { backgroundColor: "var(--raised)", color: "var(--text)" },
   ".cm-foldPlaceholder": { backgroundColor: "transparent", border: "none", color: "var(--muted)" },
@@ -43,7 +72,13 @@ const theme = EditorView.theme({
 
 function infoOf({ signature, doc, module }) {
   return () =>
-    h("div", { class: "completion-info" }, h("code", null, signature), module && h("span", { class: "completion-module" }, module), doc && h("p", null, doc));
+    h(
+      "div",
+      { class: "completion-info" },
+      h("code", null, signature),
+      module && h("span", { class: "completion-module" }, module),
+      doc && h("p", null, doc),
+    );
 }
 
 /** One entry a name; overloads share it. */
@@ -63,11 +98,17 @@ function optionsOf(functions) {
   }));
 }
 
-const keywordOptions = [...KEYWORDS, "this", "true", "false"].map((label) => ({ label, type: "keyword", boost: -1 }));
+const keywordOptions = [...KEYWORDS, "this", "true", "false"].map((label) => ({
+  label,
+  type: "keyword",
+  boost: -1,
+}));
 
 function ownNames(text, before) {
   const names = new Map();
-  for (const [, kind, name] of text.matchAll(/\b(let|const|fn|for|catch)\s*\(?\s*([A-Za-z_]\w*)/g)) {
+  for (const [, kind, name] of text.matchAll(
+    /\b(let|const|fn|for|catch)\s*\(?\s*([A-Za-z_]\w*)/g,
+  )) {
     names.set(name, kind === "fn" ? "function" : kind === "const" ? "constant" : "variable");
   }
   names.delete(before);
@@ -84,7 +125,11 @@ function completionSource(functions) {
     const known = await options;
     const from = word ? word.from : context.pos;
     if (dot) return { from, options: known, validFor: /^\w*$/ };
-    return { from, options: [...known, ...keywordOptions, ...ownNames(context.state.doc.toString(), word?.text)], validFor: /^\w*$/ };
+    return {
+      from,
+      options: [...known, ...keywordOptions, ...ownNames(context.state.doc.toString(), word?.text)],
+      validFor: /^\w*$/,
+    };
   };
 }
 
@@ -141,7 +186,16 @@ export function createEditor({ text, functions, check, onChange, onRun, onSave }
     highlightSelectionMatches(),
     linter(lintSource(check), { delay: CHECK_DELAY_MS }),
     lintGutter(),
-    keymap.of([...closeBracketsKeymap, ...defaultKeymap, ...searchKeymap, ...historyKeymap, ...foldKeymap, ...completionKeymap, ...lintKeymap, indentWithTab]),
+    keymap.of([
+      ...closeBracketsKeymap,
+      ...defaultKeymap,
+      ...searchKeymap,
+      ...historyKeymap,
+      ...foldKeymap,
+      ...completionKeymap,
+      ...lintKeymap,
+      indentWithTab,
+    ]),
     rhai,
     theme,
     EditorView.contentAttributes.of({ "aria-label": "Script" }),

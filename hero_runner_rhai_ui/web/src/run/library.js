@@ -12,7 +12,14 @@ export async function chooseScript() {
   if (!answer) return null;
   return new Promise((resolve) => {
     const list = h("div", { class: "library" });
-    const filter = h("input", { class: "form-control form-control-sm", type: "search", placeholder: "filter", "aria-label": "Filter scripts", autofocus: true, oninput: () => show() });
+    const filter = h("input", {
+      class: "form-control form-control-sm",
+      type: "search",
+      placeholder: "filter",
+      "aria-label": "Filter scripts",
+      autofocus: true,
+      oninput: () => show(),
+    });
     let scripts = answer.scripts;
 
     async function choose(name, version) {
@@ -23,7 +30,13 @@ export async function chooseScript() {
     }
 
     async function remove(name) {
-      if (!(await confirmDialog(`Delete ${name}?`, "All its versions are gone for good.", { action: "Delete", danger: true }))) return;
+      if (
+        !(await confirmDialog(`Delete ${name}?`, "All its versions are gone for good.", {
+          action: "Delete",
+          danger: true,
+        }))
+      )
+        return;
       if (!(await ask("script_delete", { name }))) return;
       toast("Deleted", name);
       scripts = scripts.filter((script) => script.name !== name);
@@ -31,8 +44,13 @@ export async function chooseScript() {
     }
 
     function row(script) {
-      const versions = h("select", { class: "tool-select", "aria-label": `Versions of ${script.name}`, onchange: () => choose(script.name, Number(versions.value)) });
-      for (let n = script.version; n > Math.max(0, script.version - 50); n--) versions.append(h("option", { value: n }, `v${n}`));
+      const versions = h("select", {
+        class: "tool-select",
+        "aria-label": `Versions of ${script.name}`,
+        onchange: () => choose(script.name, Number(versions.value)),
+      });
+      for (let n = script.version; n > Math.max(0, script.version - 50); n--)
+        versions.append(h("option", { value: n }, `v${n}`));
       return h(
         "div",
         { class: "library-row" },
@@ -44,20 +62,55 @@ export async function chooseScript() {
           h("span", { class: "muted" }, `${when(script.updated_at_ms)} · ${bytes(script.bytes)}`),
         ),
         script.versions > 1 && versions,
-        h("button", { type: "button", class: "icon-button", "aria-label": `Delete ${script.name}`, onclick: () => remove(script.name) }, icon(deleteIcon)),
+        h(
+          "button",
+          {
+            type: "button",
+            class: "icon-button",
+            "aria-label": `Delete ${script.name}`,
+            onclick: () => remove(script.name),
+          },
+          icon(deleteIcon),
+        ),
       );
     }
 
     function show() {
       const low = filter.value.toLowerCase();
-      const found = scripts.filter(({ name, description = "" }) => `${name} ${description}`.toLowerCase().includes(low));
-      fill(list, found.length ? found.map(row) : h("p", { class: "empty" }, scripts.length ? "No script matches." : "Nothing saved yet: give the script a name and save it."));
+      const found = scripts.filter(({ name, description = "" }) =>
+        `${name} ${description}`.toLowerCase().includes(low),
+      );
+      fill(
+        list,
+        found.length
+          ? found.map(row)
+          : h(
+              "p",
+              { class: "empty" },
+              scripts.length
+                ? "No script matches."
+                : "Nothing saved yet: give the script a name and save it.",
+            ),
+      );
     }
 
     const dialog = h(
       "dialog",
       { class: "dialog wide", "aria-label": "Saved scripts" },
-      h("div", { class: "dialog-head" }, h("h2", null, plural(scripts.length, "saved script")), h("button", { type: "button", class: "btn btn-sm btn-outline-secondary", onclick: () => dialog.close() }, "Close")),
+      h(
+        "div",
+        { class: "dialog-head" },
+        h("h2", null, plural(scripts.length, "saved script")),
+        h(
+          "button",
+          {
+            type: "button",
+            class: "btn btn-sm btn-outline-secondary",
+            onclick: () => dialog.close(),
+          },
+          "Close",
+        ),
+      ),
       filter,
       list,
     );

@@ -6,12 +6,16 @@ const words = (text) => new Set(text.split(" "));
 export const KEYWORDS = words(
   "let const if else switch do while until loop for in continue break return throw try catch fn private import export as",
 );
-const SELF = words("this global Fn call curry is_shared eval type_of print debug is_def_var is_def_fn");
+const SELF = words(
+  "this global Fn call curry is_shared eval type_of print debug is_def_var is_def_fn",
+);
 const ATOMS = words("true false");
 
 const IDENTIFIER = /^[A-Za-z_]\w*/;
-const NUMBER = /^(?:0[xX][\da-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+|\d[\d_]*(?:\.(?![.A-Za-z_])[\d_]*)?(?:[eE][+-]?\d+)?)/;
-const OPERATOR = /^(?:\*\*=?|<<=?|>>=?|\.\.=?|[-+*/%&|^]=|&&|\|\||\?\?|[<>=!]=|=>|[-+*/%<>=!&|^~?])/;
+const NUMBER =
+  /^(?:0[xX][\da-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+|\d[\d_]*(?:\.(?![.A-Za-z_])[\d_]*)?(?:[eE][+-]?\d+)?)/;
+const OPERATOR =
+  /^(?:\*\*=?|<<=?|>>=?|\.\.=?|[-+*/%&|^]=|&&|\|\||\?\?|[<>=!]=|=>|[-+*/%<>=!&|^~?])/;
 
 function blockComment(stream, state) {
   while (!stream.eol()) {
@@ -128,7 +132,8 @@ function code(stream, state) {
     state.mode = "template";
     return template(stream, state);
   }
-  if (stream.match(/^'(?:\\(?:x[\da-fA-F]{2}|u[\da-fA-F]{4}|U[\da-fA-F]{8}|.)|[^\\'])'/u)) return "character";
+  if (stream.match(/^'(?:\\(?:x[\da-fA-F]{2}|u[\da-fA-F]{4}|U[\da-fA-F]{8}|.)|[^\\'])'/u))
+    return "character";
   if (stream.match(NUMBER)) return "number";
   const word = stream.match(IDENTIFIER);
   if (word) return identifier(stream, state, word[0]);
@@ -147,7 +152,14 @@ const modes = { code, quoted, template, raw };
 
 export const rhai = StreamLanguage.define({
   name: "rhai",
-  startState: () => ({ mode: "code", commentDepth: 0, isDoc: false, hashes: 0, braces: [], afterFn: false }),
+  startState: () => ({
+    mode: "code",
+    commentDepth: 0,
+    isDoc: false,
+    hashes: 0,
+    braces: [],
+    afterFn: false,
+  }),
   copyState: (state) => ({ ...state, braces: [...state.braces] }),
   token(stream, state) {
     if (state.commentDepth) return blockComment(stream, state);

@@ -1,7 +1,8 @@
 // A form made from a JSON Schema of an object, or from the parameters of a method.
 import { fill, h } from "../base/dom.js";
 
-const typeOf = (schema) => (Array.isArray(schema.type) ? schema.type.find((t) => t !== "null") : schema.type);
+const typeOf = (schema) =>
+  Array.isArray(schema.type) ? schema.type.find((t) => t !== "null") : schema.type;
 
 function hintOf(schema) {
   const parts = [typeOf(schema) ?? (schema.oneOf || schema.anyOf ? "one of several" : "any value")];
@@ -16,15 +17,37 @@ function control(name, schema, id) {
   const placeholder = schema.default === undefined ? "" : `${JSON.stringify(schema.default)}`;
   if (schema.enum) {
     const values = schema.enum;
-    const select = h("select", { id, class: "form-select form-select-sm" }, h("option", { value: "" }, placeholder || "–"), values.map((value, i) => h("option", { value: i }, String(value))));
-    return { element: select, read: () => (select.value === "" ? undefined : values[select.value]), write: (value) => (select.value = String(values.indexOf(value))) };
+    const select = h(
+      "select",
+      { id, class: "form-select form-select-sm" },
+      h("option", { value: "" }, placeholder || "–"),
+      values.map((value, i) => h("option", { value: i }, String(value))),
+    );
+    return {
+      element: select,
+      read: () => (select.value === "" ? undefined : values[select.value]),
+      write: (value) => (select.value = String(values.indexOf(value))),
+    };
   }
   if (type === "boolean") {
-    const select = h("select", { id, class: "form-select form-select-sm" }, ["", "true", "false"].map((value) => h("option", { value }, value || placeholder || "–")));
-    return { element: select, read: () => (select.value === "" ? undefined : select.value === "true"), write: (value) => (select.value = String(value)) };
+    const select = h(
+      "select",
+      { id, class: "form-select form-select-sm" },
+      ["", "true", "false"].map((value) => h("option", { value }, value || placeholder || "–")),
+    );
+    return {
+      element: select,
+      read: () => (select.value === "" ? undefined : select.value === "true"),
+      write: (value) => (select.value = String(value)),
+    };
   }
   if (type === "integer" || type === "number") {
-    const input = h("input", { id, class: "form-control form-control-sm", inputMode: "decimal", placeholder });
+    const input = h("input", {
+      id,
+      class: "form-control form-control-sm",
+      inputMode: "decimal",
+      placeholder,
+    });
     return {
       element: input,
       write: (value) => (input.value = value),
@@ -38,7 +61,13 @@ function control(name, schema, id) {
   }
   const isText = type === "string";
   const isLong = !isText || name === "script";
-  const input = h(isLong ? "textarea" : "input", { id, class: "form-control form-control-sm", placeholder: isText ? placeholder : placeholder || "JSON", rows: 2, spellcheck: false });
+  const input = h(isLong ? "textarea" : "input", {
+    id,
+    class: "form-control form-control-sm",
+    placeholder: isText ? placeholder : placeholder || "JSON",
+    rows: 2,
+    spellcheck: false,
+  });
   return {
     element: input,
     write: (value) => (input.value = isText ? value : JSON.stringify(value)),
@@ -69,14 +98,24 @@ export function schemaForm(members) {
     const element = h(
       "div",
       { class: "field" },
-      h("label", { htmlFor: id }, h("code", null, name), required && h("span", { class: "required", title: "required" }, " *"), h("span", { class: "field-type" }, hintOf(schema))),
+      h(
+        "label",
+        { htmlFor: id },
+        h("code", null, name),
+        required && h("span", { class: "required", title: "required" }, " *"),
+        h("span", { class: "field-type" }, hintOf(schema)),
+      ),
       made.element,
       help && h("div", { class: "field-help", id: `${id}-help` }, help),
     );
     return { ...made, name, required, box: element };
   });
   return {
-    element: h("div", { class: "fields" }, fields.map(({ box }) => box)),
+    element: h(
+      "div",
+      { class: "fields" },
+      fields.map(({ box }) => box),
+    ),
     read() {
       const values = {};
       for (const { name, read, required } of fields) {
@@ -102,10 +141,6 @@ export class InputsForm {
     this.element = h("div", { class: "inputs" });
   }
 
-  get isEmpty() {
-    return !this.#form;
-  }
-
   setSchema(schema) {
     const key = JSON.stringify(schema);
     if (key === this.#key) return;
@@ -113,8 +148,18 @@ export class InputsForm {
     this.#keep();
     const names = Object.keys(schema?.properties ?? {});
     const required = new Set(schema?.required ?? []);
-    this.#form = names.length ? schemaForm(names.map((name) => ({ name, schema: schema.properties[name], required: required.has(name) }))) : null;
-    this.#form?.write(Object.fromEntries(Object.entries(this.#kept).filter(([name]) => names.includes(name))));
+    this.#form = names.length
+      ? schemaForm(
+          names.map((name) => ({
+            name,
+            schema: schema.properties[name],
+            required: required.has(name),
+          })),
+        )
+      : null;
+    this.#form?.write(
+      Object.fromEntries(Object.entries(this.#kept).filter(([name]) => names.includes(name))),
+    );
     fill(this.element, this.#form && [h("h3", null, "Inputs"), this.#form.element]);
   }
 

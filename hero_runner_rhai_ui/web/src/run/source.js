@@ -17,7 +17,14 @@ function numbered(text, from, to, markLine) {
   for (let line = from; line <= to; line++) {
     const element = h("span", { class: "code-text" }, lines[line - 1]);
     elements.push({ element, line });
-    rows.push(h("div", { class: line === markLine ? "code-line marked" : "code-line" }, h("span", { class: "code-number" }, line), element));
+    rows.push(
+      h(
+        "div",
+        { class: line === markLine ? "code-line marked" : "code-line" },
+        h("span", { class: "code-number" }, line),
+        element,
+      ),
+    );
   }
   colour(elements, text);
   return rows;
@@ -25,7 +32,11 @@ function numbered(text, from, to, markLine) {
 
 export function sourceText(text, { markLine } = {}) {
   const count = text.split("\n").length - (text.endsWith("\n") ? 1 : 0);
-  return h("div", { class: "code", tabIndex: 0, role: "region", "aria-label": "Script" }, numbered(text, 1, Math.max(1, count), markLine));
+  return h(
+    "div",
+    { class: "code", tabIndex: 0, role: "region", "aria-label": "Script" },
+    numbered(text, 1, Math.max(1, count), markLine),
+  );
 }
 
 /** The message, and where it has a place in the script, the lines around it with a caret. */
@@ -37,9 +48,24 @@ export function errorInSource(error, script) {
   const to = Math.min(lines.length, error.line + CONTEXT_LINES);
   const rows = numbered(script, from, to, error.line);
   if (error.position) {
-    const before = [...lines[error.line - 1]].slice(0, error.position - 1).join("").replace(/[^\t]/g, " ");
-    const caret = h("div", { class: "code-line caret", "aria-hidden": "true" }, h("span", { class: "code-number" }), h("span", { class: "code-text" }, `${before}^`));
+    const before = [...lines[error.line - 1]]
+      .slice(0, error.position - 1)
+      .join("")
+      .replace(/[^\t]/g, " ");
+    const caret = h(
+      "div",
+      { class: "code-line caret", "aria-hidden": "true" },
+      h("span", { class: "code-number" }),
+      h("span", { class: "code-text" }, `${before}^`),
+    );
     rows.splice(error.line - from + 1, 0, caret);
   }
-  return [message, h("div", { class: "code", tabIndex: 0, role: "region", "aria-label": `Line ${error.line}` }, rows)];
+  return [
+    message,
+    h(
+      "div",
+      { class: "code", tabIndex: 0, role: "region", "aria-label": `Line ${error.line}` },
+      rows,
+    ),
+  ];
 }

@@ -20,12 +20,21 @@ function tree(value, depth) {
   const rest = h("div", { class: "value-members" });
   const show = () => {
     if (rest.firstChild) return;
-    rest.append(...members.map(([name, item]) => h("div", null, h("span", { class: "value-name" }, `${name}: `), tree(item, depth + 1))));
+    rest.append(
+      ...members.map(([name, item]) =>
+        h("div", null, h("span", { class: "value-name" }, `${name}: `), tree(item, depth + 1)),
+      ),
+    );
   };
   const isOpen = depth < 2 && members.length <= FOLDED_OVER;
   if (isOpen) show();
   const summary = isArray ? `[ ${members.length} ]` : `{ ${members.length} }`;
-  return h("details", { class: "value-tree", open: isOpen, ontoggle: show }, h("summary", null, summary), rest);
+  return h(
+    "details",
+    { class: "value-tree", open: isOpen, ontoggle: show },
+    h("summary", null, summary),
+    rest,
+  );
 }
 
 export function valueView(value, type) {

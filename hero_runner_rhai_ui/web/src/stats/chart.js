@@ -26,7 +26,12 @@ export class Chart {
 
   #make() {
     const { series, format, sync, min, incrs } = this.options;
-    const axis = { stroke: css("--muted"), grid: { stroke: css("--border"), width: 1 }, ticks: { stroke: css("--border"), width: 1 }, font: "11px system-ui, sans-serif" };
+    const axis = {
+      stroke: css("--muted"),
+      grid: { stroke: css("--border"), width: 1 },
+      ticks: { stroke: css("--border"), width: 1 },
+      font: "11px system-ui, sans-serif",
+    };
     this.plot?.destroy();
     this.plot = new uPlot(
       {
@@ -35,7 +40,10 @@ export class Chart {
         padding: [8, 8, 0, 0],
         cursor: { sync: { key: sync }, drag: { x: true, y: false }, points: { size: 6 } },
         legend: { live: true },
-        scales: { x: { range: (plot, low, high) => this.#xRange(low, high) }, y: { range: (plot, low, high) => [0, Math.max(min, (high ?? 0) * 1.1)] } },
+        scales: {
+          x: { range: (plot, low, high) => this.#xRange(low, high) },
+          y: { range: (plot, low, high) => [0, Math.max(min, (high ?? 0) * 1.1)] },
+        },
         axes: [
           { ...axis, size: 30, values: (plot, splits) => this.#times(splits), space: 70 },
           { ...axis, values: (plot, splits) => splits.map(format), size: 66, incrs },

@@ -16,9 +16,11 @@ async function stopAll() {
   const running = live.stats?.workers.running ?? 0;
   const waiting = live.stats?.queue.pending ?? 0;
   const text = `${plural(running, "running session")} and ${plural(waiting, "waiting one")} end now.`;
-  if (!(await confirmDialog("Stop all sessions?", text, { action: "Stop all", danger: true }))) return;
+  if (!(await confirmDialog("Stop all sessions?", text, { action: "Stop all", danger: true })))
+    return;
   const answer = await ask("session_stop_all");
-  if (answer) toast("Stopped", `${count(answer.stopped)} running, ${count(answer.cancelled)} waiting`);
+  if (answer)
+    toast("Stopped", `${count(answer.stopped)} running, ${count(answer.cancelled)} waiting`);
 }
 
 async function reload() {
@@ -27,7 +29,8 @@ async function reload() {
 }
 
 async function drain() {
-  const text = "New sessions are refused from now on, until the server is started again. Those that run or wait go on.";
+  const text =
+    "New sessions are refused from now on, until the server is started again. Those that run or wait go on.";
   if (!(await confirmDialog("Drain the server?", text, { action: "Drain", danger: true }))) return;
   const answer = await ask("drain");
   if (answer) toast("Draining", `${plural(answer.running, "session")} still running`);
@@ -35,7 +38,13 @@ async function drain() {
 
 const actions = [
   ["Stop all", "Ends every session that runs or waits.", stopIcon, stopAll, "btn-danger"],
-  ["Reload the engine", "A second engine is built and tested; new sessions go to it.", reloadIcon, reload, "btn-outline-secondary"],
+  [
+    "Reload the engine",
+    "A second engine is built and tested; new sessions go to it.",
+    reloadIcon,
+    reload,
+    "btn-outline-secondary",
+  ],
   ["Drain", "Refuses new sessions, for an orderly end.", drainIcon, drain, "btn-outline-secondary"],
 ];
 
@@ -45,7 +54,9 @@ function rowsOf(object) {
     const title = name.replace(/_(ms|us|bytes)$/, "").replaceAll("_", " ");
     if (value === null) return [title, "none yet"];
     if (typeof value === "object") {
-      const parts = rowsOf(value).map(([part, text]) => h("span", { class: "pair" }, h("span", { class: "muted" }, `${part} `), text));
+      const parts = rowsOf(value).map(([part, text]) =>
+        h("span", { class: "pair" }, h("span", { class: "muted" }, `${part} `), text),
+      );
       return [title, parts];
     }
     if (name.endsWith("_ms")) return [title, duration(value)];
@@ -65,7 +76,12 @@ class AdminView {
     this.health = h("div");
     this.versions = h("div");
     this.supervisor = h("div");
-    this.settings = h("div", { class: "table-scroll", tabIndex: 0, role: "region", "aria-label": "Settings" });
+    this.settings = h("div", {
+      class: "table-scroll",
+      tabIndex: 0,
+      role: "region",
+      "aria-label": "Settings",
+    });
     add(
       container,
       h("h1", { class: "visually-hidden" }, "Admin"),
@@ -74,11 +90,32 @@ class AdminView {
         { class: "admin" },
         card(
           "Actions",
-          actions.map(([title, text, svg, run, kind]) => h("div", { class: "action" }, h("button", { type: "button", class: `btn btn-sm ${kind}`, onclick: () => run().then(() => this.refresh()) }, icon(svg), title), h("span", { class: "muted" }, text))),
+          actions.map(([title, text, svg, run, kind]) =>
+            h(
+              "div",
+              { class: "action" },
+              h(
+                "button",
+                {
+                  type: "button",
+                  class: `btn btn-sm ${kind}`,
+                  onclick: () => run().then(() => this.refresh()),
+                },
+                icon(svg),
+                title,
+              ),
+              h("span", { class: "muted" }, text),
+            ),
+          ),
         ),
         card("Health", this.health),
         h("div", null, card("Versions", this.versions), card("Supervisor", this.supervisor)),
-        h("section", { class: "card-section wide" }, h("h2", null, "Limits and settings in force"), this.settings),
+        h(
+          "section",
+          { class: "card-section wide" },
+          h("h2", null, "Limits and settings in force"),
+          this.settings,
+        ),
       ),
     );
     this.off = live.on("state", () => this.refresh());
@@ -99,19 +136,42 @@ class AdminView {
   }
 
   async #loadHealth() {
-    const own = await fetch(new URL("health", document.baseURI)).then((r) => r.json()).catch(() => null);
+    const own = await fetch(new URL("health", document.baseURI))
+      .then((r) => r.json())
+      .catch(() => null);
     try {
       const { status, service, version, ...rest } = await call("health");
-      fill(this.health, h("p", null, h("span", { class: `status ${status === "ok" ? "succeeded" : "failed"}` }, status)), facts(rowsOf(rest)));
-      fill(this.versions, facts([["Runner", `${service} ${version}`], ["Dashboard", document.body.dataset.version], ["Engine", rest.zygote?.generation && `generation ${rest.zygote.generation}`]]));
+      fill(
+        this.health,
+        h(
+          "p",
+          null,
+          h("span", { class: `status ${status === "ok" ? "succeeded" : "failed"}` }, status),
+        ),
+        facts(rowsOf(rest)),
+      );
+      fill(
+        this.versions,
+        facts([
+          ["Runner", `${service} ${version}`],
+          ["Dashboard", document.body.dataset.version],
+          ["Engine", rest.zygote?.generation && `generation ${rest.zygote.generation}`],
+        ]),
+      );
     } catch (error) {
-      fill(this.health, h("p", null, h("span", { class: "status failed" }, "down")), h("p", { class: "error-text" }, own?.runner?.error ?? error.message));
+      fill(
+        this.health,
+        h("p", null, h("span", { class: "status failed" }, "down")),
+        h("p", { class: "error-text" }, own?.runner?.error ?? error.message),
+      );
       fill(this.versions, facts([["Dashboard", document.body.dataset.version]]));
     }
   }
 
   async #loadSupervisor() {
-    const answer = await fetch(new URL("supervisor", document.baseURI)).then((r) => r.json()).catch((error) => ({ error: error.message }));
+    const answer = await fetch(new URL("supervisor", document.baseURI))
+      .then((r) => r.json())
+      .catch((error) => ({ error: error.message }));
     if (answer.error) fill(this.supervisor, h("p", { class: "muted" }, answer.error));
     else fill(this.supervisor, facts(rowsOf(answer)));
   }
@@ -134,7 +194,29 @@ class AdminView {
       );
     fill(
       this.settings,
-      h("table", { class: "list" }, h("thead", null, h("tr", null, ["Setting", "Value", "Default", "From", "Variable"].map((title, i) => h("th", { scope: "col", class: ["", "col-number", "col-number optional", "", "optional"][i] }, title)))), h("tbody", null, answer.settings.map(row))),
+      h(
+        "table",
+        { class: "list" },
+        h(
+          "thead",
+          null,
+          h(
+            "tr",
+            null,
+            ["Setting", "Value", "Default", "From", "Variable"].map((title, i) =>
+              h(
+                "th",
+                {
+                  scope: "col",
+                  class: ["", "col-number", "col-number optional", "", "optional"][i],
+                },
+                title,
+              ),
+            ),
+          ),
+        ),
+        h("tbody", null, answer.settings.map(row)),
+      ),
     );
   }
 }

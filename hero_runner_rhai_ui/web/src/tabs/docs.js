@@ -17,7 +17,11 @@ const groups = [
 /** Follows $ref to components of the document. */
 function resolve(document, schema) {
   let found = schema;
-  while (found?.$ref) found = found.$ref.slice(2).split("/").reduce((at, name) => at?.[name], document);
+  while (found?.$ref)
+    found = found.$ref
+      .slice(2)
+      .split("/")
+      .reduce((at, name) => at?.[name], document);
   return { ...found, description: schema.description ?? found?.description };
 }
 
@@ -45,7 +49,12 @@ function schemaRows(document, schema, depth = 0) {
       const row = h(
         "tr",
         null,
-        h("td", { class: `indent-${depth}` }, h("code", null, name), required.has(name) ? "" : h("span", { class: "muted" }, "?")),
+        h(
+          "td",
+          { class: `indent-${depth}` },
+          h("code", null, name),
+          required.has(name) ? "" : h("span", { class: "muted" }, "?"),
+        ),
         h("td", null, h("code", { class: "type" }, typeText(document, member))),
         h("td", null, prose(found.description)),
       );
@@ -60,7 +69,24 @@ function prose(text = "") {
 }
 
 function table(head, rows) {
-  return h("div", { class: "table-scroll", tabIndex: 0, role: "region", "aria-label": head.join(", ") }, h("table", { class: "list docs-table" }, h("thead", null, h("tr", null, head.map((title) => h("th", { scope: "col" }, title)))), h("tbody", null, rows)));
+  return h(
+    "div",
+    { class: "table-scroll", tabIndex: 0, role: "region", "aria-label": head.join(", ") },
+    h(
+      "table",
+      { class: "list docs-table" },
+      h(
+        "thead",
+        null,
+        h(
+          "tr",
+          null,
+          head.map((title) => h("th", { scope: "col" }, title)),
+        ),
+      ),
+      h("tbody", null, rows),
+    ),
+  );
 }
 
 function exampleOf(document, method) {
@@ -76,10 +102,25 @@ function curlOf(method, params) {
 
 class DocsView {
   constructor(container, path) {
-    this.filter = h("input", { class: "form-control form-control-sm", type: "search", placeholder: "filter", "aria-label": "Filter", oninput: () => this.#showList() });
+    this.filter = h("input", {
+      class: "form-control form-control-sm",
+      type: "search",
+      placeholder: "filter",
+      "aria-label": "Filter",
+      oninput: () => this.#showList(),
+    });
     this.list = h("nav", { class: "docs-list", "aria-label": "Methods and functions" });
     this.page = h("article", { class: "docs-page", tabIndex: 0 });
-    add(container, h("h1", { class: "visually-hidden" }, "Docs"), h("div", { class: "docs" }, h("div", { class: "docs-side" }, this.filter, this.list), this.page));
+    add(
+      container,
+      h("h1", { class: "visually-hidden" }, "Docs"),
+      h(
+        "div",
+        { class: "docs" },
+        h("div", { class: "docs-side" }, this.filter, this.list),
+        this.page,
+      ),
+    );
     this.path = path;
     this.#load();
   }
@@ -97,7 +138,9 @@ class DocsView {
   }
 
   async #load() {
-    this.document = await call("rpc.discover").catch(() => fetch(new URL("openrpc.json", document.baseURI)).then((r) => r.json()));
+    this.document = await call("rpc.discover").catch(() =>
+      fetch(new URL("openrpc.json", document.baseURI)).then((r) => r.json()),
+    );
     this.functions = await loadFunctions();
     this.#show();
   }
@@ -116,15 +159,43 @@ class DocsView {
   #showList() {
     const low = this.filter.value.toLowerCase();
     const seen = new Set();
-    const link = (href, title, text = title) => h("a", { href, "aria-current": decodeURIComponent(`docs/${this.path}`) === decodeURIComponent(href) ? "page" : null }, h("code", null, text));
+    const link = (href, title, text = title) =>
+      h(
+        "a",
+        {
+          href,
+          "aria-current":
+            decodeURIComponent(`docs/${this.path}`) === decodeURIComponent(href) ? "page" : null,
+        },
+        h("code", null, text),
+      );
     const content = groups.map(([title, pattern]) => {
-      const methods = this.document.methods.filter(({ name }) => pattern.test(name) && !seen.has(name));
+      const methods = this.document.methods.filter(
+        ({ name }) => pattern.test(name) && !seen.has(name),
+      );
       methods.forEach(({ name }) => seen.add(name));
-      const found = methods.filter(({ name, summary = "" }) => `${name} ${summary}`.toLowerCase().includes(low));
-      return found.length && [h("h2", null, title), found.map(({ name }) => link(`docs/${name}`, name))];
+      const found = methods.filter(({ name, summary = "" }) =>
+        `${name} ${summary}`.toLowerCase().includes(low),
+      );
+      return (
+        found.length && [h("h2", null, title), found.map(({ name }) => link(`docs/${name}`, name))]
+      );
     });
-    const modules = this.#modules().filter(([module, list]) => module.includes(low) || list.some(({ name }) => name.toLowerCase().includes(low)));
-    if (modules.length) content.push(h("h2", null, "Functions of scripts"), modules.map(([module, list]) => link(`docs/functions/${encodeURIComponent(module)}`, module, `${module} (${list.length})`)));
+    const modules = this.#modules().filter(
+      ([module, list]) =>
+        module.includes(low) || list.some(({ name }) => name.toLowerCase().includes(low)),
+    );
+    if (modules.length)
+      content.push(
+        h("h2", null, "Functions of scripts"),
+        modules.map(([module, list]) =>
+          link(
+            `docs/functions/${encodeURIComponent(module)}`,
+            module,
+            `${module} (${list.length})`,
+          ),
+        ),
+      );
     fill(this.list, content);
   }
 
@@ -144,7 +215,14 @@ class DocsView {
       this.page,
       h("h2", { class: "docs-title" }, module ?? "Functions"),
       list.length
-        ? h("dl", { class: "functions" }, list.map(({ signature, doc }) => [h("dt", null, h("code", null, signature)), h("dd", null, prose(doc))]))
+        ? h(
+            "dl",
+            { class: "functions" },
+            list.map(({ signature, doc }) => [
+              h("dt", null, h("code", null, signature)),
+              h("dd", null, prose(doc)),
+            ]),
+          )
         : h("p", { class: "empty" }, "This runner does not list its functions."),
     );
     this.page.scrollTop = 0;
@@ -154,7 +232,13 @@ class DocsView {
     const { document: doc } = this;
     const params = method.params ?? [];
     const paramRows = params.flatMap(({ name, required, schema, description }) => [
-      h("tr", null, h("td", null, h("code", null, name), required ? "" : h("span", { class: "muted" }, "?")), h("td", null, h("code", { class: "type" }, typeText(doc, schema))), h("td", null, prose(description ?? resolve(doc, schema).description))),
+      h(
+        "tr",
+        null,
+        h("td", null, h("code", null, name), required ? "" : h("span", { class: "muted" }, "?")),
+        h("td", null, h("code", { class: "type" }, typeText(doc, schema))),
+        h("td", null, prose(description ?? resolve(doc, schema).description)),
+      ),
       ...schemaRows(doc, schema, 1),
     ]);
     const errors = (method.errors ?? []).map((error) => resolve(doc, error));
@@ -163,11 +247,27 @@ class DocsView {
       h("h2", { class: "docs-title" }, h("code", null, method.name)),
       h("p", null, h("strong", null, `${method.summary}. `), prose(method.description)),
       h("h3", null, "Parameters"),
-      params.length ? table(["Name", "Type", "Meaning"], paramRows) : h("p", { class: "muted" }, "none"),
+      params.length
+        ? table(["Name", "Type", "Meaning"], paramRows)
+        : h("p", { class: "muted" }, "none"),
       h("h3", null, "Result"),
-      h("p", null, h("code", { class: "type" }, typeText(doc, method.result.schema)), " ", prose(resolve(doc, method.result.schema).description)),
+      h(
+        "p",
+        null,
+        h("code", { class: "type" }, typeText(doc, method.result.schema)),
+        " ",
+        prose(resolve(doc, method.result.schema).description),
+      ),
       table(["Name", "Type", "Meaning"], schemaRows(doc, method.result.schema)),
-      errors.length > 0 && [h("h3", null, "Errors"), table(["Code", "Meaning"], errors.map(({ code, message }) => h("tr", null, h("td", null, h("code", null, code)), h("td", null, prose(message)))))],
+      errors.length > 0 && [
+        h("h3", null, "Errors"),
+        table(
+          ["Code", "Meaning"],
+          errors.map(({ code, message }) =>
+            h("tr", null, h("td", null, h("code", null, code)), h("td", null, prose(message))),
+          ),
+        ),
+      ],
       h("h3", null, "From a shell"),
       this.#curl(method),
       h("h3", null, "Try it"),
@@ -179,11 +279,22 @@ class DocsView {
   #curl(method) {
     const line = curlOf(method.name, exampleOf(this.document, method));
     const copy = () => copyText(line).then(() => toast("Copied", "the curl line"));
-    return h("div", { class: "curl" }, h("pre", { tabIndex: 0 }, line), h("button", { type: "button", class: "icon-button", "aria-label": "Copy the curl line", onclick: copy }, icon(copyIcon)));
+    return h(
+      "div",
+      { class: "curl" },
+      h("pre", { tabIndex: 0 }, line),
+      h(
+        "button",
+        { type: "button", class: "icon-button", "aria-label": "Copy the curl line", onclick: copy },
+        icon(copyIcon),
+      ),
+    );
   }
 
   #tryIt(method, params) {
-    const form = schemaForm(params.map((p) => ({ ...p, schema: resolve(this.document, p.schema) })));
+    const form = schemaForm(
+      params.map((p) => ({ ...p, schema: resolve(this.document, p.schema) })),
+    );
     form.write(exampleOf(this.document, method));
     const output = h("div", { class: "try-output", role: "status" });
     const run = async (event) => {
@@ -191,12 +302,26 @@ class DocsView {
       const start = performance.now();
       try {
         const result = await call(method.name, form.read());
-        fill(output, h("p", { class: "muted" }, `answered in ${(performance.now() - start).toFixed(1)} ms`), valueView(result ?? null));
+        fill(
+          output,
+          h("p", { class: "muted" }, `answered in ${(performance.now() - start).toFixed(1)} ms`),
+          valueView(result ?? null),
+        );
       } catch (error) {
-        fill(output, h("p", { class: "error-text" }, error.message, error.code ? ` (${error.code})` : ""), error.data && valueView(error.data));
+        fill(
+          output,
+          h("p", { class: "error-text" }, error.message, error.code ? ` (${error.code})` : ""),
+          error.data && valueView(error.data),
+        );
       }
     };
-    return h("form", { class: "try", onsubmit: run }, form.element, h("button", { class: "btn btn-sm btn-primary" }, "Call"), output);
+    return h(
+      "form",
+      { class: "try", onsubmit: run },
+      form.element,
+      h("button", { class: "btn btn-sm btn-primary" }, "Call"),
+      output,
+    );
   }
 }
 

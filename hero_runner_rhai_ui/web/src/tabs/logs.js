@@ -22,13 +22,36 @@ class LogsView {
   constructor(container, query) {
     this.view = new LogView({ label: "Log" });
     this.list = h("div", { class: "chooser-list", role: "group", "aria-label": "Sessions" });
-    this.search = h("input", { type: "search", class: "form-control form-control-sm", placeholder: "find sessions", "aria-label": "Find sessions", oninput: debounce(() => this.#loadList(), 250) });
+    this.search = h("input", {
+      type: "search",
+      class: "form-control form-control-sm",
+      placeholder: "find sessions",
+      "aria-label": "Find sessions",
+      oninput: debounce(() => this.#loadList(), 250),
+    });
     this.summary = h("div", { class: "chooser-summary", role: "status" });
-    this.chooser = h("details", { class: "chooser", open: innerWidth > 768 }, h("summary", null, "Sessions"), this.search, this.list, this.summary);
+    this.chooser = h(
+      "details",
+      { class: "chooser", open: innerWidth > 768 },
+      h("summary", null, "Sessions"),
+      this.search,
+      this.list,
+      this.summary,
+    );
     add(
       container,
       h("h1", { class: "visually-hidden" }, "Logs"),
-      h("div", { class: "logs-body" }, this.chooser, h("div", { class: "log-pane" }, logTools(this.view, { ids: () => [...this.#chosen.keys()] }), this.view.element)),
+      h(
+        "div",
+        { class: "logs-body" },
+        this.chooser,
+        h(
+          "div",
+          { class: "log-pane" },
+          logTools(this.view, { ids: () => [...this.#chosen.keys()] }),
+          this.view.element,
+        ),
+      ),
     );
     this.reload = throttle(() => this.#loadList(), 1000);
     this.off = live.on("sessions", ({ sessions }) => this.#receive(sessions));
@@ -66,7 +89,9 @@ class LogsView {
       if (error.code !== -32602) throw error;
     }
     const { sessions } = await call("session_list");
-    return { sessions: sessions.filter(({ session_id }) => session_id.includes(text)).slice(0, LISTED) };
+    return {
+      sessions: sessions.filter(({ session_id }) => session_id.includes(text)).slice(0, LISTED),
+    };
   }
 
   #receive(sessions) {
@@ -80,19 +105,35 @@ class LogsView {
   }
 
   #showList() {
-    const missing = [...this.#chosen.keys()].filter((id) => !this.#sessions.has(id)).map((session_id) => ({ session_id }));
-    fill(this.list, [...missing, ...this.#sessions.values()].map((session) => this.#row(session)));
+    const missing = [...this.#chosen.keys()]
+      .filter((id) => !this.#sessions.has(id))
+      .map((session_id) => ({ session_id }));
+    fill(
+      this.list,
+      [...missing, ...this.#sessions.values()].map((session) => this.#row(session)),
+    );
     if (!this.list.firstChild) fill(this.list, h("p", { class: "empty" }, "No sessions."));
   }
 
   #row(session) {
     const id = session.session_id;
-    const check = h("input", { type: "checkbox", class: "form-check-input", checked: this.#chosen.has(id), onchange: () => this.#toggle(id, check.checked) });
+    const check = h("input", {
+      type: "checkbox",
+      class: "form-check-input",
+      checked: this.#chosen.has(id),
+      onchange: () => this.#toggle(id, check.checked),
+    });
     return h(
       "label",
       { class: "chooser-row", dataset: { id } },
       check,
-      h("span", { class: "chooser-name" }, session.status ? nameOf(session) : "session", " ", h("code", null, shortId(id))),
+      h(
+        "span",
+        { class: "chooser-name" },
+        session.status ? nameOf(session) : "session",
+        " ",
+        h("code", null, shortId(id)),
+      ),
       session.status ? badge(session) : h("span", { class: "status" }),
       h("span", { class: "muted" }, when(session.queued_at_ms)),
     );
@@ -146,7 +187,8 @@ class LogsView {
       caughtUp: () => this.#caughtUp(id),
       end: () => {
         this.#caughtUp(id);
-        if (this.#chosen.size === 1 && !this.view.lines.all.length) setEmpty(this.view, "Nothing was printed.");
+        if (this.#chosen.size === 1 && !this.view.lines.all.length)
+          setEmpty(this.view, "Nothing was printed.");
       },
       fail: (from, error) => {
         this.#caughtUp(id);

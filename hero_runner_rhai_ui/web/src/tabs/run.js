@@ -25,7 +25,11 @@ import downloadIcon from "bootstrap-icons/icons/download.svg";
 import exampleIcon from "bootstrap-icons/icons/lightbulb.svg";
 
 const draft = {
-  get: () => JSON.parse(localStorage.getItem("run.draft") ?? "null") ?? { text: examples[0].script, name: "" },
+  get: () =>
+    JSON.parse(localStorage.getItem("run.draft") ?? "null") ?? {
+      text: examples[0].script,
+      name: "",
+    },
   set: (value) => localStorage.setItem("run.draft", JSON.stringify(value)),
 };
 
@@ -49,11 +53,37 @@ class RunView {
   constructor(container, query) {
     const { text, name } = draft.get();
     this.text = text;
-    this.name = h("input", { class: "form-control form-control-sm script-name", value: name, placeholder: "name in the library", "aria-label": "Name of the script", onchange: () => this.#keep() });
+    this.name = h("input", {
+      class: "form-control form-control-sm script-name",
+      value: name,
+      placeholder: "name in the library",
+      "aria-label": "Name of the script",
+      onchange: () => this.#keep(),
+    });
     this.options = new Options();
     this.inputs = new InputsForm();
-    this.runButton = h("button", { type: "button", class: "btn btn-sm btn-primary run-button", title: "Ctrl-Enter", onclick: () => this.#run() }, icon(runIcon), "Run");
-    this.stopButton = h("button", { type: "button", class: "btn btn-sm btn-danger", hidden: true, onclick: () => stopSessions([this.session]) }, icon(stopIcon), "Stop");
+    this.runButton = h(
+      "button",
+      {
+        type: "button",
+        class: "btn btn-sm btn-primary run-button",
+        title: "Ctrl-Enter",
+        onclick: () => this.#run(),
+      },
+      icon(runIcon),
+      "Run",
+    );
+    this.stopButton = h(
+      "button",
+      {
+        type: "button",
+        class: "btn btn-sm btn-danger",
+        hidden: true,
+        onclick: () => stopSessions([this.session]),
+      },
+      icon(stopIcon),
+      "Stop",
+    );
     this.editorBox = h("div", { class: "editor" }, h("pre", { class: "editor-loading" }, text));
     this.state = h("div", { class: "run-state", role: "status" });
     this.outcome = h("div", { class: "run-outcome" });
@@ -66,8 +96,20 @@ class RunView {
       h(
         "div",
         { class: "run-body" },
-        h("div", { class: "run-left" }, this.editorBox, h("div", { class: "run-form" }, this.inputs.element, this.options.element)),
-        h("div", { class: "run-right" }, this.state, logTools(this.view, { ids: () => (this.session ? [this.session.session_id] : []) }), this.view.element, this.outcome),
+        h(
+          "div",
+          { class: "run-left" },
+          this.editorBox,
+          h("div", { class: "run-form" }, this.inputs.element, this.options.element),
+        ),
+        h(
+          "div",
+          { class: "run-right" },
+          this.state,
+          logTools(this.view, { ids: () => (this.session ? [this.session.session_id] : []) }),
+          this.view.element,
+          this.outcome,
+        ),
       ),
     );
     setEmpty(this.view, "Output appears here as it is printed.");
@@ -92,9 +134,28 @@ class RunView {
   refresh() {}
 
   #bar() {
-    const tool = (label, svg, onclick) => h("button", { type: "button", class: "tool", title: label, onclick }, icon(svg), h("span", { class: "tool-text" }, label));
-    const file = h("input", { type: "file", hidden: true, accept: ".rhai,text/plain", onchange: () => this.#openFile(file) });
-    const pick = tool("Examples", exampleIcon, () => showMenuUnder(pick, examples.map((example) => ({ label: example.name, run: () => this.#setText(example.script, "") }))));
+    const tool = (label, svg, onclick) =>
+      h(
+        "button",
+        { type: "button", class: "tool", title: label, onclick },
+        icon(svg),
+        h("span", { class: "tool-text" }, label),
+      );
+    const file = h("input", {
+      type: "file",
+      hidden: true,
+      accept: ".rhai,text/plain",
+      onchange: () => this.#openFile(file),
+    });
+    const pick = tool("Examples", exampleIcon, () =>
+      showMenuUnder(
+        pick,
+        examples.map((example) => ({
+          label: example.name,
+          run: () => this.#setText(example.script, ""),
+        })),
+      ),
+    );
     pick.setAttribute("aria-haspopup", "menu");
     return h(
       "div",
@@ -108,7 +169,9 @@ class RunView {
       h("span", { class: "bar-line" }),
       tool("Open a file", openIcon, () => file.click()),
       file,
-      tool("Save to disk", downloadIcon, () => saveFile(`${(this.name.value || "script").split("/").pop()}.rhai`, [this.text])),
+      tool("Save to disk", downloadIcon, () =>
+        saveFile(`${(this.name.value || "script").split("/").pop()}.rhai`, [this.text]),
+      ),
       pick,
     );
   }
@@ -155,7 +218,8 @@ class RunView {
   async #check(text) {
     const answer = await callIfThere("script_check", { script: text }).catch(() => undefined);
     if (!answer || this.isClosed) return [];
-    if (answer.ok || Object.keys(answer.inputs?.properties ?? {}).length) this.inputs.setSchema(answer.inputs);
+    if (answer.ok || Object.keys(answer.inputs?.properties ?? {}).length)
+      this.inputs.setSchema(answer.inputs);
     return answer.errors;
   }
 
@@ -202,7 +266,11 @@ class RunView {
     let params;
     try {
       const inputs = this.inputs.read();
-      params = { script: this.text, ...this.options.read(), ...(inputs && Object.keys(inputs).length ? { inputs } : {}) };
+      params = {
+        script: this.text,
+        ...this.options.read(),
+        ...(inputs && Object.keys(inputs).length ? { inputs } : {}),
+      };
     } catch (error) {
       toast("Run", error.message, "error");
       return;
@@ -244,7 +312,10 @@ class RunView {
 
   async #ended(id) {
     try {
-      const [session, result] = await Promise.all([call("session_get", { session_id: id }), call("session_result", { session_id: id })]);
+      const [session, result] = await Promise.all([
+        call("session_get", { session_id: id }),
+        call("session_result", { session_id: id }),
+      ]);
       if (this.session?.session_id !== id) return;
       this.session = session;
       this.#showState();
@@ -264,7 +335,11 @@ class RunView {
       h("span", { class: "session-time" }, durationText(session)),
       session.progress && isLive(session) && progressBar(session.progress),
       h("span", { class: "tool-space" }),
-      h("a", { href: `sessions/${session.session_id}` }, h("code", null, shortId(session.session_id))),
+      h(
+        "a",
+        { href: `sessions/${session.session_id}` },
+        h("code", null, shortId(session.session_id)),
+      ),
     );
   }
 
@@ -274,10 +349,16 @@ class RunView {
       return;
     }
     const error = result?.error ?? { message: this.session.message ?? this.session.status };
-    fill(this.outcome, h("h2", null, this.session.status === "cancelled" ? "Stopped" : "Error"), errorInSource(error, this.script));
+    fill(
+      this.outcome,
+      h("h2", null, this.session.status === "cancelled" ? "Stopped" : "Error"),
+      errorInSource(error, this.script),
+    );
     if (!error.line) return;
     const go = () => this.editor?.goTo(error.line, error.position);
-    this.outcome.append(h("button", { type: "button", class: "tool", onclick: go }, `Go to line ${error.line}`));
+    this.outcome.append(
+      h("button", { type: "button", class: "tool", onclick: go }, `Go to line ${error.line}`),
+    );
   }
 }
 

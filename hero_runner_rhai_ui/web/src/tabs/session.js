@@ -3,7 +3,16 @@ import { add, copyText, fill, h, icon } from "../base/dom.js";
 import { showMenuUnder } from "../base/dialog.js";
 import { bytes, clockMs, count, day, duration, shortId } from "../base/format.js";
 import { go } from "../base/go.js";
-import { badge, callerOf, durationText, isLive, nameOf, rerun, sessionMenu, stopSessions } from "../base/sessions.js";
+import {
+  badge,
+  callerOf,
+  durationText,
+  isLive,
+  nameOf,
+  rerun,
+  sessionMenu,
+  stopSessions,
+} from "../base/sessions.js";
 import { toast } from "../base/toast.js";
 import { live } from "../live/live.js";
 import { LogFeed } from "../live/logfeed.js";
@@ -26,7 +35,11 @@ const stamp = (ms) => (ms ? `${day(ms)} ${clockMs(ms)}` : undefined);
 /** Rows of a list of facts; those without a value are left out. */
 export function facts(rows) {
   const shown = rows.filter(([, value]) => value !== undefined && value !== null && value !== "");
-  return h("dl", { class: "facts" }, shown.map(([name, value]) => [h("dt", null, name), h("dd", null, value)]));
+  return h(
+    "dl",
+    { class: "facts" },
+    shown.map(([name, value]) => [h("dt", null, name), h("dd", null, value)]),
+  );
 }
 
 const limitNames = {
@@ -62,7 +75,16 @@ class SessionView {
     this.side = h("div", { class: "session-side" });
     this.view = new LogView({ label: `Log of session ${shortId(id)}` });
     const tools = logTools(this.view, { ids: () => [id] });
-    add(container, this.head, h("div", { class: "session-body" }, h("div", { class: "log-pane" }, tools, this.view.element), this.side));
+    add(
+      container,
+      this.head,
+      h(
+        "div",
+        { class: "session-body" },
+        h("div", { class: "log-pane" }, tools, this.view.element),
+        this.side,
+      ),
+    );
     setEmpty(this.view, "No output yet.");
     this.off = live.on("sessions", ({ sessions }) => {
       const news = sessions.find(({ session_id }) => session_id === id);
@@ -80,7 +102,8 @@ class SessionView {
   }
 
   async refresh() {
-    if (this.session) this.#update(await call("session_get", { session_id: this.id }).catch(() => this.session));
+    if (this.session)
+      this.#update(await call("session_get", { session_id: this.id }).catch(() => this.session));
     else this.#load();
   }
 
@@ -88,11 +111,21 @@ class SessionView {
     try {
       this.#update(await call("session_get", { session_id: this.id }));
     } catch (error) {
-      fill(this.head, h("a", { href: "sessions", class: "icon-button", "aria-label": "All sessions" }, icon(backIcon)), h("h1", null, error.message));
+      fill(
+        this.head,
+        h(
+          "a",
+          { href: "sessions", class: "icon-button", "aria-label": "All sessions" },
+          icon(backIcon),
+        ),
+        h("h1", null, error.message),
+      );
       return;
     }
     this.#follow();
-    this.request = await callIfThere("session_request", { session_id: this.id }).catch(() => undefined);
+    this.request = await callIfThere("session_request", { session_id: this.id }).catch(
+      () => undefined,
+    );
     this.#showSide();
   }
 
@@ -110,7 +143,14 @@ class SessionView {
     };
     this.feed?.close();
     const after = Math.max(0, this.session.lines - LINES_MAX);
-    if (after) this.view.append([note(this.id, after, `${count(after)} older lines are not shown here; the download has them`)]);
+    if (after)
+      this.view.append([
+        note(
+          this.id,
+          after,
+          `${count(after)} older lines are not shown here; the download has them`,
+        ),
+      ]);
     this.feed = new LogFeed(this.id, sink, { after });
   }
 
@@ -130,7 +170,12 @@ class SessionView {
 
   #showHead() {
     const { session } = this;
-    const key = JSON.stringify([session.status, session.reason, session.progress, session.queue_position]);
+    const key = JSON.stringify([
+      session.status,
+      session.reason,
+      session.progress,
+      session.queue_position,
+    ]);
     if (this.headKey === key) {
       this.time.textContent = durationText(session);
       return;
@@ -141,41 +186,112 @@ class SessionView {
       const id = await rerun(session);
       if (id) go(`sessions/${id}`);
     };
-    const more = h("button", { type: "button", class: "tool", "aria-label": "More actions", "aria-haspopup": "menu" }, icon(moreIcon));
-    more.addEventListener("click", () => showMenuUnder(more, sessionMenu([this.session], (kind) => kind === "delete" && go("sessions"))));
+    const more = h(
+      "button",
+      { type: "button", class: "tool", "aria-label": "More actions", "aria-haspopup": "menu" },
+      icon(moreIcon),
+    );
+    more.addEventListener("click", () =>
+      showMenuUnder(
+        more,
+        sessionMenu([this.session], (kind) => kind === "delete" && go("sessions")),
+      ),
+    );
     fill(
       this.head,
-      h("a", { href: "sessions", class: "icon-button", "aria-label": "All sessions", title: "All sessions" }, icon(backIcon)),
+      h(
+        "a",
+        {
+          href: "sessions",
+          class: "icon-button",
+          "aria-label": "All sessions",
+          title: "All sessions",
+        },
+        icon(backIcon),
+      ),
       h("h1", null, nameOf(session)),
-      h("button", { type: "button", class: "id-button", title: "Copy the id", onclick: () => copyText(this.id).then(() => toast("Copied", this.id)) }, h("code", null, this.id), icon(copyIcon)),
+      h(
+        "button",
+        {
+          type: "button",
+          class: "id-button",
+          title: "Copy the id",
+          onclick: () => copyText(this.id).then(() => toast("Copied", this.id)),
+        },
+        h("code", null, this.id),
+        icon(copyIcon),
+      ),
       badge(session),
       this.time,
       session.progress && isLive(session) && progressBar(session.progress),
       h("span", { class: "tool-space" }),
-      isLive(session) && h("button", { type: "button", class: "btn btn-sm btn-danger", onclick: () => stopSessions([session]) }, icon(stopIcon), "Stop"),
-      !isLive(session) && h("button", { type: "button", class: "btn btn-sm btn-primary", onclick: again }, icon(againIcon), "Rerun"),
-      h("a", { class: "btn btn-sm btn-outline-secondary", href: `run?from=${this.id}` }, icon(editIcon), "Edit"),
+      isLive(session) &&
+        h(
+          "button",
+          {
+            type: "button",
+            class: "btn btn-sm btn-danger",
+            onclick: () => stopSessions([session]),
+          },
+          icon(stopIcon),
+          "Stop",
+        ),
+      !isLive(session) &&
+        h(
+          "button",
+          { type: "button", class: "btn btn-sm btn-primary", onclick: again },
+          icon(againIcon),
+          "Rerun",
+        ),
+      h(
+        "a",
+        { class: "btn btn-sm btn-outline-secondary", href: `run?from=${this.id}` },
+        icon(editIcon),
+        "Edit",
+      ),
       more,
     );
   }
 
   #showSide() {
     const { session: s, request, result } = this;
-    const error = s.error ?? result?.error ?? (s.status === "failed" && s.message ? { message: s.message } : null);
+    const error =
+      s.error ??
+      result?.error ??
+      (s.status === "failed" && s.message ? { message: s.message } : null);
     const usage = s.usage;
     const script = request?.script;
     const sections = [];
     if (error) sections.push(section("Error", errorInSource(error, script)));
     if (result?.success) {
-      sections.push(section("Result", result.value_truncated ? h("p", null, "The value is too large to keep.") : valueView(result.value, result.value_type)));
+      sections.push(
+        section(
+          "Result",
+          result.value_truncated
+            ? h("p", null, "The value is too large to keep.")
+            : valueView(result.value, result.value_type),
+        ),
+      );
     }
     sections.push(
       section(
         "Session",
         facts([
-          ["Reason", s.reason && [s.reason, s.exit_code === undefined ? null : ` ${s.exit_code}`, s.signal ? ` ${s.signal}` : null]],
+          [
+            "Reason",
+            s.reason && [
+              s.reason,
+              s.exit_code === undefined ? null : ` ${s.exit_code}`,
+              s.signal ? ` ${s.signal}` : null,
+            ],
+          ],
           ["Message", s.message !== error?.message ? s.message : undefined],
-          ["Source", s.source && s.source.kind !== "script" ? `${s.source.name}${s.source.version ? ` · version ${s.source.version}` : ""}` : undefined],
+          [
+            "Source",
+            s.source && s.source.kind !== "script"
+              ? `${s.source.name}${s.source.version ? ` · version ${s.source.version}` : ""}`
+              : undefined,
+          ],
           ["Caller", callerOf(s)],
           ["Tags", s.tags?.join(", ")],
           ["Queued", stamp(s.queued_at_ms)],
@@ -186,29 +302,63 @@ class SessionView {
           ["Key", s.concurrency_key],
           ["Limits", limitsText(s.limits, s.timeout_ms)],
           ["Forwarding", s.forwarding === "off" ? undefined : s.forwarding],
-          ["Callback", s.callback && `${s.callback.state}, ${s.callback.attempts} tries${s.callback.error ? `: ${s.callback.error}` : ""}`],
-          ["Rerun of", s.rerun_of && h("a", { href: `sessions/${s.rerun_of}` }, shortId(s.rerun_of))],
+          [
+            "Callback",
+            s.callback &&
+              `${s.callback.state}, ${s.callback.attempts} tries${s.callback.error ? `: ${s.callback.error}` : ""}`,
+          ],
+          [
+            "Rerun of",
+            s.rerun_of && h("a", { href: `sessions/${s.rerun_of}` }, shortId(s.rerun_of)),
+          ],
         ]),
       ),
       section(
         "Use",
         facts([
-          ["Lines", `${count(s.lines)}${s.dropped_lines ? ` (${count(s.dropped_lines)} no longer kept)` : ""}`],
+          [
+            "Lines",
+            `${count(s.lines)}${s.dropped_lines ? ` (${count(s.dropped_lines)} no longer kept)` : ""}`,
+          ],
           ["Output", bytes(s.bytes)],
-          ["CPU", usage && `${duration((usage.user_us + usage.system_us) / 1000)} (user ${duration(usage.user_us / 1000)}, system ${duration(usage.system_us / 1000)})`],
+          [
+            "CPU",
+            usage &&
+              `${duration((usage.user_us + usage.system_us) / 1000)} (user ${duration(usage.user_us / 1000)}, system ${duration(usage.system_us / 1000)})`,
+          ],
           ["Peak memory", usage && bytes(usage.peak_rss_bytes)],
-          ["Engine", usage && `${count(usage.operations)} operations, ${bytes(usage.engine_peak_bytes)}`],
-          ["Switches", usage && `${count(usage.voluntary_switches)} waiting, ${count(usage.involuntary_switches)} forced`],
+          [
+            "Engine",
+            usage && `${count(usage.operations)} operations, ${bytes(usage.engine_peak_bytes)}`,
+          ],
+          [
+            "Switches",
+            usage &&
+              `${count(usage.voluntary_switches)} waiting, ${count(usage.involuntary_switches)} forced`,
+          ],
         ]),
       ),
     );
     if (request) {
       const rows = [
         ["Directory", request.working_dir],
-        ["Arguments", request.args?.length ? request.args.map((arg) => h("code", { class: "chip-code" }, arg)) : undefined],
-        ["Variables", request.env_names?.length ? request.env_names.map((name) => h("code", { class: "chip-code" }, name)) : undefined],
+        [
+          "Arguments",
+          request.args?.length
+            ? request.args.map((arg) => h("code", { class: "chip-code" }, arg))
+            : undefined,
+        ],
+        [
+          "Variables",
+          request.env_names?.length
+            ? request.env_names.map((name) => h("code", { class: "chip-code" }, name))
+            : undefined,
+        ],
       ];
-      const inputs = Object.entries(request.inputs ?? {}).map(([name, value]) => [name, h("code", null, JSON.stringify(value))]);
+      const inputs = Object.entries(request.inputs ?? {}).map(([name, value]) => [
+        name,
+        h("code", null, JSON.stringify(value)),
+      ]);
       if (rows.some(([, value]) => value)) sections.push(section("Request", facts(rows)));
       if (inputs.length) sections.push(section("Inputs", facts(inputs)));
       if (script) sections.push(section("Script", sourceText(script, { markLine: error?.line })));

@@ -3,7 +3,15 @@ import { add, debounce, fill, h, icon, setText, throttle } from "../base/dom.js"
 import { showMenu, showMenuUnder } from "../base/dialog.js";
 import { bytes, count, duration, plural, shortId, when } from "../base/format.js";
 import { go } from "../base/go.js";
-import { badge, callerOf, durationText, isLive, nameOf, sessionMenu, STATUSES } from "../base/sessions.js";
+import {
+  badge,
+  callerOf,
+  durationText,
+  isLive,
+  nameOf,
+  sessionMenu,
+  STATUSES,
+} from "../base/sessions.js";
 import { toastError } from "../base/toast.js";
 import { live } from "../live/live.js";
 import { call } from "../live/runner.js";
@@ -24,27 +32,44 @@ const columns = [
   { title: "Time", class: "col-number", sort: "duration", cell: durationText },
   { title: "Lines", class: "col-number", sort: "lines", cell: (s) => count(s.lines) },
   { title: "CPU", class: "col-number optional", sort: "cpu", cell: (s) => duration(cpuMs(s)) },
-  { title: "Memory", class: "col-number optional", sort: "memory", cell: (s) => bytes(s.usage?.peak_rss_bytes) },
+  {
+    title: "Memory",
+    class: "col-number optional",
+    sort: "memory",
+    cell: (s) => bytes(s.usage?.peak_rss_bytes),
+  },
   { title: "Caller", class: "optional", cell: callerOf },
 ];
 
 function sessionCell(session) {
   const progress = session.progress && isLive(session) ? progressBar(session.progress) : null;
   return [
-    h("a", { href: `sessions/${session.session_id}`, class: "session-link" }, h("span", { class: "session-name" }, nameOf(session)), h("code", null, shortId(session.session_id))),
+    h(
+      "a",
+      { href: `sessions/${session.session_id}`, class: "session-link" },
+      h("span", { class: "session-name" }, nameOf(session)),
+      h("code", null, shortId(session.session_id)),
+    ),
     (session.tags ?? []).map((tag) => h("span", { class: "tag" }, tag)),
-    session.message && session.status === "failed" && h("span", { class: "session-message" }, session.message),
+    session.message &&
+      session.status === "failed" &&
+      h("span", { class: "session-message" }, session.message),
     progress,
   ];
 }
 
 export function progressBar({ done, total, text }) {
   const value = total > 0 ? Math.min(1, done / total) : undefined;
-  return h("span", { class: "progress-line" }, h("progress", { value, max: 1, "aria-label": "Progress" }), h("span", null, text || `${done} of ${total}`));
+  return h(
+    "span",
+    { class: "progress-line" },
+    h("progress", { value, max: 1, "aria-label": "Progress" }),
+    h("span", null, text || `${done} of ${total}`),
+  );
 }
 
 /** "tag:nightly caller:ana words" → parameters of session_list */
-export function parseSearch(text) {
+function parseSearch(text) {
   const params = {};
   const words = text.replace(/\b(tag|caller):(\S+)/g, (_, name, value) => {
     params[name] = value;
@@ -159,7 +184,11 @@ class SessionList {
     if (sort !== "queued") query.set("sort", sort);
     if (order !== "desc") query.set("order", order);
     if (offset) query.set("offset", offset);
-    history.replaceState(null, "", new URL(`sessions${query.size ? `?${query}` : ""}`, document.baseURI));
+    history.replaceState(
+      null,
+      "",
+      new URL(`sessions${query.size ? `?${query}` : ""}`, document.baseURI),
+    );
     this.#load();
   }
 
@@ -176,13 +205,24 @@ class SessionList {
     const chips = STATUSES.map((status) => this.#chip(status));
     const span = h(
       "select",
-      { class: "tool-select", "aria-label": "Time", onchange: () => this.#change({ span: Number(span.value) }) },
-      spans.map(([title, ms]) => h("option", { value: ms, selected: ms === this.state.span }, title)),
+      {
+        class: "tool-select",
+        "aria-label": "Time",
+        onchange: () => this.#change({ span: Number(span.value) }),
+      },
+      spans.map(([title, ms]) =>
+        h("option", { value: ms, selected: ms === this.state.span }, title),
+      ),
     );
     this.bulk = h("div", { class: "bulk", hidden: true });
     this.body = h("tbody");
     this.headers = columns.map((column) => this.#header(column));
-    this.all = h("input", { type: "checkbox", class: "form-check-input", "aria-label": "Select all", onchange: () => this.#selectAll(this.all.checked) });
+    this.all = h("input", {
+      type: "checkbox",
+      class: "form-check-input",
+      "aria-label": "Select all",
+      onchange: () => this.#selectAll(this.all.checked),
+    });
     this.note = h("div", { class: "empty", hidden: true });
     this.range = h("span", { role: "status" });
     this.previous = this.#pager("Previous", -PAGE);
@@ -190,11 +230,33 @@ class SessionList {
     add(
       container,
       h("h1", { class: "visually-hidden" }, "Sessions"),
-      h("div", { class: "bar" }, h("label", { class: "search" }, icon(searchIcon), search), h("div", { class: "chips", role: "group", "aria-label": "Status" }, chips), span, this.bulk),
+      h(
+        "div",
+        { class: "bar" },
+        h("label", { class: "search" }, icon(searchIcon), search),
+        h("div", { class: "chips", role: "group", "aria-label": "Status" }, chips),
+        span,
+        this.bulk,
+      ),
       h(
         "div",
         { class: "table-scroll", tabIndex: 0, role: "region", "aria-label": "Sessions" },
-        h("table", { class: "list" }, h("thead", null, h("tr", null, h("th", { class: "col-check" }, this.all), this.headers, h("th", { class: "col-more" }, h("span", { class: "visually-hidden" }, "Actions")))), this.body),
+        h(
+          "table",
+          { class: "list" },
+          h(
+            "thead",
+            null,
+            h(
+              "tr",
+              null,
+              h("th", { class: "col-check" }, this.all),
+              this.headers,
+              h("th", { class: "col-more" }, h("span", { class: "visually-hidden" }, "Actions")),
+            ),
+          ),
+          this.body,
+        ),
         this.note,
       ),
       h("div", { class: "pager" }, this.range, this.previous, this.next),
@@ -203,7 +265,15 @@ class SessionList {
   }
 
   #chip(status) {
-    const button = h("button", { type: "button", class: `chip ${status}`, "aria-pressed": String(this.state.status.has(status)) }, status);
+    const button = h(
+      "button",
+      {
+        type: "button",
+        class: `chip ${status}`,
+        "aria-pressed": String(this.state.status.has(status)),
+      },
+      status,
+    );
     button.addEventListener("click", () => {
       const chosen = new Set(this.state.status);
       if (!chosen.delete(status)) chosen.add(status);
@@ -234,7 +304,15 @@ class SessionList {
   }
 
   #pager(title, step) {
-    return h("button", { type: "button", class: "btn btn-sm btn-outline-secondary", onclick: () => this.#change({ offset: Math.max(0, this.state.offset + step) }) }, title);
+    return h(
+      "button",
+      {
+        type: "button",
+        class: "btn btn-sm btn-outline-secondary",
+        onclick: () => this.#change({ offset: Math.max(0, this.state.offset + step) }),
+      },
+      title,
+    );
   }
 
   #show({ sessions, total }) {
@@ -251,15 +329,26 @@ class SessionList {
     for (const header of this.headers) {
       if (!header.dataset.sort) continue;
       const isSorted = header.dataset.sort === this.state.sort;
-      header.setAttribute("aria-sort", isSorted ? (this.state.order === "asc" ? "ascending" : "descending") : "none");
+      header.setAttribute(
+        "aria-sort",
+        isSorted ? (this.state.order === "asc" ? "ascending" : "descending") : "none",
+      );
     }
     const { offset } = this.state;
-    setText(this.range, total ? `${count(offset + 1)}–${count(offset + sessions.length)} of ${count(total)}` : "");
+    setText(
+      this.range,
+      total ? `${count(offset + 1)}–${count(offset + sessions.length)} of ${count(total)}` : "",
+    );
     this.previous.disabled = offset === 0;
     this.next.disabled = offset + sessions.length >= total;
     const isFiltered = this.state.search || this.state.status.size || this.state.span;
     this.note.hidden = sessions.length > 0;
-    fill(this.note, isFiltered ? "No session matches." : ["No sessions yet. ", h("a", { href: "run" }, "Run a script"), " to see one here."]);
+    fill(
+      this.note,
+      isFiltered
+        ? "No session matches."
+        : ["No sessions yet. ", h("a", { href: "run" }, "Run a script"), " to see one here."],
+    );
   }
 
   #fail(error) {
@@ -284,8 +373,24 @@ class SessionList {
       },
     });
     const cells = columns.map((column) => h("td", { class: column.class }));
-    const more = h("button", { type: "button", class: "icon-button", "aria-label": `Actions for ${shortId(id)}`, "aria-haspopup": "menu", onclick: () => showMenuUnder(more, this.#menuFor(id)) }, icon(moreIcon));
-    const element = h("tr", { dataset: { id } }, h("td", { class: "col-check" }, check), cells, h("td", { class: "col-more" }, more));
+    const more = h(
+      "button",
+      {
+        type: "button",
+        class: "icon-button",
+        "aria-label": `Actions for ${shortId(id)}`,
+        "aria-haspopup": "menu",
+        onclick: () => showMenuUnder(more, this.#menuFor(id)),
+      },
+      icon(moreIcon),
+    );
+    const element = h(
+      "tr",
+      { dataset: { id } },
+      h("td", { class: "col-check" }, check),
+      cells,
+      h("td", { class: "col-more" }, more),
+    );
     element.addEventListener("dblclick", (event) => {
       if (!event.target.closest("a, button, input")) go(`sessions/${id}`);
     });
@@ -340,11 +445,20 @@ class SessionList {
     }
     this.bulk.hidden = n === 0;
     if (n === 0) return;
-    const items = sessionMenu(this.#chosen(), (kind, ids) => this.#changed(kind, ids)).filter(Boolean);
+    const items = sessionMenu(this.#chosen(), (kind, ids) => this.#changed(kind, ids)).filter(
+      Boolean,
+    );
     fill(
       this.bulk,
       h("strong", null, plural(n, "session")),
-      items.map((item) => h("button", { type: "button", class: "tool", disabled: item.disabled, onclick: item.run }, item.icon, h("span", { class: "tool-text" }, item.label))),
+      items.map((item) =>
+        h(
+          "button",
+          { type: "button", class: "tool", disabled: item.disabled, onclick: item.run },
+          item.icon,
+          h("span", { class: "tool-text" }, item.label),
+        ),
+      ),
     );
   }
 
@@ -369,12 +483,19 @@ class SessionList {
     event.preventDefault();
     const box = row.getBoundingClientRect();
     const isByKey = event.clientX === 0 && event.clientY === 0;
-    showMenu(isByKey ? box.left + 40 : event.clientX, isByKey ? box.bottom : event.clientY, this.#menuFor(row.dataset.id), document.activeElement);
+    showMenu(
+      isByKey ? box.left + 40 : event.clientX,
+      isByKey ? box.bottom : event.clientY,
+      this.#menuFor(row.dataset.id),
+      document.activeElement,
+    );
   }
 }
 
 export function open(container, route) {
-  let current = route.path ? openSession(container, route.path) : new SessionList(container, route.query);
+  let current = route.path
+    ? openSession(container, route.path)
+    : new SessionList(container, route.query);
   let path = route.path;
   return {
     close: () => current.close(),

@@ -54,7 +54,14 @@ const charts = [
     title: "CPU",
     format: (v) => `${v.toFixed(v < 10 ? 1 : 0)} %`,
     min: 5,
-    series: [{ label: "server and sessions", color: "--violet", fill: true, value: (s, step) => s.cpu_ms / (10 * step) }],
+    series: [
+      {
+        label: "server and sessions",
+        color: "--violet",
+        fill: true,
+        value: (s, step) => s.cpu_ms / (10 * step),
+      },
+    ],
   },
   {
     title: "Memory",
@@ -76,7 +83,8 @@ class OwnHistory {
     if (!before || stats.uptime_ms <= before.uptime_ms) return;
     const { sessions: a, cpu: c } = stats;
     const { sessions: b, cpu: d } = before;
-    const used = (x) => x.server_user_us + x.server_system_us + x.sessions_user_us + x.sessions_system_us;
+    const used = (x) =>
+      x.server_user_us + x.server_system_us + x.sessions_user_us + x.sessions_system_us;
     this.samples.push({
       t_ms: Date.now(),
       running: stats.workers.running,
@@ -98,13 +106,29 @@ class StatsView {
   #isOld = false;
 
   constructor(container) {
-    this.charts = charts.map((options) => ({ ...options, chart: new Chart({ ...options, sync: "stats" }) }));
+    this.charts = charts.map((options) => ({
+      ...options,
+      chart: new Chart({ ...options, sync: "stats" }),
+    }));
     this.note = h("span", { class: "muted" }, "drag to zoom, double click to see all");
     add(
       container,
       h("h1", { class: "visually-hidden" }, "Stats"),
-      h("div", { class: "bar" }, h("div", { class: "chips", role: "group", "aria-label": "Range" }, ranges.map((range) => this.#rangeButton(range))), this.note),
-      h("div", { class: "charts" }, this.charts.map(({ chart }) => chart.element)),
+      h(
+        "div",
+        { class: "bar" },
+        h(
+          "div",
+          { class: "chips", role: "group", "aria-label": "Range" },
+          ranges.map((range) => this.#rangeButton(range)),
+        ),
+        this.note,
+      ),
+      h(
+        "div",
+        { class: "charts" },
+        this.charts.map(({ chart }) => chart.element),
+      ),
     );
     this.off = live.on("stats", ({ stats }) => {
       this.#own.push(stats);
@@ -128,10 +152,15 @@ class StatsView {
   }
 
   #rangeButton(range) {
-    const button = h("button", { type: "button", class: "chip", "aria-pressed": String(range === this.#range) }, range[0]);
+    const button = h(
+      "button",
+      { type: "button", class: "chip", "aria-pressed": String(range === this.#range) },
+      range[0],
+    );
     button.addEventListener("click", () => {
       this.#range = range;
-      for (const other of button.parentElement.children) other.setAttribute("aria-pressed", String(other === button));
+      for (const other of button.parentElement.children)
+        other.setAttribute("aria-pressed", String(other === button));
       this.#load();
     });
     return button;
@@ -149,14 +178,18 @@ class StatsView {
       // An older runner knows no parameters; one that is down is shown in the bar.
       if (error.code === -32602) this.#isOld = true;
     }
-    if (!this.#isOld) this.timer = setTimeout(() => this.#load(), Math.min(5, Math.max(2, step_s)) * 1000);
+    if (!this.#isOld)
+      this.timer = setTimeout(() => this.#load(), Math.min(5, Math.max(2, step_s)) * 1000);
   }
 
   #show(samples, step) {
     const shown = this.#isOld ? samples.slice(-this.#range[1]) : samples;
     const times = shown.map(({ t_ms }) => t_ms / 1000);
     for (const { chart, series } of this.charts) {
-      chart.setData([times, ...series.map(({ value }) => shown.map((sample) => value(sample, step) ?? null))], this.#range[1]);
+      chart.setData(
+        [times, ...series.map(({ value }) => shown.map((sample) => value(sample, step) ?? null))],
+        this.#range[1],
+      );
     }
   }
 }
