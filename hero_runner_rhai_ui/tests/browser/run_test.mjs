@@ -95,6 +95,7 @@ test("declared inputs become a form, and what is wrong with them a message", asy
     await page.locator(".inputs").getByLabel("count").fill("3");
     await page.getByRole("button", { name: "Run", exact: true }).click();
     await page.locator(".run-state .status.succeeded").waitFor();
+    await until("three lines", async () => (await logRows(page)).length === 3);
     assert.deepEqual(
         (await logRows(page)).map(({ text }) => text),
         ["ana", "ana", "ana"],
