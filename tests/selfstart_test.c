@@ -304,7 +304,7 @@ static void a_hero_proc_with_other_work_goes_on(void **state) {
     EXPECT(0, "hero_proc goes on: it has 1 other service\n", "hero_runner_rhai", "--stop",
            "--with-hero-proc");
     assert_true(find_program("hero_proc_server") > 0);
-    assert_int_equal(proc_shutdown(client, true, NULL), 0);
+    if (proc_shutdown(client, true, &err) < 0) fail_msg("%s", err.message);
     proc_close(client);
 }
 

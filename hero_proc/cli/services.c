@@ -268,9 +268,20 @@ static const struct command service_restart = {
 /* ---- The others ------------------------------------------------------------------------- */
 
 static int run_delete(const struct options *options) {
-    return do_quietly(options, PROC_SERVICE_DELETE,
-                      params_of(options, "name", name_of(options), NULL), "%s is deleted",
-                      name_of(options));
+    struct session session;
+    json_t *result = NULL;
+    if (session_begin(&session, options) &&
+        proc_stop_service(session.client, name_of(options), STOP_TIMEOUT_MS, NULL, &session.err) ==
+            0)
+        result = session_call(&session, PROC_SERVICE_DELETE,
+                              params_of(options, "name", name_of(options), NULL));
+    bool is_done = result;
+    if (result && options->as_json)
+        is_done = print_json(json_incref(result));
+    else if (result)
+        printf("%s is deleted\n", name_of(options));
+    json_decref(result);
+    return session_end(&session, is_done);
 }
 
 static int run_why(const struct options *options) {

@@ -75,6 +75,10 @@ static void a_failed_service_shows_its_last_lines(void **state) {
     set_service("broken", "echo it burns; exit 3");
     expect("service start broken", 1, "it burns");
     expect("service list", 0, "✗ failed");
+    set_service("idle", "exec sleep 1000");
+    expect("service start idle --no-wait", 0, "idle is being started");
+    expect("service delete idle", 0, "idle is deleted");
+    expect("service delete idle", 1, "not");
     expect("service delete broken", 0, "");
 }
 

@@ -101,6 +101,7 @@ static void services_are_listed(void **state) {
         if (strcmp(list.services[i].name, "sleeper") == 0) found++;
     assert_int_equal(found, 1);
     proc_service_list_done(&list);
+    CHECK(proc_stop_service(client, "sleeper", TIMEOUT_MS, NULL, &err));
     CHECK(proc_service_delete(client, "sleeper", &err));
 }
 
