@@ -139,6 +139,11 @@ static int tear_down(void **state) {
     return 0;
 }
 
+static bool is_nothing_left(void *ctx) {
+    (void)ctx;
+    return find_process(place.home) == 0;
+}
+
 /* ---- Commands --------------------------------------------------------------------------- */
 
 struct outcome {
@@ -286,7 +291,7 @@ static void a_stop_stops_and_may_be_repeated(void **state) {
     EXPECT(0, "○ ", "hero_proc", "service", "list");
     start();
     EXPECT(0, "hero_proc is shut down", "hero_runner_rhai", "--stop", "--with-hero-proc");
-    assert_int_equal(find_process(place.home), 0);
+    assert_true(wait_until(is_nothing_left, NULL, COMMAND_MS));
     EXPECT(0, "is not running, nor is hero_proc", "hero_runner_rhai", "--stop");
 }
 

@@ -44,6 +44,8 @@ static void print_help(void) {
           "Settings, each an option or a variable:\n\n",
           stdout);
     rpc_settings_print_help(&settings, stdout);
+    /* By these words build_runner.sh knows that it may replace this program. */
+    puts("\nThis hero_proc_server is part of hero_runner_rhai.");
 }
 
 static void print_version(void) {
