@@ -76,16 +76,16 @@ static int run_tail(const struct options *options) {
 
 static bool show_sources(const json_t *result) {
     static const struct table_column columns[] = {
-        {"SOURCE", false}, {"LINES", true}, {"BYTES", true}, {"DROPPED", true}};
+        {"SOURCE", false}, {"LINES", true}, {"DROPPED", true}, {"LAST", false}};
     struct table table = TABLE_INIT(columns);
     size_t index;
     json_t *source;
     json_array_foreach(lenient_list(result, "sources|items"), index, source) {
         add_text(&table, json_is_string(source) ? json_string_value(source)
-                                                : lenient_text(source, "source|src|name"));
+                                                : lenient_text(source, "name|source|src"));
         add_number(&table, lenient_number(source, "lines|count", 0));
-        add_number(&table, lenient_number(source, "bytes|size", 0));
         add_number(&table, lenient_number(source, "dropped", 0));
+        add_time(&table, lenient_time_ms(lenient_get(source, "last_ms|last")));
     }
     return show_table(&table);
 }

@@ -86,7 +86,6 @@ static bool show_fields(const json_t *record, const struct proc_service_status *
 static void add_action(struct table *table, const json_t *action) {
     const char *state = lenient_text(action, "state|phase|status");
     const json_t *exit_code = lenient_get(action, "exit_code");
-    const json_t *health = lenient_get(action, "health");
     add_text(table, lenient_text(action, "name|action"));
     add_state(table, proc_state_parse(state), state);
     add_number(table, lenient_number(action, "pid", 0));
@@ -94,13 +93,12 @@ static void add_action(struct table *table, const json_t *action) {
         table_add(table, COLOUR_NONE, "%lld", (long long)json_integer_value(exit_code));
     else
         add_text(table, NULL);
-    add_text(table, json_is_string(health) ? json_string_value(health)
-                                           : lenient_text(health, "state|status|message"));
+    add_text(table, lenient_text(action, "error|health|message"));
 }
 
 static bool show_actions(const json_t *actions) {
     static const struct table_column columns[] = {
-        {"ACTION", false}, {"STATE", false}, {"PID", true}, {"EXIT", true}, {"HEALTH", false}};
+        {"ACTION", false}, {"STATE", false}, {"PID", true}, {"EXIT", true}, {"DETAIL", false}};
     struct table table = TABLE_INIT(columns);
     size_t index;
     json_t *action;

@@ -183,13 +183,16 @@ static bool wait_more(struct wait *wait) {
     return true;
 }
 
-static bool is_nothing_to_stop(const struct rpc_error *err) {
-    static const char *const texts[] = {"already stopped", "not running", "is down", "already down",
-                                        "not started"};
-    if (proc_is_not_found(err)) return true;
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
-        if (err->kind == RPC_ERROR_RPC && strcasestr(err->message, texts[i])) return true;
+static bool is_said(const struct rpc_error *err, const char *const *texts) {
+    for (; *texts; texts++)
+        if (err->kind == RPC_ERROR_RPC && strcasestr(err->message, *texts)) return true;
     return false;
+}
+
+static bool is_nothing_to_stop(const struct rpc_error *err) {
+    static const char *const texts[] = {"already stopped", "not running", "is down",
+                                        "already down",    "not started", NULL};
+    return proc_is_not_found(err) || is_said(err, texts);
 }
 
 /* Stops and waits. A service that is not there, or was down already, is a success. */
@@ -277,13 +280,42 @@ int proc_service_wait(struct proc_client *client, const char *name, int64_t time
     return -1;
 }
 
+/* Whether anything may run of it: -1, 0 or 1. */
+static int is_up(struct proc_client *client, const char *name, struct rpc_error *err) {
+    struct rpc_error refusal = {0};
+    struct proc_service_status status;
+    if (proc_service_status(client, name, &status, &refusal) == 0) {
+        bool is_down = proc_state_is_down(status.state);
+        proc_service_status_done(&status);
+        return !is_down;
+    }
+    bool is_there = !proc_is_not_found(&refusal);
+    if (is_there) rpc_error_set(err, refusal.kind, refusal.code, "%s", refusal.message);
+    rpc_error_clear(&refusal);
+    return is_there ? -1 : 0;
+}
+
+/* One that was set as wanted may have been started by that. */
+static int start_if_not_started(struct proc_client *client, const char *name,
+                                struct rpc_error *err) {
+    static const char *const texts[] = {"already", "is up", "is running", "runs", NULL};
+    struct rpc_error refusal = {0};
+    if (proc_service_start(client, name, &refusal) == 0) return 0;
+    bool is_started = is_said(&refusal, texts);
+    if (!is_started) rpc_error_set(err, refusal.kind, refusal.code, "%s", refusal.message);
+    rpc_error_clear(&refusal);
+    return is_started ? 0 : -1;
+}
+
+/* What runs is stopped only when the specs have been accepted. */
 int proc_restart_service(struct proc_client *client, const struct proc_service *service,
                          int64_t timeout_ms, struct rpc_strbuf *ret_log, struct rpc_error *err) {
     struct wait wait = wait_begin(timeout_ms);
     bool was_there;
-    if (proc_service_set(client, service, err) < 0 ||
-        stop_and_wait(client, service->name, &wait, &was_there, err) < 0 ||
-        proc_service_start(client, service->name, err) < 0)
+    int was_up = is_up(client, service->name, err);
+    if (was_up < 0 || proc_service_set(client, service, err) < 0 ||
+        (was_up && stop_and_wait(client, service->name, &wait, &was_there, err) < 0) ||
+        start_if_not_started(client, service->name, err) < 0)
         return -1;
     return proc_service_wait(client, service->name, wait.deadline_ms - rpc_clock_monotonic_ms(),
                              ret_log, err);
