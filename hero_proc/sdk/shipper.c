@@ -63,7 +63,7 @@ struct proc_shipper {
     size_t in_flight_lines, in_flight_bytes; /* being sent; they count for the bound */
     enum proc_shipper_state state;
     enum outcome outcome; /* of the last attempt */
-    char message[256];
+    char message[512];
     uint64_t sent, dropped;
     bool is_stopping, has_ended;
 

@@ -53,7 +53,7 @@ struct proc_shipper_status {
     uint64_t sent;
     uint64_t dropped; /* by the bound, for want of the method, or by hero_proc */
     size_t waiting_lines, waiting_bytes;
-    char message[256]; /* why it is unavailable; "" otherwise */
+    char message[512]; /* why it is unavailable; "" otherwise */
 };
 /* From any thread; does not wait for hero_proc. */
 void proc_shipper_status(struct proc_shipper *shipper, struct proc_shipper_status *ret_status);
