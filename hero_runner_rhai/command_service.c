@@ -222,13 +222,13 @@ static int run_start(const struct options *options) {
 
 /* A server that hero_proc does not know: it was started by hand, or hero_proc has died. */
 static int tell_if_still_there(const char *what) {
-    char *socket = rpc_path_socket(SERVICE_NAME, "rpc.sock", NULL);
-    bool is_there = socket && rpc_client_is_listening(socket);
+    char *path = rpc_path_socket(SERVICE_NAME, "rpc.sock", NULL);
+    bool is_there = path && rpc_client_is_listening(path);
     if (is_there)
-        tell("%s, and hero_runner_rhai_server still answers at %s; it was started without "
-             "hero_proc, or has outlived it",
-             what, socket);
-    free(socket);
+        tell("%s, and hero_runner_rhai_server (process %d) still answers at %s; it was started "
+             "without hero_proc, or has outlived it",
+             what, (int)rpc_binding_owner(path), path);
+    free(path);
     return is_there ? EXIT_FAILED : EXIT_OK;
 }
 

@@ -291,7 +291,7 @@ static void a_stop_stops_and_may_be_repeated(void **state) {
     EXPECT(0, "○ ", "hero_proc", "service", "list");
     start();
     EXPECT(0, "hero_proc is shut down", "hero_runner_rhai", "--stop", "--with-hero-proc");
-    assert_true(wait_until(is_nothing_left, NULL, COMMAND_MS));
+    assert_true(is_nothing_left(NULL));
     EXPECT(0, "is not running, nor is hero_proc", "hero_runner_rhai", "--stop");
 }
 
