@@ -2,11 +2,14 @@
  * shapes, and for ours. */
 #include "tests/target.h"
 
+#include <hero_rpc/clock.h>
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -123,6 +126,73 @@ static void a_failure_tells_state_and_last_lines(void **state) {
     rpc_error_clear(&err);
     assert_non_null(strstr(rpc_strbuf_text(&log), "the disk is on fire\n"));
     rpc_strbuf_done(&log);
+}
+
+static void attempts_are_spaced_and_then_used_up(void **state) {
+    struct proc_client *client = client_of(state);
+    struct proc_action action = {
+        .name = "crasher",
+        .script = "echo attempt; exit 1",
+        .interpreter = "bash",
+        .is_process = true,
+        .env = env,
+        .retry_policy = {.max_attempts = 3, .delay_ms = 100, .backoff = 3},
+    };
+    struct proc_service service = service_of(&action);
+    struct proc_service_status status;
+    struct rpc_strbuf log = RPC_STRBUF_INIT;
+    int64_t since_ms = rpc_clock_monotonic_ms();
+    assert_int_equal(proc_restart_service(client, &service, TIMEOUT_MS, &log, &err), -1);
+    rpc_error_clear(&err);
+    assert_in_range(rpc_clock_monotonic_ms() - since_ms, 100 + 300, TIMEOUT_MS);
+    assert_string_equal(rpc_strbuf_text(&log), "attempt\nattempt\nattempt\n");
+    rpc_strbuf_done(&log);
+    CHECK(proc_service_status(client, "crasher", &status, &err));
+    assert_int_equal(status.state, PROC_FAILED);
+    assert_int_equal(status.restarts, 2);
+    proc_service_status_done(&status);
+}
+
+/* A service that is well as long as a file is there. */
+struct patient {
+    struct proc_client *client;
+    pid_t pid; /* the first one */
+};
+
+static bool is_replaced_and_running(void *ctx) {
+    const struct patient *patient = ctx;
+    struct proc_service_status status;
+    if (proc_service_status(patient->client, "patient", &status, NULL) < 0) return false;
+    bool is_so = status.state == PROC_RUNNING && status.pid != patient->pid;
+    proc_service_status_done(&status);
+    return is_so;
+}
+
+static void a_check_that_fails_restarts_the_service(void **state) {
+    const struct target *target = *state;
+    char script[256], check_script[256];
+    snprintf(script, sizeof script, "touch %s/well; exec sleep 1000", target->home);
+    snprintf(check_script, sizeof check_script, "test -e %s/well", target->home);
+    const struct proc_health_check check = {.kind = PROC_CHECK_EXEC,
+                                            .target = check_script,
+                                            .interval_ms = 50,
+                                            .timeout_ms = 5000,
+                                            .failures = 2};
+    struct proc_action action = sleeper();
+    action.name = "patient";
+    action.script = script;
+    action.interpreter = "bash";
+    action.health_checks = &check;
+    action.health_check_count = 1;
+    struct proc_service service = service_of(&action);
+    struct proc_service_status status;
+    CHECK(proc_restart_service(target->client, &service, TIMEOUT_MS, NULL, &err));
+    CHECK(proc_service_status(target->client, "patient", &status, &err));
+    struct patient patient = {target->client, status.pid};
+    proc_service_status_done(&status);
+    assert_int_equal(unlink(strchr(check_script, '/')), 0);
+    assert_true(target_wait_until(is_replaced_and_running, &patient, TIMEOUT_MS));
+    CHECK(proc_stop_service(target->client, "patient", TIMEOUT_MS, NULL, &err));
 }
 
 static void stopping_what_is_not_there_is_fine(void **state) {
@@ -348,6 +418,8 @@ int main(void) {
     };
     const struct CMUnitTest ours[] = {
         COMMON_TESTS,
+        cmocka_unit_test(attempts_are_spaced_and_then_used_up),
+        cmocka_unit_test(a_check_that_fails_restarts_the_service),
         cmocka_unit_test(ours_has_logs_and_secrets),
     };
     int failed =

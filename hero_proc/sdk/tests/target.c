@@ -55,6 +55,20 @@ static char *read_file(const struct target *target, const char *name) {
     return taken ? taken : strdup("");
 }
 
+bool target_wait_until(bool (*condition)(void *ctx), void *ctx, int64_t ms) {
+    for (int64_t since = rpc_clock_monotonic_ms(); rpc_clock_monotonic_ms() - since < ms;) {
+        if (condition(ctx)) return true;
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    }
+    return condition(ctx);
+}
+
+static bool answers(void *client) {
+    json_t *health = proc_health(client, NULL);
+    json_decref(health);
+    return health;
+}
+
 void target_start(struct target *target, enum target_kind kind) {
     struct rpc_error err = {0};
     *target = (struct target){.kind = kind};
@@ -68,12 +82,7 @@ void target_start(struct target *target, enum target_kind kind) {
     if (target->pid == 0) become(target);
     target->client = proc_open(target->socket, &err);
     assert_non_null(target->client);
-    for (int64_t since = rpc_clock_monotonic_ms(); rpc_clock_monotonic_ms() - since < START_MS;) {
-        json_t *health = proc_health(target->client, NULL);
-        json_decref(health);
-        if (health) return;
-        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
-    }
+    if (target_wait_until(answers, target->client, START_MS)) return;
     fail_msg("hero_proc does not answer:\n%s", read_file(target, "server.log"));
 }
 

@@ -26,6 +26,8 @@ void target_start(struct target *target, enum target_kind kind);
 void target_stop(struct target *target);
 /* What it was sent, of the other one: one request a line; the caller frees it. */
 char *target_calls(const struct target *target);
+/* Waits until a condition holds, and says whether it does. */
+bool target_wait_until(bool (*condition)(void *ctx), void *ctx, int64_t ms);
 /* Whether this build has our own daemon. */
 bool target_has_ours(void);
 
