@@ -65,6 +65,7 @@ struct proc_shipper {
     enum outcome outcome; /* of the last attempt */
     char message[512];
     uint64_t sent, dropped;
+    uint64_t told_dropped; /* so many of them are told in hero_proc's log */
     bool is_stopping, has_ended;
 
     /* The thread's own. */
@@ -199,8 +200,18 @@ static json_t *line_json(const struct proc_shipper *shipper, const struct line *
                      text_json(line->data, line->text_len));
 }
 
-static json_t *batch_json(const struct proc_shipper *shipper, const struct list *batch) {
+/* In the place of lines that were dropped. */
+static json_t *gap_json(const struct proc_shipper *shipper, uint64_t dropped) {
+    json_t *text = json_sprintf("%llu lines are missing here: more than hero_proc took in time",
+                                (unsigned long long)dropped);
+    return json_pack("{s:s, s:s, s:I, s:o}", "source", shipper->source, "level", "warn",
+                     "timestamp_ms", (json_int_t)rpc_clock_wall_ms(), "line", text);
+}
+
+static json_t *batch_json(const struct proc_shipper *shipper, const struct list *batch,
+                          uint64_t dropped) {
     json_t *entries = json_array();
+    if (dropped > 0) json_array_append_new(entries, gap_json(shipper, dropped));
     for (const struct line *line = batch->first; line; line = line->next)
         json_array_append_new(entries, line_json(shipper, line));
     return json_pack("{s:o}", "entries", entries);
@@ -235,12 +246,12 @@ static enum outcome reach(struct proc_shipper *shipper, struct rpc_error *err) {
 
 /* Sends one call. REACHED: it was answered, and *ret_dropped of the lines were not taken. */
 static enum outcome send_batch(struct proc_shipper *shipper, const struct list *batch,
-                               size_t *ret_dropped, struct rpc_error *err) {
+                               uint64_t missing, size_t *ret_dropped, struct rpc_error *err) {
     enum outcome outcome = reach(shipper, err);
     *ret_dropped = 0;
     if (outcome != REACHED) return outcome;
     json_t *result =
-        client_call(shipper->client, PROC_LOGS_INSERT, batch_json(shipper, batch), err);
+        client_call(shipper->client, PROC_LOGS_INSERT, batch_json(shipper, batch, missing), err);
     if (result) {
         int64_t dropped = lenient_number(result, "dropped|rejected", 0);
         if (dropped > 0) *ret_dropped = (size_t)dropped;
@@ -260,6 +271,7 @@ static void ship(struct proc_shipper *shipper) {
     struct list batch = {0};
     struct rpc_error err = {0};
     size_t dropped;
+    uint64_t missing = shipper->dropped - shipper->told_dropped;
     while (shipper->waiting.first && batch.count < shipper->batch_lines &&
            batch.bytes < BATCH_BYTES)
         push_last(&batch, pop_first(&shipper->waiting));
@@ -267,10 +279,11 @@ static void ship(struct proc_shipper *shipper) {
     shipper->in_flight_bytes = batch.bytes;
     pthread_mutex_unlock(&shipper->lock);
 
-    enum outcome outcome = send_batch(shipper, &batch, &dropped, &err);
+    enum outcome outcome = send_batch(shipper, &batch, missing, &dropped, &err);
 
     pthread_mutex_lock(&shipper->lock);
     shipper->in_flight_lines = shipper->in_flight_bytes = 0;
+    if (outcome == REACHED) shipper->told_dropped += missing;
     if (outcome == REFUSED) dropped = batch.count;
     if (outcome == REACHED || outcome == REFUSED) {
         shipper->sent += batch.count - dropped;

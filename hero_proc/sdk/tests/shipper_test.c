@@ -29,7 +29,7 @@
 struct seen {
     atomic_int lines, calls;
     atomic_bool is_ready, refuses;
-    char last[256]; /* the last entry */
+    char first[256], last[256]; /* entries of the last call */
 };
 
 static struct seen *seen;
@@ -50,6 +50,8 @@ static void on_rpc(struct rpc_request *request, void *ctx) {
     json_t *call = json_loadb(body, len, 0, NULL);
     json_t *entries = json_object_get(json_object_get(call, "params"), "logs");
     size_t count = json_array_size(entries);
+    const char *first = json_string_value(json_object_get(json_array_get(entries, 0), "content"));
+    snprintf(seen->first, sizeof seen->first, "%s", first ? first : "");
     char *last = json_dumps(json_array_get(entries, count - 1), JSON_COMPACT | JSON_SORT_KEYS);
     if (last) snprintf(seen->last, sizeof seen->last, "%s", last);
     free(last);
@@ -210,7 +212,10 @@ static void memory_is_bounded_and_the_oldest_go_first(void **state) {
     assert_true(status.dropped > 0);
     assert_int_equal(status.dropped + status.waiting_lines, 1000);
     start_sink(with_logs);
-    await_lines((int)status.waiting_lines);
+    await_lines((int)status.waiting_lines + 1);
+    snprintf(text, sizeof text, "%d lines are missing here: more than hero_proc took in time",
+             (int)status.dropped);
+    assert_string_equal(seen->first, text);
     assert_non_null(strstr(seen->last, "\"line 999\""));
     proc_shipper_stop(shipper, 0);
     kill_sink();

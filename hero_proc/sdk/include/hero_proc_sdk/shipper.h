@@ -1,7 +1,8 @@
 /*
  * Sends lines to the log of a hero_proc from a thread of its own: in batches, with bounded memory,
- * and without ever making the caller wait. When hero_proc is down, lines are kept up to the bound,
- * the oldest go first, and what goes is counted; the shipper comes back by itself. When it has no
+ * and without ever making the caller wait. When hero_proc is down or slow, lines are kept up to the
+ * bound, the oldest go first, and what goes is counted and told in a line of its own in their place;
+ * the shipper comes back by itself. When it has no
  * method for this, lines are dropped at once and it is asked again from time to time.
  */
 #ifndef HERO_PROC_SDK_SHIPPER_H
