@@ -298,7 +298,7 @@ static int is_up(struct proc_client *client, const char *name, struct rpc_error 
 /* One that was set as wanted may have been started by that. */
 static int start_if_not_started(struct proc_client *client, const char *name,
                                 struct rpc_error *err) {
-    static const char *const texts[] = {"already", "is up", "is running", "runs", NULL};
+    static const char *const texts[] = {"already", "is up", "is running", NULL};
     struct rpc_error refusal = {0};
     if (proc_service_start(client, name, &refusal) == 0) return 0;
     bool is_started = is_said(&refusal, texts);
