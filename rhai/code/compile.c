@@ -798,6 +798,57 @@ static void describe(proto *p, const fn_def *fn) {
     p->is_empty = !fn->body || !fn->body->len;
 }
 
+static void free_switch(heap *h, switch_table *t) {
+    for (uint32_t i = 0; i < t->len && t->entries; i++)
+        value_drop(h, &t->entries[i].value);
+    for (uint32_t i = 0; i < t->ranges_len && t->ranges; i++)
+        value_drop(h, &t->ranges[i].value);
+    if (t->buckets) heap_free(h, t->buckets, (t->mask + 1) * sizeof *t->buckets);
+    if (t->entries) heap_free(h, t->entries, t->len * sizeof *t->entries);
+    if (t->ranges) heap_free(h, t->ranges, t->ranges_len * sizeof *t->ranges);
+}
+
+static void free_tables(heap *h, proto *p) {
+    for (uint32_t i = 0; i < p->consts_len; i++)
+        value_drop(h, &p->consts[i]);
+    for (uint32_t i = 0; i < p->paths_len; i++)
+        heap_free(h, p->paths[i].steps, p->paths[i].len * sizeof *p->paths[i].steps);
+    for (uint32_t i = 0; i < p->switches_len; i++)
+        free_switch(h, &p->switches[i]);
+    for (uint32_t i = 0; i < p->scopes_len; i++)
+        heap_free(h, p->scopes[i].vars, p->scopes[i].len * sizeof *p->scopes[i].vars);
+    for (uint32_t i = 0; i < p->closures_len; i++)
+        heap_free(h, p->closures[i].captures, p->closures[i].len * sizeof *p->closures[i].captures);
+    for (uint32_t i = 0; i < p->shapes_len; i++) {
+        if (p->shapes[i].keys)
+            heap_free(h, p->shapes[i].keys, p->shapes[i].len * sizeof *p->shapes[i].keys);
+        heap_free(h, p->shapes[i].positions, p->shapes[i].len * sizeof *p->shapes[i].positions);
+    }
+#define FREE(table)                                                                                \
+    heap_free(h, p->table, p->table##_len * sizeof *p->table);                                     \
+    p->table = NULL;                                                                               \
+    p->table##_len = 0
+    heap_free(h, p->code, p->len * sizeof *p->code);
+    p->code = NULL;
+    p->len = 0;
+    FREE(consts);
+    FREE(positions);
+    FREE(handlers);
+    FREE(sites);
+    FREE(paths);
+    FREE(switches);
+    FREE(scopes);
+    FREE(closures);
+    FREE(shapes);
+    FREE(globals);
+#undef FREE
+}
+
+static void proto_free(heap *h, proto *p) {
+    free_tables(h, p);
+    heap_free(h, p, sizeof *p);
+}
+
 static void compile_body(unit *u, proto *p, const fn_def *fn, const compile_options *o,
                          bool *failed, bool *too_large) {
     fn_state fs;
@@ -805,6 +856,7 @@ static void compile_body(unit *u, proto *p, const fn_def *fn, const compile_opti
     add_params(&fs, fn);
     block_tail(&fs, fn->body);
     fn_close(&fs);
+    if (fs.failed) free_tables(u->h, p);
     *failed |= fs.failed;
     *too_large |= fs.too_large;
 }
@@ -824,48 +876,6 @@ proto *compile_closure(unit *u, const fn_def *fn, const compile_options *o, bool
 static rhai_error *compile_error(heap *h, bool too_large) {
     if (too_large) return error_newf(h, ERR_PARSING, POS_NONE, "Function is too large");
     return error_out_of_memory(h);
-}
-
-static void free_switch(heap *h, switch_table *t) {
-    for (uint32_t i = 0; i < t->len && t->entries; i++)
-        value_drop(h, &t->entries[i].value);
-    for (uint32_t i = 0; i < t->ranges_len && t->ranges; i++)
-        value_drop(h, &t->ranges[i].value);
-    if (t->buckets) heap_free(h, t->buckets, (t->mask + 1) * sizeof *t->buckets);
-    if (t->entries) heap_free(h, t->entries, t->len * sizeof *t->entries);
-    if (t->ranges) heap_free(h, t->ranges, t->ranges_len * sizeof *t->ranges);
-}
-
-static void proto_free(heap *h, proto *p) {
-    for (uint32_t i = 0; i < p->consts_len; i++)
-        value_drop(h, &p->consts[i]);
-    for (uint32_t i = 0; i < p->paths_len; i++)
-        heap_free(h, p->paths[i].steps, p->paths[i].len * sizeof *p->paths[i].steps);
-    for (uint32_t i = 0; i < p->switches_len; i++)
-        free_switch(h, &p->switches[i]);
-    for (uint32_t i = 0; i < p->scopes_len; i++)
-        heap_free(h, p->scopes[i].vars, p->scopes[i].len * sizeof *p->scopes[i].vars);
-    for (uint32_t i = 0; i < p->closures_len; i++)
-        heap_free(h, p->closures[i].captures, p->closures[i].len * sizeof *p->closures[i].captures);
-    for (uint32_t i = 0; i < p->shapes_len; i++) {
-        if (p->shapes[i].keys)
-            heap_free(h, p->shapes[i].keys, p->shapes[i].len * sizeof *p->shapes[i].keys);
-        heap_free(h, p->shapes[i].positions, p->shapes[i].len * sizeof *p->shapes[i].positions);
-    }
-#define FREE(table) heap_free(h, p->table, p->table##_len * sizeof *p->table)
-    heap_free(h, p->code, p->len * sizeof *p->code);
-    FREE(consts);
-    FREE(positions);
-    FREE(handlers);
-    FREE(sites);
-    FREE(paths);
-    FREE(switches);
-    FREE(scopes);
-    FREE(closures);
-    FREE(shapes);
-    FREE(globals);
-#undef FREE
-    heap_free(h, p, sizeof *p);
 }
 
 static void unit_destroy(heap *h, opaque *o) {
@@ -960,6 +970,20 @@ rhai_pos proto_pos(const proto *p, uint32_t pc) {
     return POS_NONE;
 }
 
+bool compile_function(proto *p, rhai_error **ret_error) {
+    bool failed = false, too_large = false;
+    compile_body(p->unit, p, p->def, &p->unit->options, &failed, &too_large);
+    if (failed) *ret_error = compile_error(p->unit->h, too_large);
+    return !failed;
+}
+
+bool compile_all(unit *u, rhai_error **ret_error) {
+    for (uint32_t i = 0; i < u->functions_len; i++)
+        if (!u->functions[i].fn->code && !compile_function(u->functions[i].fn, ret_error))
+            return false;
+    return true;
+}
+
 unit *compile_unit(heap *h, ast *tree, rhai_str *source, const compile_options *options,
                    rhai_error **ret_error) {
     unit *u = unit_new(h, tree, source);
@@ -968,9 +992,8 @@ unit *compile_unit(heap *h, ast *tree, rhai_str *source, const compile_options *
         *ret_error = error_out_of_memory(h);
         return NULL;
     }
+    u->options = *options;
     bool failed = !declare_functions(u), too_large = false;
-    for (uint32_t i = 0; i < u->functions_len && !failed; i++)
-        compile_body(u, u->functions[i].fn, u->functions[i].fn->def, options, &failed, &too_large);
     if (!failed && (u->main = proto_new(u, NULL))) {
         fn_state fs;
         fn_open(&fs, u, options, u->main, tree->body);

@@ -4,16 +4,16 @@
 
 #include "code/program.h"
 
-typedef struct compile_options {
-    bool count_operations; /* emit COUNT: max_operations is set */
-    bool is_optimized;     /* which changes the number of operations */
-    bool count_variables;  /* max_variables is set */
-} compile_options;
-
-/* Takes the tree over, also on failure. NULL with *ret_error: out of memory, or a function too
- * large for the instruction format. */
+/* The script's own statements; functions are compiled when they are first called, for many of a
+ * library never are. Takes the tree over, also on failure. NULL with *ret_error: out of memory, or
+ * statements too large for the instruction format. */
 unit *compile_unit(heap *h, ast *tree, rhai_str *source, const compile_options *options,
                    rhai_error **ret_error);
+
+/* Compiles a function that has no code yet. False with *ret_error: as above. */
+bool compile_function(proto *p, rhai_error **ret_error);
+/* All functions of a unit that have none yet. */
+bool compile_all(unit *u, rhai_error **ret_error);
 
 /* Code that runs inside the frame of another function: eval text, which sees the variables of
  * `scope` in the caller's registers and uses those from scope->first_free on. New variables at

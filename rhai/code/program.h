@@ -10,6 +10,12 @@
 #include "code/opcode.h"
 #include "syntax/ast.h"
 
+typedef struct compile_options {
+    bool count_operations; /* emit COUNT: max_operations is set */
+    bool is_optimized;     /* which changes the number of operations */
+    bool count_variables;  /* max_variables is set */
+} compile_options;
+
 typedef struct unit unit;
 typedef struct proto proto;
 
@@ -154,7 +160,7 @@ struct proto {
     uint32_t nparams, nregs;
     uint32_t first_reg; /* code inside another frame: registers from here on are its own */
     bool is_private, is_closure, is_empty, writes_this;
-    insn *code;
+    insn *code; /* NULL: not compiled yet, or empty */
     uint32_t len;
     rhai_value *consts;
     uint32_t consts_len;
@@ -190,6 +196,7 @@ struct unit {
     opaque head;
     heap *h;
     ast *tree;
+    compile_options options;
     rhai_str *source;    /* as written in the import; NULL: the main script */
     rhai_str *canonical; /* the resolver's name for it */
     proto *main;

@@ -1,4 +1,5 @@
 /* Programs, scopes and runs: the public face of compiler and VM. */
+#include "code/compile.h"
 #include "code/dump.h"
 #include "vm/vm.h"
 
@@ -187,13 +188,17 @@ void rhai_program_free(rhai_engine *e, rhai_program *p) {
     heap_free(&e->heap, p, sizeof *p);
 }
 
-rhai_status rhai_program_dump(rhai_engine *e, const rhai_program *p, rhai_value *ret) {
+rhai_status rhai_program_dump(rhai_engine *e, rhai_program *p, rhai_value *ret,
+                              rhai_error **ret_error) {
+    if (!compile_all(p->unit, ret_error)) return RHAI_ERROR;
     text t;
     text_init(&t, &e->heap);
     dump_unit(p->unit, &t);
     bool ok = text_finish(&t, ret);
     text_done(&t);
-    return ok ? RHAI_OK : RHAI_ERROR;
+    if (ok) return RHAI_OK;
+    *ret_error = error_out_of_memory(&e->heap);
+    return RHAI_ERROR;
 }
 
 typedef struct check_state {

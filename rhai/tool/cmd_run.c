@@ -265,16 +265,13 @@ static int dump_script(rhai_engine *engine, const run_options *o, const file_tex
     rhai_error *error = NULL;
     rhai_program *program =
         rhai_compile(engine, script->text, script->len, NULL, scope, &error);
-    if (!program) {
-        show_error(error, &(known_names){.engine = engine, .scope = scope}, o, script, modules);
-        rhai_error_free(error);
-        return EXIT_SCRIPT;
-    }
     rhai_value code;
-    rhai_status status = rhai_program_dump(engine, program, &code);
+    rhai_status status =
+        program ? rhai_program_dump(engine, program, &code, &error) : RHAI_ERROR;
     rhai_program_free(engine, program);
     if (status != RHAI_OK) {
-        fprintf(stderr, "rhai: out of memory\n");
+        show_error(error, &(known_names){.engine = engine, .scope = scope}, o, script, modules);
+        rhai_error_free(error);
         return EXIT_SCRIPT;
     }
     size_t len;

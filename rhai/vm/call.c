@@ -1,4 +1,5 @@
 /* Calls: frames, natives, function values, and what is found by name. */
+#include "code/compile.h"
 #include "vm/plain.h"
 
 #include <string.h>
@@ -199,6 +200,11 @@ static rhai_value *callee_base(const frame *caller, const invocation *c) {
 outcome vm_enter(vm *m, const invocation *c) {
     proto *p = c->p;
     if (c->how == ENTER_CALL && !check_limits(m, c)) return CALL_FAILED;
+    rhai_error *error;
+    if (!p->code && !compile_function(p, &error)) {
+        vm_fail(m, error);
+        return CALL_FAILED;
+    }
     libs *l = callee_libs(m, c);
     uint32_t imports = m->imports_len;
     uint64_t imports_version = m->imports_version;

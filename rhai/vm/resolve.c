@@ -8,6 +8,7 @@
  * Only where two units know functions of one name does that make a difference, so only then is it
  * kept, and calls go the slow way.
  */
+#include "code/compile.h"
 #include "vm/vm.h"
 
 #include <string.h>
@@ -32,7 +33,17 @@ static bool knows_functions_of(const unit *v, const unit *u) {
     return false;
 }
 
-void vm_note_unit(vm *m, const unit *u) {
+/* Which functions a unit calls shows in its code. Should memory be short, whoever calls one of
+ * those without code will say so. */
+static void compile_rest(unit *u) {
+    rhai_error *error;
+    if (!compile_all(u, &error)) rhai_error_free(error);
+}
+
+void vm_note_unit(vm *m, unit *u) {
+    compile_rest(u);
+    for (const libs *l = m->root_libs; l; l = l->sibling)
+        compile_rest(l->unit);
     for (const libs *l = m->root_libs; l && !m->remembers; l = l->sibling)
         m->remembers = knows_functions_of(l->unit, u) || knows_functions_of(u, l->unit);
     if (m->remembers) m->plain_level = 0;

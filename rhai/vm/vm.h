@@ -314,7 +314,7 @@ bool vm_method_mutates(vm *m, site *s, rhai_value *object, rhai_value *args);
 /* ---- resolve.c ---- */
 
 /* A unit is about to run as a module: begins to remember calls if that can be seen. */
-void vm_note_unit(vm *m, const unit *u);
+void vm_note_unit(vm *m, unit *u);
 void vm_forget(vm *m, memory *what);
 /* While m->remembers: the function that a call leads to, or NULL. `found`: what the look-up of a
  * method says. */

@@ -232,8 +232,9 @@ rhai_program *rhai_compile(rhai_engine *engine, const char *text, size_t len, co
                            const rhai_scope *scope, rhai_error **ret_error);
 void rhai_program_free(rhai_engine *engine, rhai_program *program);
 /* The compiled code as text (a string), for people; its form changes from version to version.
- * RHAI_ERROR: out of memory. */
-rhai_status rhai_program_dump(rhai_engine *engine, const rhai_program *program, rhai_value *ret);
+ * Compiles what has not been called yet. */
+rhai_status rhai_program_dump(rhai_engine *engine, rhai_program *program, rhai_value *ret,
+                              rhai_error **ret_error);
 
 /* Reports every syntax error that can be found, in order, and returns how many there were. The
  * error is borrowed, for the time of the call. */
