@@ -154,6 +154,7 @@ void vm_free(vm *m) {
     obj_unref(h, m->name_type_of);
     heap_free(h, m->imports, m->imports_cap * sizeof *m->imports);
     heap_free(h, m->frames, m->frames_cap * sizeof *m->frames);
+    heap_free(h, m->elements, m->elements_cap * sizeof *m->elements);
     if (m->chunk) heap_free(h, m->chunk, (size_t)((char *)m->chunk->end - (char *)m->chunk));
     heap_free(h, m, sizeof *m);
 }

@@ -311,9 +311,11 @@ static bool deliver(reading *in, rhai_value *v) {
 
 /* After an element: the comma (and a key) before the next one, or the end of the container. */
 static bool read_separator(reading *in, bool *ret_closes) {
-    bool is_map = in->stack[in->depth - 1].value.type == RHAI_MAP;
+    open_container *top = &in->stack[in->depth - 1];
+    bool is_map = top->value.type == RHAI_MAP;
     char c = skip_space(in);
     *ret_closes = c == (is_map ? '}' : ']');
+    if (*ret_closes && is_map) map_trim(in->h, as_map(&top->value));
     if (*ret_closes) return true;
     if (c != ',')
         return invalid(in, in->p, is_map ? "expecting ',' or '}'" : "expecting ',' or ']'");

@@ -380,6 +380,15 @@ void map_clear(heap *h, map *m) {
     heap_free(h, entries, cap * sizeof *entries);
 }
 
+void map_trim(heap *h, map *m) {
+    if (m->cap == m->len || !m->len) return;
+    map_entry *entries = heap_resize(h, m->entries, m->cap * sizeof *entries,
+                                     m->len * sizeof *entries);
+    if (!entries) return;
+    m->entries = entries;
+    m->cap = m->len;
+}
+
 map_entry *map_nth(heap *h, map *m, size_t i) {
     if (i >= m->len) return NULL;
     if (!m->index) return &m->entries[i];

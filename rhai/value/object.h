@@ -159,6 +159,8 @@ bool map_set(heap *h, map *m, rhai_str *key, rhai_value *item); /* takes item; f
 /* False: no such key. ret NULL: the value is dropped. */
 bool map_remove(heap *h, map *m, rhai_str *key, rhai_value *ret);
 void map_clear(heap *h, map *m);
+/* Gives back the room for more entries. */
+void map_trim(heap *h, map *m);
 /* Entry number i in key order; NULL past the end or when out of memory. */
 map_entry *map_nth(heap *h, map *m, size_t i);
 

@@ -101,16 +101,22 @@ static bool grow_frames(vm *m) {
     return true;
 }
 
+/* In registers. All of a chunk is cleared when it is made, so a deep recursion takes many rather
+ * than a huge one that it uses half of. */
+enum { FIRST_CHUNK = 2048, LARGEST_CHUNK = 8192 };
+
 /* A chunk with room for n registers and the slack above them. */
 static chunk *next_chunk(vm *m, uint32_t n) {
     chunk *c = m->chunk;
     size_t need = n + STACK_SLACK;
     if (c && c->above && (size_t)(c->above->end - c->above->regs) >= need) return c->above;
-    if (c && c->above) {
-        heap_free(m->h, c->above, (size_t)((char *)c->above->end - (char *)c->above));
-        c->above = NULL;
+    while (c && c->above) {
+        chunk *small = c->above;
+        c->above = small->above;
+        heap_free(m->h, small, (size_t)((char *)small->end - (char *)small));
     }
-    size_t len = c ? (size_t)(c->end - c->regs) * 2 : 2048;
+    size_t len = c ? (size_t)(c->end - c->regs) * 2 : FIRST_CHUNK;
+    if (len > LARGEST_CHUNK) len = LARGEST_CHUNK;
     while (len < need)
         len *= 2;
     if (IS_STRESSED) len = need;
@@ -259,18 +265,37 @@ outcome vm_enter(vm *m, const invocation *c) {
 }
 
 /* The chain that called the method is the instruction at which the caller waits. */
-static void note_sizes(frame *f) {
+static void note_sizes(vm *m, frame *f) {
     frame *caller = f - 1;
+    const sizes *before = &m->elements[--m->elements_len];
     sizes now = sizes_of_value(f->this_ref);
-    if (memcmp(&now, &f->this_sizes, sizeof now) == 0) return;
+    if (memcmp(&now, before, sizeof now) == 0) return;
     const insn *chain = caller->pc - 1;
     vm_note_sizes(caller, &caller->p->paths[chain->c], caller->base + chain->b / REG_SCALE,
-                  &f->this_sizes);
+                  before);
+}
+
+bool vm_note_element(vm *m, const rhai_value *element) {
+    if (m->elements_len == m->elements_cap) {
+        uint32_t cap = next_size(m->elements_cap, 8);
+        sizes *p = heap_resize(m->h, m->elements, m->elements_cap * sizeof *p, cap * sizeof *p);
+        if (!p) {
+            vm_no_memory(m);
+            return false;
+        }
+        m->elements = p;
+        m->elements_cap = cap;
+    }
+    m->elements[m->elements_len++] = sizes_of_value(element);
+    frame *f = vm_top(m);
+    f->is_plain = false;
+    f->is_element = true;
+    return true;
 }
 
 void vm_leave(vm *m) {
     frame *f = vm_top(m);
-    if (f->is_element) note_sizes(f);
+    if (f->is_element) note_sizes(m, f);
     uint32_t from = f->is_inner ? f->p->first_reg : 0;
     rhai_value *end = f->base + f->p->nregs + f->scratch;
     for (rhai_value *v = f->base + from; v < end; v++)

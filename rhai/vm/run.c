@@ -1344,9 +1344,8 @@ rhai_status vm_run(vm *m, uint32_t depth) {
                     if (place->type == RHAI_FN) place = NULL;
                     f = push_plain(m, f, function, args + 1, ret, place, f->libs, last->pos);
                     if (UNLIKELY(h->track_sizes && place)) {
-                        f->is_plain = false;
-                        f->is_element = true;
-                        f->this_sizes = sizes_of_value(place);
+                        f->pc = function->code + 1; /* where an error here finds itself */
+                        FAIL_IF(!vm_note_element(m, place));
                     }
                     base = args + 1;
                     i = function->code;

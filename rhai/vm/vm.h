@@ -109,8 +109,7 @@ typedef struct frame {
     bool is_eval;  /* errors are wrapped as of a call to eval */
     bool is_main;  /* global level: errors are not wrapped */
     bool is_element; /* `this` is part of containers that know their sizes: the caller's chain
-                      * leads there */
-    sizes this_sizes; /* is_element: of `this` at entry */
+                      * leads there. Its sizes at entry are on vm.elements */
     bool forgets;  /* the memory of calls begins, and so ends, in it */
 } frame;
 
@@ -138,6 +137,8 @@ typedef struct vm {
     char *stack_limit; /* C stack below this address is a stack overflow */
     env *last_env;     /* cache of vm_current_env; owned */
     uint64_t last_env_version;
+    sizes *elements; /* of `this` at entry, for each frame that is_element */
+    uint32_t elements_len, elements_cap;
     map *module_cache;      /* canonical name -> module, as opaque values; () while it loads */
     struct module *loading; /* the module whose statements run; NULL: the main script's */
     export_entry *exports;  /* what they have exported */
@@ -220,6 +221,8 @@ typedef struct invocation {
 } invocation;
 
 outcome vm_enter(vm *m, const invocation *call);
+/* Marks the top frame as is_element. False: error set. */
+bool vm_note_element(vm *m, const rhai_value *element);
 void vm_leave(vm *m); /* pops the top frame: clears its registers, names and imports */
 /* Registers above those in use, to build arguments in; give them back with vm_scratch_end, which
  * clears them. NULL: error set. */
