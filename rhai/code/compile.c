@@ -271,8 +271,11 @@ static void for_stmt(fn_state *fs, const stmt *s, int dst) {
     loop_body(fs, &l, s->loop_for.body);
     jumps_here(fs, &l.continues);
     if (!range) patch_here(fs, enter);
-    emit_d(fs, !range ? OPC_FOR_NEXT : flags ? OPC_FOR_RANGE_NEXT : OPC_FOR_INT_NEXT, flags, base,
-           (int32_t)top - (int32_t)emit_here(fs) - 1);
+    emit_d(fs,
+           !range  ? OPC_FOR_NEXT
+           : flags ? OPC_FOR_RANGE_NEXT
+                   : OPC_FOR_INT_NEXT,
+           flags, base, (int32_t)top - (int32_t)emit_here(fs) - 1);
     emit_pos(fs, iterable->pos);
     if (range) patch_here(fs, enter);
     loop_close(fs, &l, dst);

@@ -558,8 +558,7 @@ static bool simple_store(fn_state *fs, const stmt *s) {
     const chain_step *step = &target->chain.steps[0];
     const expr *root = target->chain.root;
     bool has_op = s->assign.has_op;
-    if (target->chain.len != 1 || fs->options->count_operations || step->is_optional)
-        return false;
+    if (target->chain.len != 1 || fs->options->count_operations || step->is_optional) return false;
     path shape = root_path(fs, root);
     if (shape.root != ROOT_THIS &&
         (shape.root != ROOT_SLOT || shape.checked || resolve(fs, root->var.name).is_const))

@@ -170,7 +170,8 @@ static void op_to(fn_state *fs, const expr *e, uint16_t dst) {
         return;
     }
     operand l, r;
-    if (e->op.op == OP_NOT_IN) emit_count(fs, e->pos); /* to Rhai a call of ! around one of contains */
+    if (e->op.op == OP_NOT_IN)
+        emit_count(fs, e->pos); /* to Rhai a call of ! around one of contains */
     if (e->op.op == OP_IN)
         call_operands(fs, e->op.right, e->op.left, &r, &l); /* contains(right, left) */
     else if (e->op.op == OP_NOT_IN)
@@ -382,22 +383,28 @@ static const struct compare_code {
         bool swapped;
     } holds, fails;
 } compare_codes[] = {
-    {OP_LT, false,
+    {OP_LT,
+     false,
      {OPC_JUMP_LESS, OPC_JUMP_LESS_INT, false},
      {OPC_JUMP_LESS_EQUAL, OPC_JUMP_GREATER_EQUAL_INT, true}},
-    {OP_LE, false,
+    {OP_LE,
+     false,
      {OPC_JUMP_LESS_EQUAL, OPC_JUMP_LESS_EQUAL_INT, false},
      {OPC_JUMP_LESS, OPC_JUMP_GREATER_INT, true}},
-    {OP_GT, false,
+    {OP_GT,
+     false,
      {OPC_JUMP_LESS, OPC_JUMP_GREATER_INT, true},
      {OPC_JUMP_LESS_EQUAL, OPC_JUMP_LESS_EQUAL_INT, false}},
-    {OP_GE, false,
+    {OP_GE,
+     false,
      {OPC_JUMP_LESS_EQUAL, OPC_JUMP_GREATER_EQUAL_INT, true},
      {OPC_JUMP_LESS, OPC_JUMP_LESS_INT, false}},
-    {OP_EQ, false,
+    {OP_EQ,
+     false,
      {OPC_JUMP_EQUAL, OPC_JUMP_EQUAL_INT, false},
      {OPC_JUMP_NOT_EQUAL, OPC_JUMP_NOT_EQUAL_INT, false}},
-    {OP_NE, true,
+    {OP_NE,
+     true,
      {OPC_JUMP_NOT_EQUAL, OPC_JUMP_NOT_EQUAL_INT, false},
      {OPC_JUMP_EQUAL, OPC_JUMP_EQUAL_INT, false}},
 };

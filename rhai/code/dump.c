@@ -13,7 +13,8 @@ static void add_value(text *t, const rhai_value *v) {
     text_init(&shown, t->h);
     text_add_debug(&shown, v);
     int len = shown.len > SHORT_VALUE ? SHORT_VALUE : (int)shown.len;
-    text_printf(t, " %.*s%s", len, shown.data ? shown.data : "", shown.len > SHORT_VALUE ? ".." : "");
+    text_printf(t, " %.*s%s", len, shown.data ? shown.data : "",
+                shown.len > SHORT_VALUE ? ".." : "");
     text_done(&shown);
 }
 
@@ -74,9 +75,7 @@ static void add_word(text *t, const proto *p, char kind, uint32_t at) {
     const insn *word = &p->code[at];
     switch (kind) {
     case 'j': text_printf(t, " -> %d", (int)at + 1 + word->d); break;
-    case 't':
-        text_printf(t, " .%s", ((const rhai_str *)(uintptr_t)insn_word(word))->data);
-        break;
+    case 't': text_printf(t, " .%s", ((const rhai_str *)(uintptr_t)insn_word(word))->data); break;
     case 'v':
     case 'u': text_printf(t, " %s", op_text((op)word->a)); break;
     default: add_operand(t, p, kind, (uint32_t)word->d); break;

@@ -69,7 +69,7 @@ bool table_grow(fn_state *fs, void **table, uint32_t len, uint32_t *cap, size_t 
 uint32_t emit(fn_state *fs, opcode op, unsigned flags, unsigned a, unsigned b, unsigned c);
 uint32_t emit_d(fn_state *fs, opcode op, unsigned flags, unsigned a, int32_t d);
 void emit_word(fn_state *fs, uint64_t word); /* one that is no instruction */
-void emit_pos(fn_state *fs, rhai_pos pos); /* of the last instruction */
+void emit_pos(fn_state *fs, rhai_pos pos);   /* of the last instruction */
 uint32_t emit_here(const fn_state *fs);
 /* Jump to be aimed later, and aiming one at the next instruction. */
 uint32_t emit_jump(fn_state *fs, opcode op, unsigned flags, unsigned a);

@@ -76,7 +76,7 @@ enum { REG_SCALE = 2, MAX_REGS = 65536 / REG_SCALE - 8 };
     X(CLEAR, "re", "R[A] .. R[B-1] = ()")                                                          \
     X(CHECK_CONST, "rK", "error if the variable in R[A], named K[D], is a constant")               \
     X(BOUND_THIS, "", "error if this is not bound")                                                \
-    X(CHECK_THIS, "", "error if this is a constant")                                                \
+    X(CHECK_THIS, "", "error if this is a constant")                                               \
     X(ADD, "rrr", "R[A] = R[B] + R[C]")                                                            \
     X(SUB, "rrr", "R[A] = R[B] - R[C]")                                                            \
     X(MUL, "rrr", "R[A] = R[B] * R[C]")                                                            \
@@ -113,8 +113,9 @@ enum { REG_SCALE = 2, MAX_REGS = 65536 / REG_SCALE - 8 };
     X(LOOP, ".J", "pc += D, backwards; looks at the poll flag")                                    \
     X(JUMP_IF, "rJ", "if R[A] == (not F_NEGATED): pc += D; error if R[A] is not a bool")           \
     X(LOOP_IF, "rJ", "JUMP_IF backwards; looks at the poll flag")                                  \
-    X(JUMP_LESS, "rr.j", "if R[A] < R[B]: jump; all comparing jumps: as the source's operator, "   \
-                         "negated by F_NEGATED, decides when these are no plain numbers")          \
+    X(JUMP_LESS, "rr.j",                                                                           \
+      "if R[A] < R[B]: jump; all comparing jumps: as the source's operator, "                      \
+      "negated by F_NEGATED, decides when these are no plain numbers")                             \
     X(JUMP_LESS_EQUAL, "rr.j", "if R[A] <= R[B]: jump")                                            \
     X(JUMP_EQUAL, "rr.j", "if R[A] == R[B]: jump")                                                 \
     X(JUMP_NOT_EQUAL, "rr.j", "if R[A] != R[B]: jump")                                             \
@@ -136,8 +137,9 @@ enum { REG_SCALE = 2, MAX_REGS = 65536 / REG_SCALE - 8 };
     X(LOOP_NOT_EQUAL_INT, "ri.j", "JUMP_NOT_EQUAL_INT backwards")                                  \
     X(JUMP_UNIT, "rJ", "if R[A] is (): pc += D; F_NEGATED: if it is not")                          \
     X(SWITCH, "rWw", "jump by R[A] through switch table D, candidates from the next word's D on")  \
-    X(FETCH, "r.n", "R[A] = what the C INDEX and PROPERTY steps that follow give, if all their "   \
-                    "containers are plain arrays and maps; else these run one by one")             \
+    X(FETCH, "r.n",                                                                                \
+      "R[A] = what the C INDEX and PROPERTY steps that follow give, if all their "                 \
+      "containers are plain arrays and maps; else these run one by one")                           \
     X(INDEX, "rrrq", "R[A] = R[B][R[C]]")                                                          \
     X(PROPERTY, "rrntq", "R[A] = R[B].name; C: which entry of the map it was last time")           \
     X(SET_INDEX, "rrrq", "R[A][R[B]] = R[C]")                                                      \
@@ -152,8 +154,9 @@ enum { REG_SCALE = 2, MAX_REGS = 65536 / REG_SCALE - 8 };
     X(FOR_NEXT, "rJ", "R[A+3] = next element and pc += D (backwards); at the end go on; polls")    \
     X(FOR_RANGE, "rJ",                                                                             \
       "range from R[A] to R[A+1] into R[A+3], or pc += D if empty; F_NEGATED: inclusive")          \
-    X(FOR_RANGE_NEXT, "rJ", "R[A+3] = next integer and pc += D (backwards); at the end go on; "    \
-                            "polls; F_CHECKED: R[A+3] may be a cell, F_C_TEMP: R[A+4] counts")     \
+    X(FOR_RANGE_NEXT, "rJ",                                                                        \
+      "R[A+3] = next integer and pc += D (backwards); at the end go on; "                          \
+      "polls; F_CHECKED: R[A+3] may be a cell, F_C_TEMP: R[A+4] counts")                           \
     X(FOR_INT_NEXT, "rJ", "FOR_RANGE_NEXT without flags")                                          \
     X(CALL, "rnf", "R[A] = function C of this unit (R[A] .. B arguments)")                         \
     X(CALL_NAME, "rns", "R[A] = call by name, site C, arguments R[A] .. B of them")                \
@@ -161,7 +164,7 @@ enum { REG_SCALE = 2, MAX_REGS = 65536 / REG_SCALE - 8 };
       "R[A] = method call, site C, object site's slot or R[A], arguments R[A+1] ..")               \
     X(CALL_PATH, "rns", "R[A] = call of a name in a module, site C")                               \
     X(CALL_POINTER, "rns", "R[A] = call(R[A], R[A+1] ..), B values")                               \
-    X(CHECK_FN, "r", "error if R[A] is no function pointer")                                        \
+    X(CHECK_FN, "r", "error if R[A] is no function pointer")                                       \
     X(CALL_SCOPED, "rnsx", "R[A] = name!(R[A] ..), site C; F_B_TEMP: call!(R[A], R[A+1] ..)")      \
     X(NEW_FN, "rr", "R[A] = Fn(R[B])")                                                             \
     X(CURRY, "rn", "R[A] = curry(R[A], R[A+1] ..), B values")                                      \
@@ -183,8 +186,9 @@ enum { REG_SCALE = 2, MAX_REGS = 65536 / REG_SCALE - 8 };
     X(TRIM, "r", "drop names and imports above mark R[A]")                                         \
     X(IMPORT, ".rs", "import module R[B], site C names the alias")                                 \
     X(EXPORT, "nrs", "export R[B] (or, A == 0, the variable by name), site C names it")            \
-    X(TRACK, ".r", "count an operation (only under max_operations); F_CHECKED: if R[B] (F_THIS) "  \
-                   "is a map")                                                                     \
+    X(TRACK, ".r",                                                                                 \
+      "count an operation (only under max_operations); F_CHECKED: if R[B] (F_THIS) "               \
+      "is a map")                                                                                  \
     X(COUNT_VARIABLES, ".N", "error when D variables are over max_variables")                      \
     X(EXTRA, "", "more operands of the instruction before")
 

@@ -59,7 +59,7 @@ typedef struct site {
     /* Cache: a::name(), while the imports have this version, too; the libraries it then sees. */
     uint64_t imports_version;
     struct libs *callee_libs;
-    proto *scoped;       /* name!(...): the function compiled for this place */
+    proto *scoped; /* name!(...): the function compiled for this place */
     /* Property cache: where the key was last found in a small map. */
     uint32_t hint;
 } site;

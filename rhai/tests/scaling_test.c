@@ -74,7 +74,8 @@ static void assert_linear_cost(script_maker make, size_t n) {
 static void assert_linear_bytes(script_maker make, size_t n) {
     char *small = make(n / 4), *large = make(n);
     double ratio = (double)bytes_of(large) / (double)bytes_of(small);
-    if (ratio > 6) fail_msg("four times the size takes %.1f times the bytes:\n%.300s", ratio, large);
+    if (ratio > 6)
+        fail_msg("four times the size takes %.1f times the bytes:\n%.300s", ratio, large);
     free(small);
     free(large);
 }
@@ -245,7 +246,8 @@ static char *variables(size_t n) {
     size_t size = n * 48, len = 0;
     char *script = malloc(size);
     for (size_t i = 0; i < n; i++)
-        len += (size_t)snprintf(script + len, size - len, "{ let v%zu = %zu; v%zu += 1; }\n", i, i, i);
+        len +=
+            (size_t)snprintf(script + len, size - len, "{ let v%zu = %zu; v%zu += 1; }\n", i, i, i);
     return script;
 }
 static char *long_expression(size_t n) {

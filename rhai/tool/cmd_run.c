@@ -263,11 +263,9 @@ static void show_error(const rhai_error *error, const known_names *known, const 
 static int dump_script(rhai_engine *engine, const run_options *o, const file_text *script,
                        const module_files *modules, const rhai_scope *scope) {
     rhai_error *error = NULL;
-    rhai_program *program =
-        rhai_compile(engine, script->text, script->len, NULL, scope, &error);
+    rhai_program *program = rhai_compile(engine, script->text, script->len, NULL, scope, &error);
     rhai_value code;
-    rhai_status status =
-        program ? rhai_program_dump(engine, program, &code, &error) : RHAI_ERROR;
+    rhai_status status = program ? rhai_program_dump(engine, program, &code, &error) : RHAI_ERROR;
     rhai_program_free(engine, program);
     if (status != RHAI_OK) {
         show_error(error, &(known_names){.engine = engine, .scope = scope}, o, script, modules);

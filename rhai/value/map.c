@@ -382,8 +382,8 @@ void map_clear(heap *h, map *m) {
 
 void map_trim(heap *h, map *m) {
     if (m->cap == m->len || !m->len) return;
-    map_entry *entries = heap_resize(h, m->entries, m->cap * sizeof *entries,
-                                     m->len * sizeof *entries);
+    map_entry *entries =
+        heap_resize(h, m->entries, m->cap * sizeof *entries, m->len * sizeof *entries);
     if (!entries) return;
     m->entries = entries;
     m->cap = m->len;

@@ -14,7 +14,9 @@ enum { IS_STRESSED = 0 };
 #endif
 
 /* The first size of a table, and how much it grows by: doubling, or one more. */
-static inline unsigned first_size(unsigned n) { return IS_STRESSED ? 1 : n; }
+static inline unsigned first_size(unsigned n) {
+    return IS_STRESSED ? 1 : n;
+}
 static inline unsigned next_size(unsigned cap, unsigned first) {
     return !cap ? first_size(first) : IS_STRESSED ? cap + 1 : cap * 2;
 }

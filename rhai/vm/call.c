@@ -271,8 +271,7 @@ static void note_sizes(vm *m, frame *f) {
     sizes now = sizes_of_value(f->this_ref);
     if (memcmp(&now, before, sizeof now) == 0) return;
     const insn *chain = caller->pc - 1;
-    vm_note_sizes(caller, &caller->p->paths[chain->c], caller->base + chain->b / REG_SCALE,
-                  before);
+    vm_note_sizes(caller, &caller->p->paths[chain->c], caller->base + chain->b / REG_SCALE, before);
 }
 
 bool vm_note_element(vm *m, const rhai_value *element) {
@@ -504,12 +503,8 @@ outcome vm_call_by_name(vm *m, rhai_str *name, site *s, rhai_value *args, uint32
     proto *p = find_script(m, name, s, nargs);
     if (p) {
         if (nargs) args[0].flags = 0;
-        invocation c = {.p = p,
-                        .in_place = m->remembers,
-                        .args = args,
-                        .nargs = nargs,
-                        .ret = ret,
-                        .pos = pos};
+        invocation c = {
+            .p = p, .in_place = m->remembers, .args = args, .nargs = nargs, .ret = ret, .pos = pos};
         return enter_or_skip(m, &c);
     }
     const native_entry *n = find_native(m, name, s, args, nargs);
@@ -593,8 +588,8 @@ proto *vm_plain_closure(vm *m, const frame *f, const fnptr *fn, rhai_value *args
     if (!p || p->nparams != nargs + fn->ncurry || !is_plain_call(m, f, p, args) ||
         (f->source && !p->unit->source))
         return NULL;
-    if (e && (e != m->last_env || m->last_env_version != m->imports_version ||
-              e->unit != f->libs->unit))
+    if (e &&
+        (e != m->last_env || m->last_env_version != m->imports_version || e->unit != f->libs->unit))
         return NULL;
     for (uint32_t k = nargs; fn->ncurry && k-- > 0;)
         args[fn->ncurry + k] = value_take(&args[k]);

@@ -21,8 +21,8 @@ rhai_status call_check_sizes(rhai_call *call, const sizes *what) {
 
 /* The same for a script function that takes just these values: straight into its registers.
  * NULL: it is not as simple as that. */
-static frame *push_simply(vm *m, const rhai_value *fn, rhai_value *args, uint32_t n,
-                          rhai_pos pos, rhai_value *ret) {
+static frame *push_simply(vm *m, const rhai_value *fn, rhai_value *args, uint32_t n, rhai_pos pos,
+                          rhai_value *ret) {
     frame *f = vm_top(m);
     rhai_value *regs = f->base + f->p->nregs + f->scratch;
     fnptr *function = as_fn(fn);

@@ -13,8 +13,8 @@
  * a unit that has some must be the topmost ones already. */
 static inline bool has_plain_room(const vm *m, const frame *f, const proto *p,
                                   const rhai_value *args) {
-    return m->level < m->plain_level && m->frames_len < m->frames_cap &&
-           p->code && args + p->nregs + STACK_SLACK <= f->chunk->end &&
+    return m->level < m->plain_level && m->frames_len < m->frames_cap && p->code &&
+           args + p->nregs + STACK_SLACK <= f->chunk->end &&
            (!p->unit->env || (f->p->unit == p->unit && m->imports_len == f->env_top));
 }
 

@@ -137,8 +137,8 @@ static rhai_status not_bool(vm *m, const rhai_value *v, rhai_pos pos) {
 }
 
 /* Rhai compares floats by their relative difference, or, where one is 0 or both are tiny, by the
- * difference itself. Where they are clearly apart by both the plain comparison says the same. False for
- * NaN and infinity. */
+ * difference itself. Where they are clearly apart by both the plain comparison says the same. False
+ * for NaN and infinity. */
 static inline bool distinct(double a, double b) {
     return fabs(a - b) > (fabs(a) + fabs(b) + 1.0) * 1e-15;
 }
@@ -176,16 +176,16 @@ static inline rhai_value *map_property(map *o, site *s) {
         return &o->entries[s->hint].value;
     rhai_value *found = map_find(o, s->name);
     if (found)
-        s->hint = (uint32_t)((map_entry *)((char *)found - offsetof(map_entry, value)) -
-                             o->entries);
+        s->hint =
+            (uint32_t)((map_entry *)((char *)found - offsetof(map_entry, value)) - o->entries);
     return found;
 }
 
 static rhai_value *find_property(map *o, const insn *i, rhai_str *name) {
     rhai_value *found = map_find(o, name);
     if (found) {
-        size_t entry = (size_t)((map_entry *)((char *)found - offsetof(map_entry, value)) -
-                                o->entries);
+        size_t entry =
+            (size_t)((map_entry *)((char *)found - offsetof(map_entry, value)) - o->entries);
         if (entry <= UINT16_MAX) ((insn *)(uintptr_t)i)->c = (uint16_t)entry;
     }
     return found;
@@ -479,12 +479,14 @@ static bool is_special_method(const vm *m, const rhai_str *name) {
 static proto *plain_method(vm *m, const frame *f, site *s, const rhai_value *object,
                            rhai_value *args) {
     if (object->type == RHAI_FN)
-        return s->name == m->name_call ? vm_plain_closure(m, f, as_fn(object), args, s->nargs) : NULL;
+        return s->name == m->name_call ? vm_plain_closure(m, f, as_fn(object), args, s->nargs)
+                                       : NULL;
     if (object->type == RHAI_MAP) {
         const rhai_value *held = map_property(as_map(object), s);
         if (held && held->type == RHAI_FN)
-            return is_special_method(m, s->name) ? NULL
-                                                 : vm_plain_closure(m, f, as_fn(held), args, s->nargs);
+            return is_special_method(m, s->name)
+                       ? NULL
+                       : vm_plain_closure(m, f, as_fn(held), args, s->nargs);
     }
     if (s->method_type != object->type + 1 || object->type == RHAI_CUSTOM || !s->method ||
         m->imports_len > m->imports_floor || !f->libs || s->libs != f->libs->number)
@@ -570,9 +572,8 @@ static bool store_plainly(vm *m, frame *f, const path *p, rhai_value *regs, rhai
 /* A store with one step off its fast path; v is taken over. */
 static rhai_status store_slowly(vm *m, path *p, rhai_value *object, rhai_value *index,
                                 rhai_value v) {
-    rhai_status status =
-        object ? vm_store(m, p, object, index, &v)
-               : vm_fail(m, error_new(m->h, ERR_UNBOUND_THIS, p->root_pos));
+    rhai_status status = object ? vm_store(m, p, object, index, &v)
+                                : vm_fail(m, error_new(m->h, ERR_UNBOUND_THIS, p->root_pos));
     value_drop(m->h, &v);
     return status;
 }
@@ -1311,8 +1312,7 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         if (LIKELY(object && object->type == RHAI_MAP && !(object->flags & VALUE_CONST))) {
             map *o = as_map(object);
             rhai_value *found = own_property(o, i);
-            if (LIKELY(found && o->head.refs == 1) &&
-                LIKELY(assign_number((op)i[2].a, found, RB)))
+            if (LIKELY(found && o->head.refs == 1) && LIKELY(assign_number((op)i[2].a, found, RB)))
                 NEXT_BUT_TWO;
         }
         rhai_value v = i->flags & F_B_TEMP ? value_take(RB) : value_copy(RB);

@@ -94,23 +94,23 @@ typedef struct frame {
     cell *this_cell;      /* borrowed for `this`; NULL: none */
     libs *libs;
     chunk *chunk;
-    name *names;           /* top of the names at entry */
-    name *names_floor;     /* names from here down belong to callers: not visible */
-    uint32_t imports;      /* height of the imports at entry */
-    uint32_t env_top;      /* their height with those of p's unit; UINT32_MAX: others are above */
+    name *names;       /* top of the names at entry */
+    name *names_floor; /* names from here down belong to callers: not visible */
+    uint32_t imports;  /* height of the imports at entry */
+    uint32_t env_top;  /* their height with those of p's unit; UINT32_MAX: others are above */
     uint64_t imports_version; /* at entry */
-    uint32_t scratch;      /* registers above p->nregs that C code is using */
-    uint32_t level_before; /* call level of the caller */
-    rhai_pos pos;          /* of the call, or POS_CALLER */
-    rhai_str *source;      /* the module that errors name; NULL: the main script */
-    bool is_plain; /* returning has nothing to do but clear registers */
-    bool is_entry; /* returning leaves vm_run */
-    bool is_inner; /* shares the registers of the frame below */
-    bool is_eval;  /* errors are wrapped as of a call to eval */
-    bool is_main;  /* global level: errors are not wrapped */
+    uint32_t scratch;         /* registers above p->nregs that C code is using */
+    uint32_t level_before;    /* call level of the caller */
+    rhai_pos pos;             /* of the call, or POS_CALLER */
+    rhai_str *source;         /* the module that errors name; NULL: the main script */
+    bool is_plain;            /* returning has nothing to do but clear registers */
+    bool is_entry;            /* returning leaves vm_run */
+    bool is_inner;            /* shares the registers of the frame below */
+    bool is_eval;             /* errors are wrapped as of a call to eval */
+    bool is_main;             /* global level: errors are not wrapped */
     bool is_element; /* `this` is part of containers that know their sizes: the caller's chain
                       * leads there. Its sizes at entry are on vm.elements */
-    bool forgets;  /* the memory of calls begins, and so ends, in it */
+    bool forgets;    /* the memory of calls begins, and so ends, in it */
 } frame;
 
 typedef struct vm {
@@ -131,7 +131,7 @@ typedef struct vm {
     rhai_error *error;
     uint32_t level;
     uint64_t plain_level; /* below this call level no limit needs a look */
-    bool remembers; /* calls by name are remembered, in `memory` */
+    bool remembers;       /* calls by name are remembered, in `memory` */
     memory memory;
     uint32_t modules_loaded;
     char *stack_limit; /* C stack below this address is a stack overflow */
