@@ -42,6 +42,12 @@ def find(*names):
     sys.exit(f"{names[0]} is missing: apt-get install {names[0]}")
 
 
+def need_lua_json():
+    command = [find("lua5.4"), "-e", 'require "cjson"']
+    if subprocess.run(command, capture_output=True).returncode != 0:
+        sys.exit("Lua's cjson is missing: apt-get install lua-cjson")
+
+
 class Languages:
     """Command lines by file ending; the first one is ours."""
 
@@ -130,6 +136,7 @@ def main():
     parser.add_argument("programs", nargs="*", help="only these (default: all)")
     options = parser.parse_args()
 
+    need_lua_json()
     languages = Languages(options.rhai or build_rhai())
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)

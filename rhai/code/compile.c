@@ -503,10 +503,17 @@ static int32_t switch_target(fn_state *fs, const stmt *s, const switch_label *la
     return target;
 }
 
+static bool has_conditions(const stmt *s) {
+    for (uint32_t i = 0; i < s->sw.arms_len; i++)
+        if (s->sw.arms[i].condition) return true;
+    return false;
+}
+
 /* Targets are instruction numbers: an arm's search may be resumed from several places. */
 static void switch_stmt(fn_state *fs, const stmt *s, int dst) {
     uint32_t mark = fs->free_reg;
-    uint16_t value = expr_push(fs, s->sw.value);
+    /* Conditions may change a variable, and the search goes on after them. */
+    uint16_t value = has_conditions(s) ? expr_push(fs, s->sw.value) : expr_any(fs, s->sw.value).reg;
     proto *p = fs->p;
     switch_table empty = {0};
     if (!TABLE_PUSH(fs, p->switches, p->switches_len, fs->switches_cap, empty)) return;
@@ -729,9 +736,31 @@ static void shrink(fn_state *fs, void **table, uint32_t len, uint32_t cap, size_
         fs->failed = true;
 }
 
+/* Where a jump to `target` ends up. */
+static uint32_t final_target(const proto *p, uint32_t target) {
+    for (int hops = 0; hops < 8 && p->code[target].op == OPC_JUMP; hops++)
+        target = (uint32_t)((int64_t)target + 1 + p->code[target].d);
+    return target;
+}
+
+/* A label's stub is one jump to the arm's body, unless the arm has a condition. */
+static void shorten_switches(proto *p) {
+    for (uint32_t i = 0; i < p->switches_len; i++) {
+        switch_table *t = &p->switches[i];
+        for (uint32_t k = 0; k < t->len; k++)
+            t->entries[k].target = (int32_t)final_target(p, (uint32_t)t->entries[k].target);
+        for (uint32_t k = 0; k < t->ranges_len; k++)
+            t->ranges[k].arm = final_target(p, t->ranges[k].arm);
+        t->default_target = (int32_t)final_target(p, (uint32_t)t->default_target);
+    }
+}
+
 static void fn_close(fn_state *fs) {
     proto *p = fs->p;
-    if (!fs->failed) finish_code(p->code, p->len);
+    if (!fs->failed) {
+        shorten_switches(p);
+        finish_code(p->code, p->len);
+    }
 #define SHRINK(table)                                                                              \
     shrink(fs, (void **)&p->table, p->table##_len, fs->table##_cap, sizeof *p->table)
     shrink(fs, (void **)&p->code, p->len, fs->code_cap, sizeof *p->code);
