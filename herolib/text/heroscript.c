@@ -54,8 +54,9 @@ static bool set_int(struct reader *reader, rhai_value *map, const char *key, int
 
 /* ---- Words ------------------------------------------------------------------------------- */
 
+/* White space inside a line. */
 static bool is_space(char c) {
-    return c == ' ' || c == '\t' || c == '\r';
+    return isspace((unsigned char)c) && c != '\n';
 }
 
 static bool is_name_char(char c) {
