@@ -162,8 +162,6 @@ uint64_t session_lines_added(void) {
     return lines_added;
 }
 
-
-
 const json_t *session_script(const struct session *session) {
     return session->script ? session->script : session_asked(session, "script");
 }
