@@ -112,8 +112,7 @@ static int run(const struct options *options) {
     clock_gettime(CLOCK_REALTIME, &now);
     const struct runner_find find = {
         .statuses = options->statuses,
-        .since_ms =
-            options->within_ms ? now.tv_sec * INT64_C(1000) - options->within_ms : 0,
+        .since_ms = options->within_ms ? now.tv_sec * INT64_C(1000) - options->within_ms : 0,
         .text = options->text,
         .caller = options->caller,
         .tag = options->tag,
@@ -128,8 +127,8 @@ static int run(const struct options *options) {
 
     bool is_shown;
     if (options->as_json)
-        is_shown = print_json(json_pack("{s:O, s:I}", "sessions", list.json, "total",
-                                         (json_int_t)list.total));
+        is_shown = print_json(
+            json_pack("{s:O, s:I}", "sessions", list.json, "total", (json_int_t)list.total));
     else
         is_shown = print_table(&list);
     runner_session_list_done(&list);
@@ -161,7 +160,8 @@ const struct command command_list = {
     .name = "list",
     .operands = "",
     .summary = "show the sessions",
-    .description = "Shows the sessions that the server knows, newest first, or those asked for. Whole IDs are shown\n"
+    .description = "Shows the sessions that the server knows, newest first, or those asked for. "
+                   "Whole IDs are shown\n"
                    "where the output is no terminal.",
     .rules = {COMMAND_RULES(specs)},
     .run = run,

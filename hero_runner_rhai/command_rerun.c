@@ -42,7 +42,7 @@ const struct command command_rerun = {
     .run = rerun,
 };
 
-static int delete(const struct options *options) {
+static int delete (const struct options *options) {
     struct rpc_error err = {0};
     char id[RUNNER_ID_BYTES];
     struct runner *runner = open_runner();

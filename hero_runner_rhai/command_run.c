@@ -182,7 +182,8 @@ static bool parse_limits(const char *const *texts, struct runner_limits *limits)
             i++;
         if (i == count || !parse_amount(*texts + name_len + 1, places[i].place)) {
             tell("--limit %s: needs cpu_ms, memory, operations, output, processes or open_files, "
-                 "and a number", *texts);
+                 "and a number",
+                 *texts);
             return false;
         }
     }
@@ -277,7 +278,8 @@ static const struct option_spec specs[] = {
     {"url", 0, OPTION_TEXT, offsetof(struct options, script_url), "URL",
      "run a script that the server fetches"},
     {"input", 'i', OPTION_VARIABLE, offsetof(struct options, inputs), "NAME=VALUE",
-     "value of an input that the script declares: JSON, or\nelse a text; may be given several times"},
+     "value of an input that the script declares: JSON, or\nelse a text; may be given several "
+     "times"},
     {"tag", 't', OPTION_LIST, offsetof(struct options, tags), "TAG",
      "a word to find the session by; several times"},
     {"limit", 0, OPTION_VARIABLE, offsetof(struct options, limits), "NAME=N",

@@ -59,8 +59,9 @@ const struct command command_scripts_save = {
     .name = "scripts save",
     .operands = "NAME FILE|-",
     .summary = "save a script in the library",
-    .description = "Saves a script under a name, as a new version if its text is new. It can be run\n"
-                   "with run --name NAME. Names may have parts: backup/daily.",
+    .description =
+        "Saves a script under a name, as a new version if its text is new. It can be run\n"
+        "with run --name NAME. Names may have parts: backup/daily.",
     .rules = {COMMAND_RULES(save_specs), .operands_min = 2, .operands_max = 2,
               .operand_name = "NAME or the script"},
     .run = save,
@@ -69,8 +70,10 @@ const struct command command_scripts_save = {
 /* ---- list --------------------------------------------------------------------------------- */
 
 static bool print_list(const json_t *scripts) {
-    static const struct table_column columns[] = {{"NAME", false},    {"VERSION", true},
-                                                  {"BYTES", true},    {"SAVED", false},
+    static const struct table_column columns[] = {{"NAME", false},
+                                                  {"VERSION", true},
+                                                  {"BYTES", true},
+                                                  {"SAVED", false},
                                                   {"DESCRIPTION", false}};
     struct table table = TABLE_INIT(columns);
     struct style style = style_of(stdout);
@@ -119,8 +122,7 @@ static int show(const struct options *options) {
     struct rpc_error err = {0};
     struct runner *runner = open_runner();
     if (!runner) return EXIT_FAILED;
-    json_t *script =
-        runner_script_get(runner, options->line.operands[0], options->version, &err);
+    json_t *script = runner_script_get(runner, options->line.operands[0], options->version, &err);
     runner_close(runner);
     if (!script) return tell_error(&err);
     if (options->as_json) return print_json(script) ? EXIT_OK : EXIT_FAILED;
@@ -146,12 +148,11 @@ const struct command command_scripts_show = {
     .run = show,
 };
 
-static int delete(const struct options *options) {
+static int delete (const struct options *options) {
     struct rpc_error err = {0};
     struct runner *runner = open_runner();
     if (!runner) return EXIT_FAILED;
-    int failed =
-        runner_script_delete(runner, options->line.operands[0], options->version, &err);
+    int failed = runner_script_delete(runner, options->line.operands[0], options->version, &err);
     runner_close(runner);
     return failed ? tell_error(&err) : EXIT_OK;
 }

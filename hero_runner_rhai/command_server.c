@@ -59,7 +59,8 @@ const struct command command_check = {
     .name = "check",
     .operands = "FILE|-",
     .summary = "find the errors of a script without running it",
-    .description = "Shows every syntax error as FILE:LINE:COLUMN: MESSAGE. Exits 1 when there is one.",
+    .description =
+        "Shows every syntax error as FILE:LINE:COLUMN: MESSAGE. Exits 1 when there is one.",
     .rules = {COMMAND_RULES(check_specs), .operands_min = 1, .operands_max = 1,
               .operand_name = "the script (FILE, or - for standard input)"},
     .run = check,
@@ -119,8 +120,9 @@ const struct command command_reload = {
     .name = "reload",
     .operands = "",
     .summary = "renew the engine without stopping anything",
-    .description = "Starts a new engine with the present script roots and waits until it has passed\n"
-                   "its self-test. Sessions that run go on; when it fails the old one stays.",
+    .description =
+        "Starts a new engine with the present script roots and waits until it has passed\n"
+        "its self-test. Sessions that run go on; when it fails the old one stays.",
     .run = reload,
 };
 
@@ -147,8 +149,11 @@ const struct command command_drain = {
 };
 
 static void print_config(const json_t *settings) {
-    static const struct table_column columns[] = {
-        {"SETTING", false}, {"VALUE", true}, {"DEFAULT", true}, {"FROM", false}, {"MEANING", false}};
+    static const struct table_column columns[] = {{"SETTING", false},
+                                                  {"VALUE", true},
+                                                  {"DEFAULT", true},
+                                                  {"FROM", false},
+                                                  {"MEANING", false}};
     struct table table = TABLE_INIT(columns);
     struct style style = style_of(stdout);
     size_t index;
@@ -191,7 +196,8 @@ const struct command command_config = {
     .name = "config",
     .operands = "",
     .summary = "show the settings of the server",
-    .description = "Shows every setting with its value, its default and where the value comes from.",
+    .description =
+        "Shows every setting with its value, its default and where the value comes from.",
     .rules = {COMMAND_RULES(config_specs)},
     .run = config,
 };

@@ -33,8 +33,8 @@ static int run(const struct options *options) {
     }
     struct runner *runner = open_runner();
     if (!runner) return EXIT_FAILED;
-    int failed = options->all ? stop_all(runner, &err)
-                              : stop(runner, options->line.operands[0], &err);
+    int failed =
+        options->all ? stop_all(runner, &err) : stop(runner, options->line.operands[0], &err);
     runner_close(runner);
     return failed ? tell_error(&err) : EXIT_OK;
 }

@@ -2,13 +2,11 @@
 #include "command.h"
 
 static const struct command *const commands[] = {
-    &command_run,          &command_rerun,        &command_list,
-    &command_logs,         &command_stop,         &command_delete,
-    &command_check,        &command_functions,    &command_scripts_save,
-    &command_scripts_list, &command_scripts_show, &command_scripts_delete,
-    &command_status,       &command_config,       &command_reload,
-    &command_drain,        &command_start,        &command_stop_service,
-    &command_info,
+    &command_run,          &command_rerun,        &command_list,         &command_logs,
+    &command_stop,         &command_delete,       &command_check,        &command_functions,
+    &command_scripts_save, &command_scripts_list, &command_scripts_show, &command_scripts_delete,
+    &command_status,       &command_config,       &command_reload,       &command_drain,
+    &command_start,        &command_stop_service, &command_info,
 };
 
 static const struct command_alias aliases[] = {{"--status", "status"}};

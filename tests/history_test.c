@@ -26,7 +26,8 @@ static void sessions_lines_and_results_survive_a_restart(void **state) {
     struct test_server *server = *state;
     struct runner_start start = {
         .script = "for i in 0..3000 { print(i) }; #{a: 1}",
-        .env_vars = (const char *const[]){"PLAIN=seen", "API_TOKEN=hidden-one", "X=hidden-two", NULL},
+        .env_vars =
+            (const char *const[]){"PLAIN=seen", "API_TOKEN=hidden-one", "X=hidden-two", NULL},
         .secret_vars = (const char *const[]){"X", NULL},
         .tags = (const char *const[]){"nightly", NULL},
         .args = (const char *const[]){"one", NULL},
@@ -46,8 +47,8 @@ static void sessions_lines_and_results_survive_a_restart(void **state) {
 
     struct runner_result result;
     bool has_ended;
-    assert_int_equal(
-        runner_session_result(server->runner, session.id, &has_ended, &result, NULL), 0);
+    assert_int_equal(runner_session_result(server->runner, session.id, &has_ended, &result, NULL),
+                     0);
     assert_int_equal(json_integer_value(json_object_get(result.value, "a")), 1);
     assert_int_equal(json_array_size(result.stdout_lines), 1024); /* as many as the ring holds */
     runner_result_done(&result);
@@ -77,8 +78,8 @@ static void secret_values_are_nowhere_on_disk(void **state) {
     struct test_server *server = *state;
     struct runner_start start = {
         .script = "let x = env(\"API_TOKEN\"); 1",
-        .env_vars = (const char *const[]){"PLAIN=plain-value", "API_TOKEN=hidden-one", "X=hidden-two",
-                                          NULL},
+        .env_vars = (const char *const[]){"PLAIN=plain-value", "API_TOKEN=hidden-one",
+                                          "X=hidden-two", NULL},
         .secret_vars = (const char *const[]){"X", NULL},
     };
     struct runner_session session;
@@ -91,14 +92,12 @@ static void secret_values_are_nowhere_on_disk(void **state) {
     assert_false(file_has(state_dir, "hidden-two"));
 
     struct rpc_error err = {0}; /* so they must be given again */
-    assert_int_equal(
-        runner_session_rerun(server->runner, session.id, NULL, NULL, id, &err), -1);
+    assert_int_equal(runner_session_rerun(server->runner, session.id, NULL, NULL, id, &err), -1);
     assert_int_equal(err.code, -32602);
     assert_non_null(strstr(err.message, "is secret"));
     rpc_error_clear(&err);
     const char *const again[] = {"API_TOKEN=a", "X=b", NULL};
-    assert_int_equal(
-        runner_session_rerun(server->runner, session.id, again, NULL, id, &err), 0);
+    assert_int_equal(runner_session_rerun(server->runner, session.id, again, NULL, id, &err), 0);
     struct runner_session rerun;
     await_end(server, id, &rerun);
     assert_int_equal(rerun.status, RUNNER_SUCCEEDED);
@@ -165,7 +164,8 @@ static void the_list_filters_sorts_and_pages_old_and_new(void **state) {
         assert_int_equal(list.sessions[i].lines, 2 * i);
     runner_session_list_done(&list);
 
-    find = (struct runner_find){.statuses = (const char *const[]){"failed", NULL}, .text = "NEEDLE"};
+    find =
+        (struct runner_find){.statuses = (const char *const[]){"failed", NULL}, .text = "NEEDLE"};
     assert_int_equal(runner_session_find(server->runner, &find, &list, NULL), 0);
     assert_int_equal(list.count, 1);
     assert_string_equal(list.sessions[0].reason, "error");

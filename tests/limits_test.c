@@ -28,8 +28,7 @@ static void operations_are_counted(void **state) {
     struct runner_session session;
     run_limited(*state, "let n = 0;\nwhile true {\n  n += 1;\n}",
                 (struct runner_limits){.operations = 10000}, &session);
-    assert_true(json_is_integer(
-        json_object_get(json_object_get(session.json, "error"), "line")));
+    assert_true(json_is_integer(json_object_get(json_object_get(session.json, "error"), "line")));
     expect_limit(&session, "Too many operations");
 }
 
@@ -101,8 +100,8 @@ static void what_was_used_is_told(void **state) {
 }
 
 static int setup_ceilings(void **state) {
-    static const char *const options[] = {"--max-operations", "5000",   "--timeout-ms", "2000",
-                                          "--max-timeout-ms", "10000", NULL};
+    static const char *const options[] = {
+        "--max-operations", "5000", "--timeout-ms", "2000", "--max-timeout-ms", "10000", NULL};
     struct test_server *server = calloc(1, sizeof *server);
     server_init(server);
     server_start(server, options);
@@ -120,7 +119,8 @@ static void nobody_may_ask_for_more_than_the_ceiling(void **state) {
                         "parameter \"limits.operations\" must be from 1 to 5000 on this server");
     start = (struct runner_start){.script = "1", .timeout_ms = 10001};
     assert_int_equal(runner_session_start(server->runner, &start, id, &err), -1);
-    assert_string_equal(err.message, "parameter \"timeout_ms\" must be from 1 to 10000 on this server");
+    assert_string_equal(err.message,
+                        "parameter \"timeout_ms\" must be from 1 to 10000 on this server");
     rpc_error_clear(&err);
 
     struct runner_session session; /* and who asks for nothing gets it too */

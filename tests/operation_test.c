@@ -229,7 +229,9 @@ static bool on_event(void *ctx, const struct rpc_sse_event *event) {
     size_t at = strlen(events->text);
     if (strcmp(event->event, "stats") != 0)
         snprintf(events->text + at, sizeof events->text - at, "%s %s\n", event->event,
-                 status ? status : line ? line : "");
+                 status ? status
+                 : line ? line
+                        : "");
     assert_true(strcmp(event->event, "stats") == 0 ||
                 json_is_string(json_object_get(json, "session_id")));
     events->lines += line != NULL;

@@ -39,9 +39,11 @@ static int setup_roots(void **state) {
     make_dir(server, "one/sub");
     make_dir(server, "two");
     make_dir(server, "out");
-    write_file(server, "one/main.rhai", "import \"sub/part\" as p; import \"common\" as c; "
-                                        "print(p::name() + c::name())");
-    write_file(server, "one/sub/part.rhai", "import \"beside\" as b; fn name() { \"part \" + b::NAME }");
+    write_file(server, "one/main.rhai",
+               "import \"sub/part\" as p; import \"common\" as c; "
+               "print(p::name() + c::name())");
+    write_file(server, "one/sub/part.rhai",
+               "import \"beside\" as b; fn name() { \"part \" + b::NAME }");
     write_file(server, "one/sub/beside.rhai", "export const NAME = \"beside \";");
     write_file(server, "two/common.rhai", "fn name() { \"common\" }");
     write_file(server, "out/secret.rhai", "fn name() { \"secret\" }");
@@ -178,7 +180,8 @@ static void inputs_are_checked_before_there_is_a_session(void **state) {
         {"{}", "parameter \"inputs.host\" is missing: it must be a string"},
         {"{\"host\": 1}", "parameter \"inputs.host\" must be a string"},
         {"{\"host\": \"x\", \"port\": 1.5}", "parameter \"inputs.port\" must be an integer"},
-        {"{\"host\": \"x\", \"prot\": 1}", "parameter \"inputs.prot\" is not declared by the script"},
+        {"{\"host\": \"x\", \"prot\": 1}",
+         "parameter \"inputs.prot\" is not declared by the script"},
     };
     struct test_server *server = *state;
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
@@ -201,15 +204,16 @@ static void inputs_are_checked_before_there_is_a_session(void **state) {
 }
 
 static void a_check_finds_every_error_and_the_inputs(void **state) {
-    static const char script[] = "/// Does it.\n/// @input n: int = 1  How often\nlet x = ;\nlet 4;";
+    static const char script[] =
+        "/// Does it.\n/// @input n: int = 1  How often\nlet x = ;\nlet 4;";
     struct test_server *server = *state;
     json_t *check = runner_script_check(server->runner, script, strlen(script), NULL);
     const json_t *errors = json_object_get(check, "errors");
     assert_true(json_is_false(json_object_get(check, "ok")));
     assert_int_equal(json_array_size(errors), 2);
     assert_int_equal(json_integer_value(json_object_get(json_array_get(errors, 1), "line")), 4);
-    const json_t *n = json_object_get(
-        json_object_get(json_object_get(check, "inputs"), "properties"), "n");
+    const json_t *n =
+        json_object_get(json_object_get(json_object_get(check, "inputs"), "properties"), "n");
     assert_string_equal(json_string_value(json_object_get(n, "type")), "integer");
     assert_string_equal(json_string_value(json_object_get(check, "description")), "Does it.");
     json_decref(check);

@@ -177,8 +177,8 @@ static int setup_small_logs(void **state) {
 static void lines_beyond_the_bounds_are_told_as_a_gap(void **state) {
     struct test_server *server = *state;
     struct runner_session session;
-    run_session(server, "for i in 0..30000 { print(`a line of some length, number ${i}`) }", &session,
-                NULL);
+    run_session(server, "for i in 0..30000 { print(`a line of some length, number ${i}`) }",
+                &session, NULL);
     struct record *record = new_record(server, session.id);
     follow(record);
     assert_true(record->gap > 0);
@@ -333,8 +333,8 @@ int main(void) {
         ON_SERVER(a_late_subscriber_gets_the_kept_lines_first),
         ON_SERVER(a_returning_subscriber_misses_and_repeats_nothing),
         ON_SERVER(a_reader_that_comes_late_gets_every_line_from_the_history),
-        cmocka_unit_test_setup_teardown(lines_beyond_the_bounds_are_told_as_a_gap,
-                                        setup_small_logs, teardown_server),
+        cmocka_unit_test_setup_teardown(lines_beyond_the_bounds_are_told_as_a_gap, setup_small_logs,
+                                        teardown_server),
         ON_SERVER(a_held_call_for_lines_is_answered_when_one_is_printed),
         ON_SERVER(many_readers_all_get_every_line),
         ON_SERVER(a_subscriber_that_never_reads_costs_the_server_nothing),

@@ -93,7 +93,7 @@ static int64_t post_insert(const char *id, unsigned *done) {
                                     .caller_user = "ana",
                                     .forwarding = "off"};
     struct store_request request = {
-        .script = {script, (size_t)len}, .env_names = "[]", .args = "[]"};
+        .script = {script, (size_t)len}, .env_vars = "[]", .args = "[]"};
     int64_t row = store_insert(store, &session, &request, count, done);
     if (row < 0) die("an insert was refused");
     return row;

@@ -130,11 +130,10 @@ json_t *rpc_settings_json(const struct rpc_settings *settings, const void *confi
         char variable[MAX_NAME_BYTES], flag[MAX_NAME_BYTES + 2] = "--";
         snprintf(variable, sizeof variable, "%s%s", settings->prefix, setting->name);
         option_name(setting, flag + 2);
-        json_t *entry =
-            json_pack("{s:s, s:s, s:s, s:o, s:o, s:s, s:s}", "name", flag + 2, "variable", variable,
-                      "flag", flag, "value", json_of(setting, config), "default",
-                      json_of_standard(setting), "source", names[settings->sources[i]], "meaning",
-                      setting->meaning);
+        json_t *entry = json_pack(
+            "{s:s, s:s, s:s, s:o, s:o, s:s, s:s}", "name", flag + 2, "variable", variable, "flag",
+            flag, "value", json_of(setting, config), "default", json_of_standard(setting), "source",
+            names[settings->sources[i]], "meaning", setting->meaning);
         if (json_array_append_new(list, entry) == 0) continue;
         json_decref(list);
         return NULL;

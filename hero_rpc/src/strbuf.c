@@ -104,8 +104,8 @@ static void add_escaped(struct rpc_strbuf *buf, unsigned char c) {
         rpc_strbuf_addf(buf, "\\u%04x", c);
 }
 
-/* How many bytes from here on are printable ASCII that stands for itself in JSON, in whole groups of
- * eight. The four tests are the usual ones for "a byte below n" and "a byte equal to n" (Bit
+/* How many bytes from here on are printable ASCII that stands for itself in JSON, in whole groups
+ * of eight. The four tests are the usual ones for "a byte below n" and "a byte equal to n" (Bit
  * Twiddling Hacks, "Determine if a word has a zero byte"). */
 static size_t plain_groups(const unsigned char *at, size_t len) {
     const uint64_t ones = UINT64_C(0x0101010101010101), highs = ones * 0x80;

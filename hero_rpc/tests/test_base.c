@@ -23,7 +23,8 @@ static void json_strings_find_what_to_escape_at_every_place(void **state) {
     static const struct {
         char byte;
         const char *escaped;
-    } cases[] = {{'"', "\\\""}, {'\\', "\\\\"}, {'\n', "\\n"}, {0x1f, "\\u001f"}, {'\xff', "\xef\xbf\xbd"}};
+    } cases[] = {
+        {'"', "\\\""}, {'\\', "\\\\"}, {'\n', "\\n"}, {0x1f, "\\u001f"}, {'\xff', "\xef\xbf\xbd"}};
     for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
         for (size_t place = 0; place < 20; place++) {
             char text[21] = "abcdefghijklmnopqrst", expected[40];

@@ -413,8 +413,7 @@ static void scripts_of_the_library_are_run_by_name_with_inputs(void **state) {
     place_run(&place, &outcome, "scripts", "delete", "cli/greet");
     expect(&outcome, 0, "", "");
     place_run(&place, &outcome, "run", "--name", "cli/greet");
-    expect(&outcome, 1, "",
-           "hero_runner_rhai: unknown script \"cli/greet\", or version of it\n");
+    expect(&outcome, 1, "", "hero_runner_rhai: unknown script \"cli/greet\", or version of it\n");
 }
 
 static void sessions_are_found_by_tag_rerun_and_deleted(void **state) {
@@ -466,7 +465,8 @@ static void check_and_functions_tell_about_scripts(void **state) {
     place_run(&place, &outcome, "check", path);
     snprintf(expected, sizeof expected,
              "%s:1:9: Syntax error: Unexpected ';' (line 1, position 9)\n"
-             "%s:2:5: Syntax error: Expecting name of a variable (line 2, position 5)\n", path, path);
+             "%s:2:5: Syntax error: Expecting name of a variable (line 2, position 5)\n",
+             path, path);
     expect(&outcome, 1, expected, "");
     place_run(&place, &outcome, "functions", "sleep");
     assert_int_equal(outcome.code, 0);
@@ -482,9 +482,9 @@ static void check_and_functions_tell_about_scripts(void **state) {
 
 static void each_command_has_help(void **state) {
     (void)state;
-    static const char *const names[] = {"run",   "rerun",     "list",   "logs",   "stop",
-                                        "delete", "check",    "functions", "status", "config",
-                                        "reload", "drain"};
+    static const char *const names[] = {"run",    "rerun",  "list",   "logs",
+                                        "stop",   "delete", "check",  "functions",
+                                        "status", "config", "reload", "drain"};
     struct outcome all, one;
     char usage[64];
     place_run(&place, &all, "--help");

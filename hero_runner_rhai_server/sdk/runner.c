@@ -202,7 +202,7 @@ json_t *sdk_call(struct runner *runner, const char *method, json_t *params, long
 /* ---- Asking ------------------------------------------------------------------------------ */
 
 json_t *sdk_call_for(struct runner *runner, const char *method, const char *id,
-                        struct rpc_error *err) {
+                     struct rpc_error *err) {
     json_t *params = json_pack("{s:s}", "session_id", id);
     if (!params) {
         rpc_error_set(err, RPC_ERROR_INVALID, 0, "session_id: is not UTF-8");
@@ -274,8 +274,7 @@ int runner_session_list(struct runner *runner, struct runner_session_list *ret_l
 
 int runner_session_find(struct runner *runner, const struct runner_find *find,
                         struct runner_session_list *ret_list, struct rpc_error *err) {
-    json_t *result =
-        sdk_call(runner, "session_list", find_params(find), SDK_CALL_TIMEOUT_MS, err);
+    json_t *result = sdk_call(runner, "session_list", find_params(find), SDK_CALL_TIMEOUT_MS, err);
     if (!result) return -1;
     struct runner_session_list list = {.json = json_incref(json_object_get(result, "sessions")),
                                        .total = (uint64_t)int_of(result, "total")};

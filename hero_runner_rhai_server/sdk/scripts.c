@@ -65,8 +65,7 @@ static json_t *named(const char *name, int64_t version) {
 
 int runner_script_delete(struct runner *runner, const char *name, int64_t version,
                          struct rpc_error *err) {
-    return done(
-        sdk_call(runner, "script_delete", named(name, version), SDK_CALL_TIMEOUT_MS, err));
+    return done(sdk_call(runner, "script_delete", named(name, version), SDK_CALL_TIMEOUT_MS, err));
 }
 
 json_t *runner_script_get(struct runner *runner, const char *name, int64_t version,

@@ -86,7 +86,8 @@ static void add_options(json_t *params, const struct runner_start *start) {
 static json_t *start_params(const struct runner_start *start, struct rpc_error *err) {
     json_t *params = json_object();
     add_options(params, start);
-    if (add_script(params, start, err) == 0 && sdk_add_env_vars(params, start->env_vars, err) == 0 &&
+    if (add_script(params, start, err) == 0 &&
+        sdk_add_env_vars(params, start->env_vars, err) == 0 &&
         add_texts(params, "args", start->args, err) == 0 &&
         add_texts(params, "tags", start->tags, err) == 0 &&
         add_texts(params, "secret_vars", start->secret_vars, err) == 0)
@@ -108,7 +109,8 @@ int runner_session_start(struct runner *runner, const struct runner_start *start
                          char ret_id[RUNNER_ID_BYTES], struct rpc_error *err) {
     json_t *params = start_params(start, err);
     if (!params) return -1;
-    return take_id(sdk_call(runner, "session_start", params, SDK_CALL_TIMEOUT_MS, err), ret_id, err);
+    return take_id(sdk_call(runner, "session_start", params, SDK_CALL_TIMEOUT_MS, err), ret_id,
+                   err);
 }
 
 int runner_session_rerun(struct runner *runner, const char *id, const char *const *env_vars,
@@ -119,7 +121,8 @@ int runner_session_rerun(struct runner *runner, const char *id, const char *cons
         return -1;
     }
     if (inputs) json_object_set(params, "inputs", inputs);
-    return take_id(sdk_call(runner, "session_rerun", params, SDK_CALL_TIMEOUT_MS, err), ret_id, err);
+    return take_id(sdk_call(runner, "session_rerun", params, SDK_CALL_TIMEOUT_MS, err), ret_id,
+                   err);
 }
 
 int runner_session_run(struct runner *runner, const struct runner_start *start,

@@ -31,8 +31,9 @@ void accounts_note_change(struct runner *runner, const struct session *session) 
     if (!log_is_debug()) return;
     log_debug("session", "session=%s status=%s lines=%llu%s%s%s", session->id,
               session_status_name(session->status),
-              (unsigned long long)ring_last_seq(&session->ring), session->message ? " message=\"" : "",
-              session->message ? session->message : "", session->message ? "\"" : "");
+              (unsigned long long)ring_last_seq(&session->ring),
+              session->message ? " message=\"" : "", session->message ? session->message : "",
+              session->message ? "\"" : "");
 }
 
 static int64_t cpu_ms(const struct runner *runner) {

@@ -170,7 +170,9 @@ bool archive_is_full(struct archive *archive, struct session *session) {
 
 static void on_ended(void *ctx, int status) {
     struct session *session = ctx;
-    if (status < 0) log_warn("end of a session is not stored", "session=%s error=\"%s\"", session->id, strerror(-status));
+    if (status < 0)
+        log_warn("end of a session is not stored", "session=%s error=\"%s\"", session->id,
+                 strerror(-status));
     session->durable_seq = session->stored_seq = ring_last_seq(&session->ring);
     session_publish_end(session);
     session_unref(session);
@@ -322,8 +324,8 @@ struct archive *archive_new(struct event_base *base, const struct config *config
         log_warn("sessions of the last server are lost", "count=%zu", interrupted->count);
     store_sessions_free(interrupted);
     archive->flush = event_new(base, -1, 0, on_flush, archive);
-    archive->completed = event_new(base, store_fd(archive->store), EV_READ | EV_PERSIST,
-                                   on_completed, archive);
+    archive->completed =
+        event_new(base, store_fd(archive->store), EV_READ | EV_PERSIST, on_completed, archive);
     if (archive->flush && archive->completed && event_add(archive->completed, NULL) == 0)
         return archive;
     rpc_error_set(err, RPC_ERROR_SYSTEM, ENOMEM, "out of memory");

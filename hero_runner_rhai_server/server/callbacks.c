@@ -48,7 +48,8 @@ static void try_later(struct callback *callback) {
     long pause = FIRST_PAUSE_S;
     while (--attempts > 0 && pause < MOST_PAUSE_S)
         pause *= 2;
-    event_add(callback->timer, &(struct timeval){.tv_sec = pause < MOST_PAUSE_S ? pause : MOST_PAUSE_S});
+    event_add(callback->timer,
+              &(struct timeval){.tv_sec = pause < MOST_PAUSE_S ? pause : MOST_PAUSE_S});
 }
 
 /* One try is over; `error` NULL: it was answered well. */

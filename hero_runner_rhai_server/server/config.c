@@ -11,9 +11,12 @@
 #define MOST_OF_A_LIMIT (INT64_C(1) << 50)
 
 #define NUMBER(NAME, MEMBER, STANDARD, LEAST, MOST, MEANING)                                       \
-    {NAME, RPC_SETTING_NUMBER, offsetof(struct config, MEMBER), STANDARD, LEAST, MOST, NULL, MEANING}
+    {                                                                                              \
+        NAME, RPC_SETTING_NUMBER, offsetof(struct config, MEMBER), STANDARD, LEAST, MOST, NULL,    \
+            MEANING                                                                                \
+    }
 #define TEXT(NAME, MEMBER, STANDARD, MEANING)                                                      \
-    {NAME, RPC_SETTING_TEXT, offsetof(struct config, MEMBER), 0, 0, 0, STANDARD, MEANING}
+    { NAME, RPC_SETTING_TEXT, offsetof(struct config, MEMBER), 0, 0, 0, STANDARD, MEANING }
 
 #define LIMIT(NAME, LIMIT, STANDARD, MEANING)                                                      \
     NUMBER(NAME, limits.value[LIMIT], STANDARD, 0, MOST_OF_A_LIMIT,                                \
@@ -28,9 +31,10 @@ static const struct rpc_setting table[] = {
     NUMBER("PARKED_AGE_S", parked_age_s, 300, 1, 86400,
            "seconds after which an unused one is replaced"),
     NUMBER("QUEUE", queue, 1000, 0, 1000000, "sessions that may wait; more are refused as busy"),
-    TEXT("SCRIPT_ROOTS", script_roots, NULL,
-         "directories, separated by ':', below which script_path and import find files; by default\n"
-     "      scripts in the state directory"),
+    TEXT(
+        "SCRIPT_ROOTS", script_roots, NULL,
+        "directories, separated by ':', below which script_path and import find files; by default\n"
+        "      scripts in the state directory"),
     NUMBER("TIMEOUT_MS", timeout_ms, 0, 0, MOST_OF_A_LIMIT,
            "time limit of a session that asks for none; 0: no limit"),
     NUMBER("MAX_TIMEOUT_MS", max_timeout_ms, 0, 0, MOST_OF_A_LIMIT,
@@ -131,8 +135,7 @@ enum config_outcome config_read(int argc, char **argv, struct config *ret_config
             continue;
         return CONFIG_DONE;
     }
-    if (rpc_settings_read(&settings, argc, argv, &config, err) < 0)
-        return CONFIG_BAD;
+    if (rpc_settings_read(&settings, argc, argv, &config, err) < 0) return CONFIG_BAD;
     if (log_set_level(config.log_level) < 0) {
         rpc_error_set(err, RPC_ERROR_INVALID, 0,
                       PREFIX "LOG_LEVEL: \"%s\" is not error, warn, info or debug",

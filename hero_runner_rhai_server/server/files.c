@@ -147,7 +147,8 @@ static bool are_absolute(const char *roots) {
 struct files *files_new(struct event_base *base, const char *roots, struct rpc_error *err) {
     if (!are_absolute(roots)) {
         rpc_error_set(err, RPC_ERROR_INVALID, 0,
-                      "HERO_RUNNER_RHAI_SCRIPT_ROOTS: \"%s\" is not a list of absolute paths", roots);
+                      "HERO_RUNNER_RHAI_SCRIPT_ROOTS: \"%s\" is not a list of absolute paths",
+                      roots);
         return NULL;
     }
     struct files *files = calloc(1, sizeof *files);

@@ -36,8 +36,8 @@ struct hidden *hidden_run(struct runner *runner, const char *request, int64_t ti
         free(hidden);
         return NULL;
     }
-    *hidden = (struct hidden){
-        .watch.changed = on_changed, .session = session, .done = done, .ctx = ctx};
+    *hidden =
+        (struct hidden){.watch.changed = on_changed, .session = session, .done = done, .ctx = ctx};
     session->timeout_ms = timeout_ms;
     session_watch(session, &hidden->watch);
     if (slots_submit_hidden(&runner->slots, session) != SLOTS_TAKEN) {

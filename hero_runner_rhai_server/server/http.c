@@ -216,8 +216,8 @@ static char *copy_bytes(const char *bytes, size_t len) {
     return copy;
 }
 
-struct http_call *http_start(struct http *http, const struct http_request *request,
-                             http_done *done, void *ctx) {
+struct http_call *http_start(struct http *http, const struct http_request *request, http_done *done,
+                             void *ctx) {
     struct http_call *call = calloc(1, sizeof *call);
     if (!call) return NULL;
     call->http = http;

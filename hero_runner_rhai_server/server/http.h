@@ -37,8 +37,8 @@ struct http_answer {
 typedef void http_done(void *ctx, struct http_answer *answer);
 
 /* Texts are copied. `done` is called later, from the loop. NULL without memory. */
-struct http_call *http_start(struct http *http, const struct http_request *request,
-                             http_done *done, void *ctx);
+struct http_call *http_start(struct http *http, const struct http_request *request, http_done *done,
+                             void *ctx);
 /* `done` will not be called. */
 void http_give_up(struct http_call *call);
 

@@ -1,6 +1,6 @@
 /*
- * Typed inputs: what a script declares in its first doc-comments, as JSON Schema, and values checked
- * against it. The parser is the engine library's; nothing is run.
+ * Typed inputs: what a script declares in its first doc-comments, as JSON Schema, and values
+ * checked against it. The parser is the engine library's; nothing is run.
  *
  *     /// @input port: int = 8080   TCP port to listen on
  */
@@ -17,8 +17,8 @@ struct inputs_problem {
 };
 
 /* Checks values (NULL: none) against what the script (a JSON string) declares. 0 and a new object
- * with the values of all inputs, defaults included, a left out one null (NULL: it declares nothing);
- * -1 and what is wrong. */
+ * with the values of all inputs, defaults included, a left out one null (NULL: it declares
+ * nothing); -1 and what is wrong. */
 int inputs_take(const json_t *script, const json_t *given, json_t **ret_inputs,
                 struct inputs_problem *ret_problem);
 

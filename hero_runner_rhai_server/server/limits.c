@@ -1,12 +1,9 @@
 #include "server/limits.h"
 
 static const char *const names[LIMIT_COUNT] = {
-    [LIMIT_CPU_MS] = "cpu_ms",
-    [LIMIT_MEMORY_BYTES] = "memory_bytes",
-    [LIMIT_OPERATIONS] = "operations",
-    [LIMIT_OUTPUT_BYTES] = "output_bytes",
-    [LIMIT_PROCESSES] = "processes",
-    [LIMIT_OPEN_FILES] = "open_files",
+    [LIMIT_CPU_MS] = "cpu_ms",         [LIMIT_MEMORY_BYTES] = "memory_bytes",
+    [LIMIT_OPERATIONS] = "operations", [LIMIT_OUTPUT_BYTES] = "output_bytes",
+    [LIMIT_PROCESSES] = "processes",   [LIMIT_OPEN_FILES] = "open_files",
 };
 
 const char *limit_name(enum limit limit) {

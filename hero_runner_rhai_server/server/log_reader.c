@@ -19,8 +19,8 @@ struct log_reader *log_reader_new(struct archive *archive, struct session *sessi
                                   void (*ready)(void *ctx), void *ctx) {
     struct log_reader *reader = calloc(1, sizeof *reader);
     if (!reader) return NULL;
-    *reader = (struct log_reader){
-        .archive = archive, .session = session, .ready = ready, .ctx = ctx};
+    *reader =
+        (struct log_reader){.archive = archive, .session = session, .ready = ready, .ctx = ctx};
     archive_begin_reading(archive, session);
     return reader;
 }

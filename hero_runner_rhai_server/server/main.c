@@ -176,7 +176,8 @@ static int add_slots(char **environment, unsigned long open_files, struct rpc_er
     runner.http = runner.files ? http_new(runner.base, err) : NULL;
     if (!runner.http) return -1;
     runner.urls = url_scripts_new(runner.http, &runner.config);
-    runner.callbacks = callbacks_new(runner.base, runner.http, &runner.config, on_callback_tried, NULL);
+    runner.callbacks =
+        callbacks_new(runner.base, runner.http, &runner.config, on_callback_tried, NULL);
     if (runner.urls && runner.callbacks) return slots_start(&runner.slots, err);
     rpc_error_set(err, RPC_ERROR_SYSTEM, 0, "out of memory");
     return -1;

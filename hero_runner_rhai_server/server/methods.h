@@ -19,12 +19,12 @@ void fail_store(struct rpc_call *call, int error); /* negative errno */
 void reply_buffer(struct rpc_call *call, struct rpc_strbuf *buf);
 long long clamp(long long value, long long most);
 
-rpc_method session_start, session_run, session_rerun;                            /* _start.c */
+rpc_method session_start, session_run, session_rerun; /* _start.c */
 rpc_method session_stop, session_stop_all, session_list, session_get, session_request,
-    session_result, session_delete;                                              /* _session.c */
-rpc_method session_logs;                                                         /* _logs.c */
-rpc_method script_check, functions;                                              /* _script.c */
-rpc_method script_save, script_list, script_get, script_delete;                  /* _library.c */
-rpc_method stats, config_get, reload, drain;                                     /* _admin.c */
+    session_result, session_delete;                             /* _session.c */
+rpc_method session_logs;                                        /* _logs.c */
+rpc_method script_check, functions;                             /* _script.c */
+rpc_method script_save, script_list, script_get, script_delete; /* _library.c */
+rpc_method stats, config_get, reload, drain;                    /* _admin.c */
 
 #endif

@@ -42,14 +42,13 @@ static json_t *self_test_object(const struct health *health) {
 static json_t *store_object(const struct runner *runner) {
     struct store_stats stats;
     store_get_stats(archive_store(runner->archive), &stats);
-    json_t *object = json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:I}", "ok", stats.last_error == 0,
-                               "sessions", (json_int_t)stats.sessions, "log_bytes",
-                               (json_int_t)stats.log_bytes, "database_bytes",
-                               (json_int_t)stats.database_bytes, "waiting",
-                               (json_int_t)(stats.queued + stats.deferred), "lost_lines",
-                               (json_int_t)stats.lost_lines, "lost_records",
-                               (json_int_t)stats.lost_records);
-    if (stats.last_error) json_object_set_new(object, "error", json_string(strerror(stats.last_error)));
+    json_t *object = json_pack(
+        "{s:b, s:I, s:I, s:I, s:I, s:I, s:I}", "ok", stats.last_error == 0, "sessions",
+        (json_int_t)stats.sessions, "log_bytes", (json_int_t)stats.log_bytes, "database_bytes",
+        (json_int_t)stats.database_bytes, "waiting", (json_int_t)(stats.queued + stats.deferred),
+        "lost_lines", (json_int_t)stats.lost_lines, "lost_records", (json_int_t)stats.lost_records);
+    if (stats.last_error)
+        json_object_set_new(object, "error", json_string(strerror(stats.last_error)));
     return object;
 }
 
@@ -58,15 +57,14 @@ json_t *runner_health(void *ctx) {
     const struct slots *slots = &runner->slots;
     bool is_good = health_is_good(&runner->health) && zygote_link_is_ready(slots->current->link) &&
                    slots->unkillable == 0 && !slots->is_draining;
-    return json_pack("{s:s, s:s, s:s, s:I, s:o, s:o, s:o, s:o, s:s, s:b, s:s, s:o}", "status",
-                     is_good ? "ok" : "degraded", "service", SERVICE_NAME, "version", HERO_VERSION,
-                     "uptime_ms", (json_int_t)(rpc_clock_monotonic_ms() - runner->started_ms),
-                     "self_test", self_test_object(&runner->health), "zygote",
-                     zygote_object(runner), "workers", workers_object(runner), "queue",
-                     queue_object(runner), "forwarding",
-                     session_forwarding_name(forward_state(runner->forward)), "draining",
-                     slots->is_draining, "process_limit", "counting", "store",
-                     store_object(runner));
+    return json_pack(
+        "{s:s, s:s, s:s, s:I, s:o, s:o, s:o, s:o, s:s, s:b, s:s, s:o}", "status",
+        is_good ? "ok" : "degraded", "service", SERVICE_NAME, "version", HERO_VERSION, "uptime_ms",
+        (json_int_t)(rpc_clock_monotonic_ms() - runner->started_ms), "self_test",
+        self_test_object(&runner->health), "zygote", zygote_object(runner), "workers",
+        workers_object(runner), "queue", queue_object(runner), "forwarding",
+        session_forwarding_name(forward_state(runner->forward)), "draining", slots->is_draining,
+        "process_limit", "counting", "store", store_object(runner));
 }
 
 /* ---- stats -------------------------------------------------------------------------------- */
@@ -80,23 +78,22 @@ json_t *runner_stats(struct runner *runner) {
     const struct control_usage *used = &runner->slots.usage;
     struct rusage own;
     getrusage(RUSAGE_SELF, &own);
-    return json_pack("{s:I, s:o, s:o, s:o, s:{s:I, s:I, s:I, s:I}, s:I, s:{s:I, s:I, s:I}, "
-                     "s:{s:I, s:I, s:I, s:I}, s:I, s:I}",
-                     "uptime_ms", (json_int_t)(rpc_clock_monotonic_ms() - runner->started_ms),
-                     "workers", workers_object(runner), "queue", queue_object(runner), "zygote",
-                     zygote_object(runner), "sessions", "kept", (json_int_t)sessions->count,
-                     "succeeded", (json_int_t)sessions->totals[SESSION_SUCCEEDED], "failed",
-                     (json_int_t)sessions->totals[SESSION_FAILED], "cancelled",
-                     (json_int_t)sessions->totals[SESSION_CANCELLED], "lines",
-                     (json_int_t)session_lines_added(), "memory", "server_bytes",
-                     (json_int_t)accounts_memory_bytes(), "history_bytes",
-                     (json_int_t)sessions->ended_memory, "session_peak_bytes",
-                     (json_int_t)used->max_rss_kib * 1024, "cpu", "server_user_us",
-                     microseconds(own.ru_utime), "server_system_us", microseconds(own.ru_stime),
-                     "sessions_user_us", (json_int_t)used->user_us, "sessions_system_us",
-                     (json_int_t)used->system_us, "connections",
-                     (json_int_t)rpc_server_connections(runner->server), "streams",
-                     (json_int_t)rpc_server_streams(runner->server));
+    return json_pack(
+        "{s:I, s:o, s:o, s:o, s:{s:I, s:I, s:I, s:I}, s:I, s:{s:I, s:I, s:I}, "
+        "s:{s:I, s:I, s:I, s:I}, s:I, s:I}",
+        "uptime_ms", (json_int_t)(rpc_clock_monotonic_ms() - runner->started_ms), "workers",
+        workers_object(runner), "queue", queue_object(runner), "zygote", zygote_object(runner),
+        "sessions", "kept", (json_int_t)sessions->count, "succeeded",
+        (json_int_t)sessions->totals[SESSION_SUCCEEDED], "failed",
+        (json_int_t)sessions->totals[SESSION_FAILED], "cancelled",
+        (json_int_t)sessions->totals[SESSION_CANCELLED], "lines", (json_int_t)session_lines_added(),
+        "memory", "server_bytes", (json_int_t)accounts_memory_bytes(), "history_bytes",
+        (json_int_t)sessions->ended_memory, "session_peak_bytes",
+        (json_int_t)used->max_rss_kib * 1024, "cpu", "server_user_us", microseconds(own.ru_utime),
+        "server_system_us", microseconds(own.ru_stime), "sessions_user_us",
+        (json_int_t)used->user_us, "sessions_system_us", (json_int_t)used->system_us, "connections",
+        (json_int_t)rpc_server_connections(runner->server), "streams",
+        (json_int_t)rpc_server_streams(runner->server));
 }
 
 void stats(struct rpc_call *call, void *ctx) {
@@ -128,8 +125,8 @@ void drain(struct rpc_call *call, void *ctx) {
     struct runner *runner = ctx;
     slots_drain(&runner->slots);
     log_info("draining", "running=%zu", runner->slots.running);
-    rpc_call_reply(call, json_pack("{s:b, s:I}", "draining", 1, "running",
-                                   (json_int_t)runner->slots.running));
+    rpc_call_reply(
+        call, json_pack("{s:b, s:I}", "draining", 1, "running", (json_int_t)runner->slots.running));
 }
 
 static void reload_gone(void *ctx) {

@@ -37,8 +37,9 @@ static void hold(struct question *question, struct rpc_call *call, int failed) {
         return;
     }
     if (failed == -EINVAL)
-        refuse(call, "name", "must be parts of letters, digits, '_', '-' and '.', joined by '/', and "
-                             "no part may begin with '.'");
+        refuse(call, "name",
+               "must be parts of letters, digits, '_', '-' and '.', joined by '/', and "
+               "no part may begin with '.'");
     else
         fail_store(call, failed);
     end(question);
@@ -64,8 +65,8 @@ static void on_saved(void *ctx, int status, int64_t version) {
     struct question *question = ctx;
     struct rpc_call *call = take_call(question, status);
     if (call)
-        rpc_call_reply(call, json_pack("{s:s, s:I}", "name", question->name, "version",
-                                       (json_int_t)version));
+        rpc_call_reply(
+            call, json_pack("{s:s, s:I}", "name", question->name, "version", (json_int_t)version));
     end(question);
 }
 
@@ -75,9 +76,10 @@ void script_save(struct rpc_call *call, void *ctx) {
     struct question *question = ask(call);
     if (!question) return;
     hold(question, call,
-         store_save_script(archive_store(runner->archive), question->name,
-                           (struct store_bytes){json_string_value(script), json_string_length(script)},
-                           rpc_call_text(call, "description", NULL), on_saved, question));
+         store_save_script(
+             archive_store(runner->archive), question->name,
+             (struct store_bytes){json_string_value(script), json_string_length(script)},
+             rpc_call_text(call, "description", NULL), on_saved, question));
 }
 
 static void on_deleted(void *ctx, int status) {
@@ -99,11 +101,10 @@ void script_delete(struct rpc_call *call, void *ctx) {
 /* ---- Asking -------------------------------------------------------------------------------- */
 
 static json_t *listed(const struct store_script *script) {
-    json_t *object = json_pack("{s:s, s:I, s:I, s:I, s:I}", "name", script->name, "version",
-                               (json_int_t)script->version, "versions",
-                               (json_int_t)script->versions, "updated_at_ms",
-                               (json_int_t)(script->saved_us / 1000), "bytes",
-                               (json_int_t)script->bytes);
+    json_t *object = json_pack(
+        "{s:s, s:I, s:I, s:I, s:I}", "name", script->name, "version", (json_int_t)script->version,
+        "versions", (json_int_t)script->versions, "updated_at_ms",
+        (json_int_t)(script->saved_us / 1000), "bytes", (json_int_t)script->bytes);
     if (script->description && *script->description)
         json_object_set_new(object, "description", json_string(script->description));
     return object;
@@ -136,15 +137,13 @@ static json_t *object_of(const struct store_scripts *scripts) {
     json_t *versions = json_array();
     for (size_t i = 1; i < scripts->count; i++)
         json_array_append_new(
-            versions,
-            json_pack("{s:I, s:I, s:I}", "version", (json_int_t)scripts->items[i].version,
-                      "saved_at_ms", (json_int_t)(scripts->items[i].saved_us / 1000), "bytes",
-                      (json_int_t)scripts->items[i].bytes));
-    json_t *object = json_pack("{s:s, s:I, s:s%, s:I, s:o}", "name", script->name, "version",
-                               (json_int_t)script->version, "script",
-                               script->text.data ? script->text.data : "", script->text.len,
-                               "saved_at_ms", (json_int_t)(script->saved_us / 1000), "versions",
-                               versions);
+            versions, json_pack("{s:I, s:I, s:I}", "version", (json_int_t)scripts->items[i].version,
+                                "saved_at_ms", (json_int_t)(scripts->items[i].saved_us / 1000),
+                                "bytes", (json_int_t)scripts->items[i].bytes));
+    json_t *object = json_pack(
+        "{s:s, s:I, s:s%, s:I, s:o}", "name", script->name, "version", (json_int_t)script->version,
+        "script", script->text.data ? script->text.data : "", script->text.len, "saved_at_ms",
+        (json_int_t)(script->saved_us / 1000), "versions", versions);
     if (script->description && *script->description)
         json_object_set_new(object, "description", json_string(script->description));
     return object;

@@ -22,7 +22,7 @@ struct listing {
     struct rpc_call *call; /* NULL: the client has gone */
     struct runner *runner;
     bool wants[STATUS_COUNT];
-    int64_t since_ms, until_ms; /* until 0: open */
+    int64_t since_ms, until_ms;      /* until 0: open */
     const char *text, *caller, *tag; /* borrowed from the call; NULL: any */
     const struct order *order;
     bool is_ascending;
@@ -105,9 +105,9 @@ static const struct order {
     enum store_sort sort;
     int64_t (*key)(const struct session *session);
 } orders[] = {
-    {"queued", STORE_SORT_QUEUED, by_queued},    {"started", STORE_SORT_STARTED, by_started},
-    {"ended", STORE_SORT_ENDED, by_ended},       {"duration", STORE_SORT_DURATION, by_duration},
-    {"lines", STORE_SORT_LINES, by_lines},       {"cpu", STORE_SORT_CPU, by_cpu},
+    {"queued", STORE_SORT_QUEUED, by_queued}, {"started", STORE_SORT_STARTED, by_started},
+    {"ended", STORE_SORT_ENDED, by_ended},    {"duration", STORE_SORT_DURATION, by_duration},
+    {"lines", STORE_SORT_LINES, by_lines},    {"cpu", STORE_SORT_CPU, by_cpu},
     {"memory", STORE_SORT_MEMORY, by_memory},
 };
 
@@ -189,9 +189,9 @@ static void write_list(const struct listing *listing, const struct store_session
     struct session *from_store = next_stored(listing, stored, &s, &twice);
     rpc_strbuf_add_text(out, "{\"sessions\":[");
     while (written < listing->limit && (l < listing->live_count || from_store)) {
-        bool is_stored = from_store && (l == listing->live_count ||
-                                        compare_live(&from_store, &listing->live[l],
-                                                     (void *)(uintptr_t)listing) < 0);
+        bool is_stored = from_store &&
+                         (l == listing->live_count || compare_live(&from_store, &listing->live[l],
+                                                                   (void *)(uintptr_t)listing) < 0);
         const struct session *next = is_stored ? from_store : listing->live[l++];
         if (skip > 0)
             skip--;

@@ -14,7 +14,7 @@
 struct query {
     struct session_watch watch;
     struct session *session; /* held by the watch while the call is held */
-    struct rpc_call *call; /* NULL: the client has gone, while the store is read */
+    struct rpc_call *call;   /* NULL: the client has gone, while the store is read */
     struct runner *runner;
     struct event *timer;
     bool is_by_time, is_backwards;
@@ -149,7 +149,8 @@ static void on_page(void *ctx, int status, struct store_log_page *stored) {
         page.dropped = stored->dropped;
         page.next_seq = stored->last_covered;
         page.first_seq = stored->first_covered;
-        if (!query->is_backwards && page.next_seq < query->after_seq) page.next_seq = query->after_seq;
+        if (!query->is_backwards && page.next_seq < query->after_seq)
+            page.next_seq = query->after_seq;
     }
     store_log_page_free(stored);
     if (query->call) {
@@ -183,7 +184,8 @@ static void read_page(const struct query *asked) {
             .stream = asked->stream,
             .contains = {asked->contains, asked->contains ? strlen(asked->contains) : 0},
         };
-        failed = store_read_log(archive_store(asked->runner->archive), &store_query, on_page, query);
+        failed =
+            store_read_log(archive_store(asked->runner->archive), &store_query, on_page, query);
     }
     if (failed) {
         free(query);

@@ -72,8 +72,7 @@ void runner_ask_functions(struct runner *runner) {
     if (runner->functions_task) hidden_give_up(runner->functions_task);
     runner->functions_task = hidden_run(runner, "{\"task\":\"functions\"}", FUNCTIONS_TIMEOUT_MS,
                                         functions_done, runner);
-    if (!runner->functions_task)
-        log_error("no table of functions", "error=\"out of memory\"");
+    if (!runner->functions_task) log_error("no table of functions", "error=\"out of memory\"");
 }
 
 void runner_forget_functions(struct runner *runner) {

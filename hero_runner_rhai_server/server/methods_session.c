@@ -134,7 +134,7 @@ static void on_deleted(void *ctx, int status) {
     free(deletion);
 }
 
-static void delete(struct rpc_call *call, struct runner *runner, struct session *session) {
+static void delete (struct rpc_call *call, struct runner *runner, struct session *session) {
     if (!session_has_ended(session)) {
         rpc_call_fail(call, ERROR_WRONG_STATE, json_pack("{s:s}", "session_id", session->id),
                       "session \"%s\" has not ended", session->id);

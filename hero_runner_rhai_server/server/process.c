@@ -176,8 +176,8 @@ static int take_frame(struct process *process, const struct frame *frame, bool *
         return 0;
     case FRAME_LINE:
         *ret_has_lines = true;
-        add_line(process, frame->timestamp_us, frame->payload[0],
-                 (const char *)frame->payload + 1, frame->len - 1);
+        add_line(process, frame->timestamp_us, frame->payload[0], (const char *)frame->payload + 1,
+                 frame->len - 1);
         return 0;
     case FRAME_PROGRESS: return session_take_progress(session, frame);
     case FRAME_RESULT: stop_watching(process); return session_take_result(session, frame);
@@ -218,7 +218,8 @@ static void read_socket(struct process *process, int turns) {
 
 /* The store cannot take more lines now: the process waits in its next write until it can. */
 static void pause_if_full(struct process *process) {
-    if (process->phase == PROCESS_EXITED || !process->owner->is_full(process->owner->ctx, process->session))
+    if (process->phase == PROCESS_EXITED ||
+        !process->owner->is_full(process->owner->ctx, process->session))
         return;
     if (process->socket >= 0) event_del(&process->readable);
     for (int i = 0; i < 2; i++)

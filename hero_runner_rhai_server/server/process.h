@@ -56,7 +56,7 @@ struct process_owner {
 
 struct process {
     const struct process_owner *owner;
-    TAILQ_ENTRY(process) link; /* the owner's */
+    TAILQ_ENTRY(process) link;     /* the owner's */
     struct generation *generation; /* the owner's: where it comes from */
     pid_t pid;
     int pidfd, socket;

@@ -18,7 +18,7 @@ static void fill_request(struct record *record, const struct session *session) {
     record->request = (struct store_request){
         .script = {json_string_value(script), json_string_length(script)},
         .working_dir = json_string_value(session_asked(session, "working_dir")),
-        .env_names = json_text(&record->env_vars, session_asked(session, "env_vars")),
+        .env_vars = json_text(&record->env_vars, session_asked(session, "env_vars")),
         .args = json_text(&record->args, session_asked(session, "args")),
         .inputs = json_text(&record->inputs, session_asked(session, "inputs")),
         .callback = json_text(&record->callback, session_asked(session, "callback")),
@@ -129,11 +129,11 @@ static json_t *asked_of(const struct store_session *from, const struct store_req
         json_object_set_new(asked, "forward_logs", json_true());
     if (!request) return asked;
     if (!source)
-        json_object_set_new(asked, "script",
-                            json_stringn(request->script.data ? request->script.data : "",
-                                         request->script.len));
+        json_object_set_new(
+            asked, "script",
+            json_stringn(request->script.data ? request->script.data : "", request->script.len));
     put_text(asked, "working_dir", request->working_dir);
-    put_json(asked, "env_vars", request->env_names);
+    put_json(asked, "env_vars", request->env_vars);
     put_json(asked, "args", request->args);
     put_json(asked, "inputs", request->inputs);
     put_json(asked, "callback", request->callback);
@@ -147,7 +147,8 @@ static char *copy(const char *text) {
 static void take_limits(struct session *session) {
     const json_t *limits = session_asked(session, "limits");
     for (int i = 0; i < LIMIT_COUNT; i++)
-        session->limits.value[i] = json_integer_value(json_object_get(limits, limit_name((enum limit)i)));
+        session->limits.value[i] =
+            json_integer_value(json_object_get(limits, limit_name((enum limit)i)));
 }
 
 static void take_result(struct session_result *result, const struct store_session *from,
@@ -167,8 +168,9 @@ static void take_result(struct session_result *result, const struct store_sessio
     result->value_len = value.len;
 }
 
-struct session *record_to_session(const struct store_session *from, const struct store_request *request,
-                                  struct store_bytes value, const struct ring_limits *limits) {
+struct session *record_to_session(const struct store_session *from,
+                                  const struct store_request *request, struct store_bytes value,
+                                  const struct ring_limits *limits) {
     struct session *session = session_new_empty(from->id, limits);
     if (!session) return NULL;
     session->asked = asked_of(from, request);
@@ -186,8 +188,7 @@ struct session *record_to_session(const struct store_session *from, const struct
     session->timeout_ms = from->timeout_ms;
     take_limits(session);
     session->priority = (int)from->priority;
-    if (from->rerun_of)
-        strncpy(session->rerun_of, from->rerun_of, sizeof session->rerun_of - 1);
+    if (from->rerun_of) strncpy(session->rerun_of, from->rerun_of, sizeof session->rerun_of - 1);
     session->forwarding = session_forwarding_from(from->forwarding);
     session->status = session_status_from(from->status);
     session->reason = session_reason_from(from->reason);

@@ -19,7 +19,8 @@ void record_done(struct record *record);
 
 /* A session that has ended, from its record; its lines are in the store, none in its ring. request
  * NULL: only what is shown of it. NULL without memory. */
-struct session *record_to_session(const struct store_session *from, const struct store_request *request,
-                                  struct store_bytes value, const struct ring_limits *limits);
+struct session *record_to_session(const struct store_session *from,
+                                  const struct store_request *request, struct store_bytes value,
+                                  const struct ring_limits *limits);
 
 #endif

@@ -37,13 +37,12 @@ struct runner {
     struct event *second;      /* takes a sample */
     struct sample last_totals; /* counters since the start, at the last sample */
     uint64_t started_count;    /* sessions that began to run */
-    uint64_t lines_total;      /* of sessions that have ended */
     struct archive *archive;
     struct files *files;
     struct http *http;
     struct url_scripts *urls;
     struct callbacks *callbacks;
-    json_t *functions; /* the table of the present engine; NULL: not there yet */
+    json_t *functions;             /* the table of the present engine; NULL: not there yet */
     struct hidden *functions_task; /* asking for it; NULL: not now */
     struct rpc_call *reload_call;  /* waits for the end of a reload; NULL: none */
     struct forward *forward;

@@ -25,7 +25,8 @@ static uint32_t value_of(unsigned bucket) {
 
 static uint32_t percentile(const struct samples *samples, uint32_t percent) {
     if (samples->delay_count == 0) return 0;
-    uint64_t wanted = ((uint64_t)samples->delay_count * percent + PERCENT_SCALE - 1) / PERCENT_SCALE;
+    uint64_t wanted =
+        ((uint64_t)samples->delay_count * percent + PERCENT_SCALE - 1) / PERCENT_SCALE;
     uint64_t seen = 0;
     unsigned bucket = 0;
     while (bucket < SAMPLES_DELAY_BUCKETS - 1 && (seen += samples->delays[bucket]) < wanted)
@@ -70,9 +71,9 @@ static struct sample merge(const struct samples *samples, uint64_t from, uint64_
 
 static void write_sample(const struct sample *sample, struct rpc_strbuf *out) {
     static const char *const names[SAMPLE_COUNTERS] = {
-        [SAMPLE_STARTED] = "started",     [SAMPLE_SUCCEEDED] = "succeeded",
-        [SAMPLE_FAILED] = "failed",       [SAMPLE_CANCELLED] = "cancelled",
-        [SAMPLE_LINES] = "lines",         [SAMPLE_CPU_MS] = "cpu_ms",
+        [SAMPLE_STARTED] = "started", [SAMPLE_SUCCEEDED] = "succeeded",
+        [SAMPLE_FAILED] = "failed",   [SAMPLE_CANCELLED] = "cancelled",
+        [SAMPLE_LINES] = "lines",     [SAMPLE_CPU_MS] = "cpu_ms",
     };
     rpc_strbuf_addf(out, "{\"t_ms\":%lld,\"running\":%u,\"queued\":%u", (long long)sample->t_ms,
                     sample->running, sample->queued);

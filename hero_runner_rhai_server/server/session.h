@@ -101,21 +101,21 @@ struct session {
     int64_t timeout_ms; /* 0: none */
     struct limits limits;
     int priority;
-    int64_t concurrency_limit;        /* meaningful with a key */
-    char rerun_of[SESSION_ID_BYTES];  /* "": none */
+    int64_t concurrency_limit;       /* meaningful with a key */
+    char rerun_of[SESSION_ID_BYTES]; /* "": none */
     enum session_forwarding forwarding;
 
     /* In the store (archive.c). */
-    int64_t row;      /* 0: it is not */
-    bool is_recorded; /* its beginning is stored: it may be told to its caller */
+    int64_t row;               /* 0: it is not */
+    bool is_recorded;          /* its beginning is stored: it may be told to its caller */
     struct store_lines *batch; /* lines that are not on their way yet; NULL: none */
     size_t batch_bytes;
     uint64_t batch_last_seq;
-    uint64_t durable_seq; /* lines up to this one survive the server, */
-    uint64_t stored_seq;  /* and up to this one can be read from the store */
+    uint64_t durable_seq;  /* lines up to this one survive the server, */
+    uint64_t stored_seq;   /* and up to this one can be read from the store */
     unsigned line_readers; /* who follow its lines: these are stored at once */
     bool is_appending;     /* a batch is on its way */
-    uint64_t lost_lines;  /* could not be stored */
+    uint64_t lost_lines;   /* could not be stored */
     TAILQ_ENTRY(session) batch_link;
 
     /* How it ended, before that is stored and published. */
@@ -206,8 +206,8 @@ static inline json_t *session_asked(const struct session *session, const char *n
 /* The script's text; NULL when it is not known (yet). */
 const json_t *session_script(const struct session *session);
 
-/* Who cares for sessions that are not hidden; set once, at start-up. Without one, ends are published
- * at once. */
+/* Who cares for sessions that are not hidden; set once, at start-up. Without one, ends are
+ * published at once. */
 struct session_listener {
     void (*changed)(void *ctx, struct session *session); /* its status has */
     void (*line)(void *ctx, struct session *session, uint64_t timestamp_us, uint8_t stream,

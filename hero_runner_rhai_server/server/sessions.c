@@ -97,7 +97,6 @@ void sessions_note_end(struct sessions *sessions, const struct session *session)
     sessions->ended++;
     sessions->ended_memory += session_memory(session);
     sessions->totals[session->status]++;
-    sessions->total_lines += ring_last_seq(&session->ring);
     struct session *oldest = TAILQ_LAST(&sessions->list, session_list), *newer;
     for (; oldest && is_over_bounds(sessions); oldest = newer) {
         newer = TAILQ_PREV(oldest, session_list, table_link);

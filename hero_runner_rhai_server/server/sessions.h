@@ -13,7 +13,7 @@ struct sessions_watch {
 };
 
 struct sessions {
-    TAILQ_HEAD(session_list, session) list; /* newest first */
+    TAILQ_HEAD(session_list, session) list;       /* newest first */
     TAILQ_HEAD(session_changes, session) changes; /* by the last change, the newest last */
     uint64_t change_count;
     TAILQ_HEAD(, sessions_watch) watches;
@@ -23,9 +23,7 @@ struct sessions {
     size_t ended;        /* of them, have ended */
     size_t ended_memory; /* and what they hold */
     size_t max_ended, max_ended_memory;
-    /* Since the server started, by final status; and lines. */
-    uint64_t totals[SESSION_CANCELLED + 1];
-    uint64_t total_lines;
+    uint64_t totals[SESSION_CANCELLED + 1]; /* since the server started, by final status */
 };
 
 void sessions_init(struct sessions *sessions, size_t max_ended, size_t max_ended_memory);

@@ -28,10 +28,10 @@ TAILQ_HEAD(process_list, process);
 struct generation {
     struct slots *slots;
     struct zygote_link *link;
-    unsigned number;     /* from 1 */
-    size_t processes;    /* of it, that are not over */
-    size_t requested;    /* asked of the zygote, not there yet */
-    bool is_ready;       /* has been */
+    unsigned number;  /* from 1 */
+    size_t processes; /* of it, that are not over */
+    size_t requested; /* asked of the zygote, not there yet */
+    bool is_ready;    /* has been */
 };
 
 struct slots_ops {

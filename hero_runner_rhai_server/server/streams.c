@@ -4,9 +4,9 @@
  *
  * A subscriber is a cursor for each session: the number of the last line it was sent, and which
  * status and progress it has seen. What it is sent next is always worked out from the session, so a
- * reader that is slow or stopped holds nothing up and costs nothing; lines that are kept nowhere any
- * more are told as a gap. Order within a session: the lines that were there at the beginning, then
- * the present status, then lines and changes as they come, then the end.
+ * reader that is slow or stopped holds nothing up and costs nothing; lines that are kept nowhere
+ * any more are told as a gap. Order within a session: the lines that were there at the beginning,
+ * then the present status, then lines and changes as they come, then the end.
  */
 #include "server/log_reader.h"
 #include "server/runner.h"
@@ -28,8 +28,8 @@ struct follower {
     struct subscriber *subscriber;
     struct session *session; /* held by the watch */
     struct log_reader *reader;
-    uint64_t cursor;         /* last line sent */
-    uint64_t backfill;       /* last line there was at the beginning */
+    uint64_t cursor;   /* last line sent */
+    uint64_t backfill; /* last line there was at the beginning */
     unsigned status_seen, progress_seen;
     bool has_ended; /* its end has been sent */
 };

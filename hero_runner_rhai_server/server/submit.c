@@ -29,11 +29,11 @@ struct submission {
     enum session_source source;
     struct limits limits;
     int64_t timeout_ms;
-    json_t *script;         /* the text, a reference; NULL: not there yet */
-    char *dir;              /* where imports are looked for first; NULL: nowhere */
-    int64_t version;        /* of a script of the library; 0: none */
-    struct files_job *job;  /* reading it; NULL: none */
-    bool is_gone;           /* the client has, while the store was asked */
+    json_t *script;        /* the text, a reference; NULL: not there yet */
+    char *dir;             /* where imports are looked for first; NULL: nowhere */
+    int64_t version;       /* of a script of the library; 0: none */
+    struct files_job *job; /* reading it; NULL: none */
+    bool is_gone;          /* the client has, while the store was asked */
 };
 
 static json_t *given(const struct submission *submission, const char *name) {
@@ -88,9 +88,10 @@ static bool check_source(struct submission *submission) {
         count++;
     }
     if (count != 1)
-        refuse(submission->call, param,
-               "must be the only one of script, script_path, script_url and script_name, and one of "
-               "them must be given");
+        refuse(
+            submission->call, param,
+            "must be the only one of script, script_path, script_url and script_name, and one of "
+            "them must be given");
     else if (given(submission, "script_version") && submission->source != SOURCE_NAME)
         refuse(submission->call, "script_version", "goes with script_name only");
     else
@@ -172,7 +173,8 @@ static bool check_limits(struct submission *submission) {
         refuse(submission->call, "timeout_ms", what);
         return false;
     }
-    if (limits_take(&submission->limits, &config->ceilings, given(submission, "limits"), &limit) == 0)
+    if (limits_take(&submission->limits, &config->ceilings, given(submission, "limits"), &limit) ==
+        0)
         return true;
     snprintf(param, sizeof param, "limits.%s", limit_name(limit));
     snprintf(what, sizeof what, "must be from 1 to %lld on this server",
@@ -207,8 +209,8 @@ static bool check(struct submission *submission) {
 /* ---- Secrets ----------------------------------------------------------------------------- */
 
 bool submit_is_secret_name(const char *name) {
-    static const char *const parts[] = {"SECRET", "TOKEN",   "PASSWORD", "PASSWD",     "PASSPHRASE",
-                                        "APIKEY", "PRIVATE", "CREDENTIAL"};
+    static const char *const parts[] = {"SECRET",     "TOKEN",  "PASSWORD", "PASSWD",
+                                        "PASSPHRASE", "APIKEY", "PRIVATE",  "CREDENTIAL"};
     static const char *const ends[] = {"KEY", "PASS", "AUTH", "PWD", "DSN"};
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
         if (strcasestr(name, parts[i])) return true;
@@ -292,8 +294,7 @@ static struct session *make_session(struct submission *submission) {
     session->asked = without_secrets(submission);
     session->source = submission->source;
     if (submission->source != SOURCE_SCRIPT)
-        session->source_name =
-            json_string_value(session_asked(session, source_param(submission)));
+        session->source_name = json_string_value(session_asked(session, source_param(submission)));
     session->caller = submission->caller;
     submission->caller.hero_user = NULL;
     session->timeout_ms = submission->timeout_ms;
@@ -315,13 +316,15 @@ static bool admit(struct submission *submission, struct session *session) {
     int failed;
     switch (slots_can_admit(&runner->slots)) {
     case SLOTS_TAKEN:
-        failed = archive_insert(runner->archive, session, submission->wait == SUBMIT_FOR_END && !given(submission, "wait_ms"));
+        failed =
+            archive_insert(runner->archive, session,
+                           submission->wait == SUBMIT_FOR_END && !given(submission, "wait_ms"));
         if (!failed) {
             slots_admit(&runner->slots, session);
             if (wants_forwarding(submission)) forward_session(runner->forward, session);
         } else {
-            rpc_call_fail(submission->call, ERROR_BUSY, NULL, "busy: the history cannot keep up (%s)",
-                          strerror(-failed));
+            rpc_call_fail(submission->call, ERROR_BUSY, NULL,
+                          "busy: the history cannot keep up (%s)", strerror(-failed));
         }
         return !failed;
     case SLOTS_FULL:
@@ -500,17 +503,17 @@ static void on_script(void *ctx, int status, struct store_scripts *scripts) {
     } else {
         const struct store_script *script = &scripts->items[0];
         submission->version = script->version;
-        submission->script = json_stringn(script->text.data ? script->text.data : "", script->text.len);
+        submission->script =
+            json_stringn(script->text.data ? script->text.data : "", script->text.len);
         store_scripts_free(scripts);
         begin(submission);
     }
 }
 
 static void begin_with_name(struct submission *submission) {
-    int failed = store_get_script(archive_store(submission->runner->archive),
-                                  given_text(submission, "script_name"),
-                                  given_integer(submission, "script_version", 0), on_script,
-                                  submission);
+    int failed = store_get_script(
+        archive_store(submission->runner->archive), given_text(submission, "script_name"),
+        given_integer(submission, "script_version", 0), on_script, submission);
     if (failed)
         fail_unavailable(submission, failed);
     else

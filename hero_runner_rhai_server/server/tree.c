@@ -75,9 +75,8 @@ static void add_process(struct look *look, pid_t pid) {
     const char *at = strrchr(text, ')');
     char state;
     unsigned long long times[4];
-    if (!at || sscanf(at + 1,
-                      " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %llu %llu", &state,
-                      &times[0], &times[1], &times[2], &times[3]) != 5)
+    if (!at || sscanf(at + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %llu %llu",
+                      &state, &times[0], &times[1], &times[2], &times[3]) != 5)
         return;
     long ticks = sysconf(_SC_CLK_TCK);
     look->tree->cpu_ms += (int64_t)((times[0] + times[1] + times[2] + times[3]) * 1000) / ticks;

@@ -1,6 +1,6 @@
 /*
- * A session's processes from outside: the session process and all below it, by the kernel's lists of
- * children. Nothing of it can leave the tree, as the session process is a child subreaper.
+ * A session's processes from outside: the session process and all below it, by the kernel's lists
+ * of children. Nothing of it can leave the tree, as the session process is a child subreaper.
  */
 #ifndef RUNNER_SERVER_TREE_H
 #define RUNNER_SERVER_TREE_H

@@ -9,7 +9,7 @@
 
 static struct user {
     uid_t uid;
-    char *name; /* NULL: none */
+    char *name;           /* NULL: none */
 } cached[CACHED_MAX + 1]; /* the last place is for those that are not kept */
 static unsigned count;
 

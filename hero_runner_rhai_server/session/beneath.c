@@ -55,7 +55,8 @@ int beneath_open_in_roots(const char *roots, const char *path, char **ret_real) 
     while (*roots) {
         size_t len = strcspn(roots, ":");
         char root[PATH_MAX];
-        snprintf(root, sizeof root, "%.*s", (int)(len < sizeof root ? len : sizeof root - 1), roots);
+        snprintf(root, sizeof root, "%.*s", (int)(len < sizeof root ? len : sizeof root - 1),
+                 roots);
         const char *below = *path == '/' ? part_below(root, path) : path;
         if (below && *below) {
             int fd = beneath_open(root, below, ret_real);

@@ -8,13 +8,12 @@
  * both little-endian. Payloads: a line is one byte (FRAME_STREAM_* and perhaps FRAME_LINE_PARTIAL)
  * and the raw text, without a newline; `started` has none; the others are JSON:
  *
- *   request   {script, working_dir?, env_vars?: {name: text}, args?: [text], inputs?: {name: value},
- *              dir?: text, limits?: {cpu_ms?, memory_bytes?, operations?, open_files?}}
- *             or {task: "check", script}, {task: "functions"} (zygote/tasks.h)
- *   progress  {done, total, text}
- *   result    {outcome: "ok"|"exit"|"error"|"terminated", value_type?, value?, value_truncated?,
- *              error?: {message, line?, position?}, limit?: true, operations, peak_memory}
- *             `value` is always the last member, so its text can be cut out and passed on.
+ *   request   {script, working_dir?, env_vars?: {name: text}, args?: [text], inputs?: {name:
+ * value}, dir?: text, limits?: {cpu_ms?, memory_bytes?, operations?, open_files?}} or {task:
+ * "check", script}, {task: "functions"} (zygote/tasks.h) progress  {done, total, text} result
+ * {outcome: "ok"|"exit"|"error"|"terminated", value_type?, value?, value_truncated?, error?:
+ * {message, line?, position?}, limit?: true, operations, peak_memory} `value` is always the last
+ * member, so its text can be cut out and passed on.
  *
  * Both programs use this one encoder and decoder. The decoder never reads beyond what it is given
  * and refuses unknown kinds and lengths over the bound of the kind.

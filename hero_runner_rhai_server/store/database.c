@@ -60,7 +60,7 @@ static const char tables[] =
     "CREATE INDEX sessions_ended ON sessions(ended_us) WHERE ended_us > 0;"
     "CREATE INDEX sessions_key ON sessions(idempotency_key) WHERE idempotency_key IS NOT NULL;"
     "CREATE TABLE requests(row INTEGER PRIMARY KEY, script TEXT, working_dir TEXT,"
-    " env_names TEXT, args TEXT, inputs TEXT, callback TEXT);"
+    " env_vars TEXT, args TEXT, inputs TEXT, callback TEXT);"
     "CREATE TABLE results(row INTEGER PRIMARY KEY, value TEXT);"
     "CREATE TABLE lines(row INTEGER, first_seq INTEGER, block BLOB, PRIMARY KEY(row, first_seq))"
     " WITHOUT ROWID;"

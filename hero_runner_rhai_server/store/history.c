@@ -122,7 +122,7 @@ int history_insert(struct history *history, const struct op *op) {
     sqlite3_bind_int64(statement, 1, op->row);
     bind_bytes(statement, 2, request->script);
     bind_text(statement, 3, request->working_dir);
-    bind_text(statement, 4, request->env_names);
+    bind_text(statement, 4, request->env_vars);
     bind_text(statement, 5, request->args);
     bind_text(statement, 6, request->inputs);
     bind_text(statement, 7, request->callback);

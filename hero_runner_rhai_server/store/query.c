@@ -268,7 +268,7 @@ static void read_record(sqlite3_stmt *statement, struct rpc_strbuf *texts,
     struct store_request *request = &record->request;
     request->script = row_keep_bytes(texts, statement, column++);
     request->working_dir = row_keep_text(texts, statement, column++);
-    request->env_names = row_keep_text(texts, statement, column++);
+    request->env_vars = row_keep_text(texts, statement, column++);
     request->args = row_keep_text(texts, statement, column++);
     request->inputs = row_keep_text(texts, statement, column++);
     request->callback = row_keep_text(texts, statement, column++);
@@ -281,7 +281,7 @@ static void settle_record(struct store_record *record) {
     fields_settle(&record->session, memory);
     row_settle_text(&request->script.data, memory);
     row_settle_text(&request->working_dir, memory);
-    row_settle_text(&request->env_names, memory);
+    row_settle_text(&request->env_vars, memory);
     row_settle_text(&request->args, memory);
     row_settle_text(&request->inputs, memory);
     row_settle_text(&request->callback, memory);
@@ -292,7 +292,7 @@ int query_record(sqlite3 *db, const char *id, struct store_record **ret_record) 
     struct rpc_strbuf sql = RPC_STRBUF_INIT, texts = RPC_STRBUF_INIT;
     rpc_strbuf_add_text(&sql, "SELECT s.row,");
     fields_add_names(&sql, "s.");
-    rpc_strbuf_add_text(&sql, ",r.script,r.working_dir,r.env_names,r.args,r.inputs,r.callback,"
+    rpc_strbuf_add_text(&sql, ",r.script,r.working_dir,r.env_vars,r.args,r.inputs,r.callback,"
                               "v.value FROM sessions s LEFT JOIN requests r USING(row)"
                               " LEFT JOIN results v USING(row) WHERE s.id=?");
     struct store_record *record = calloc(1, sizeof *record);

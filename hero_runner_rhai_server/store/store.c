@@ -259,7 +259,7 @@ static int64_t insert(struct store *store, const struct store_session *session,
                       const struct store_request *request, bool is_lazy, store_done *done,
                       void *ctx) {
     size_t size = fields_text_size(session) + request->script.len +
-                  op_text_size(request->working_dir) + op_text_size(request->env_names) +
+                  op_text_size(request->working_dir) + op_text_size(request->env_vars) +
                   op_text_size(request->args) + op_text_size(request->inputs) +
                   op_text_size(request->callback);
     struct op *op = op_new(OP_INSERT, size);
@@ -271,7 +271,7 @@ static int64_t insert(struct store *store, const struct store_session *session,
     fields_copy(op, session);
     op->in.change.request = (struct store_request){
         .working_dir = op_copy_text(op, request->working_dir),
-        .env_names = op_copy_text(op, request->env_names),
+        .env_vars = op_copy_text(op, request->env_vars),
         .args = op_copy_text(op, request->args),
         .inputs = op_copy_text(op, request->inputs),
         .callback = op_copy_text(op, request->callback),

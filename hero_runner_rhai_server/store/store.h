@@ -30,7 +30,8 @@
  * of a log file are not kept; they are lost and counted, for the session and in all, and show as a
  * gap in the numbers of lines. Nothing here ends the process.
  *
- * Files are 0600, directories 0700. Values of environment variables are never given to the store.
+ * Files are 0600, directories 0700. Secret values of environment variables are
+ * never given to the store.
  */
 #ifndef RUNNER_STORE_STORE_H
 #define RUNNER_STORE_STORE_H
@@ -147,7 +148,7 @@ struct store_session {
 struct store_request {
     struct store_bytes script;
     const char *working_dir;
-    const char *env_names; /* JSON array of names */
+    const char *env_vars; /* JSON object of texts; null for a secret value, which is never given */
     const char *args;      /* JSON array of texts */
     const char *inputs;    /* JSON object */
     const char *callback;  /* JSON object */

@@ -89,6 +89,48 @@ static void an_unknown_option_is_refused_with_its_name(void **state) {
     assert_string_equal(err.message, "--workers: needs a value");
 }
 
+static void a_default_is_never_above_its_ceiling(void **state) {
+    (void)state;
+    struct config config;
+    struct rpc_error err = {0};
+    setenv("HERO_RUNNER_RHAI_MAX_MEMORY_BYTES", "1000", 1);
+    setenv("HERO_RUNNER_RHAI_MAX_TIMEOUT_MS", "60000", 1);
+    assert_int_equal(read_with(&config, &err, NULL, NULL), CONFIG_RUN);
+    assert_int_equal(config.limits.value[LIMIT_MEMORY_BYTES], 1000);
+    assert_int_equal(config.timeout_ms, 60000);
+}
+
+static void each_setting_tells_its_value_and_where_it_comes_from(void **state) {
+    (void)state;
+    struct config config;
+    struct rpc_error err = {0};
+    char flag[] = "--queue=5";
+    setenv("HERO_RUNNER_RHAI_WORKERS", "7", 1);
+    assert_int_equal(read_with(&config, &err, flag, NULL), CONFIG_RUN);
+    json_t *settings = config_settings(&config);
+    size_t index;
+    const json_t *setting;
+    json_array_foreach(settings, index, setting) {
+        const char *name = json_string_value(json_object_get(setting, "name"));
+        const char *source = json_string_value(json_object_get(setting, "source"));
+        if (strcmp(name, "workers") == 0) assert_string_equal(source, "environment");
+        if (strcmp(name, "queue") == 0) assert_string_equal(source, "flag");
+        if (strcmp(name, "cpu-ms") == 0) assert_string_equal(source, "default");
+    }
+    json_decref(settings);
+}
+
+static void an_unknown_level_of_the_log_is_refused_with_its_name(void **state) {
+    (void)state;
+    struct config config;
+    struct rpc_error err = {0};
+    setenv("HERO_RUNNER_RHAI_LOG_LEVEL", "loud", 1);
+    assert_int_equal(read_with(&config, &err, NULL, NULL), CONFIG_BAD);
+    assert_string_equal(err.message,
+                        "HERO_RUNNER_RHAI_LOG_LEVEL: \"loud\" is not error, warn, info "
+                        "or debug");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(defaults_are_those_of_the_documentation, clear_environment),
@@ -97,6 +139,11 @@ int main(void) {
         cmocka_unit_test_setup(a_flag_wins_over_the_environment, clear_environment),
         cmocka_unit_test_setup(a_bad_value_is_refused_with_its_name, clear_environment),
         cmocka_unit_test_setup(an_unknown_option_is_refused_with_its_name, clear_environment),
+        cmocka_unit_test_setup(a_default_is_never_above_its_ceiling, clear_environment),
+        cmocka_unit_test_setup(each_setting_tells_its_value_and_where_it_comes_from,
+                               clear_environment),
+        cmocka_unit_test_setup(an_unknown_level_of_the_log_is_refused_with_its_name,
+                               clear_environment),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -95,8 +95,8 @@ static void note_deaths(struct children *children, bool *ret_has_died) {
     }
 }
 
-/* Whether there are orphans to look at, or dead sessions that wait for them. Orphans come to us only
- * by a death, so without one there is nothing new. */
+/* Whether there are orphans to look at, or dead sessions that wait for them. Orphans come to us
+ * only by a death, so without one there is nothing new. */
 static bool has_kept(const struct children *children) {
     for (size_t i = 0; i < children->count; i++)
         if (!children->items[i].is_session || children->items[i].is_dead) return true;

@@ -61,8 +61,10 @@ static int open_module(const char *path, const char *importer, char **ret_real) 
 
 static rhai_status read_module(rhai_call *call, int fd, rhai_value *ret_text) {
     struct stat info;
-    if (fstat(fd, &info) < 0) return rhai_throw(call, "cannot read the module: %s", strerror(errno));
-    if (info.st_size > MODULE_MAX_BYTES) return rhai_throw(call, "the module is larger than 16 MiB");
+    if (fstat(fd, &info) < 0)
+        return rhai_throw(call, "cannot read the module: %s", strerror(errno));
+    if (info.st_size > MODULE_MAX_BYTES)
+        return rhai_throw(call, "the module is larger than 16 MiB");
     size_t len = 0, size = (size_t)info.st_size;
     char *bytes = malloc(size + 1);
     if (!bytes) return rhai_throw_out_of_memory(call);
@@ -84,8 +86,7 @@ static rhai_status resolve(void *data, rhai_call *call, const char *path, const 
     char *real = NULL;
     int fd = open_module(path, importer, &real);
     if (fd == -ENOENT || fd == -ENOTDIR) return RHAI_ERROR;
-    if (fd == -EXDEV)
-        return rhai_throw(call, "import \"%s\" leads out of the script roots", path);
+    if (fd == -EXDEV) return rhai_throw(call, "import \"%s\" leads out of the script roots", path);
     if (fd < 0) return rhai_throw(call, "import \"%s\": %s", path, strerror(-fd));
     rhai_status status = read_module(call, fd, ret_text);
     close(fd);

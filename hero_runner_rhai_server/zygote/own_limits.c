@@ -9,7 +9,8 @@
 /* Beyond what the engine may hold: for the libraries that modules load, and for the engine's error
  * to come first. */
 #define DATA_MARGIN_BYTES (64 * 1024 * 1024)
-/* The kernel counts whole seconds, and the timer comes first: this is for code that does not poll. */
+/* The kernel counts whole seconds, and the timer comes first: this is for code that does not poll.
+ */
 #define CPU_MARGIN_S 1
 #define CPU_HARD_MARGIN_S 3
 

@@ -4,7 +4,8 @@
 
 #include <rhai/rhai.h>
 
-/* In the zygote, with the engine built: what a process holds before a script runs does not count. */
+/* In the zygote, with the engine built: what a process holds before a script runs does not count.
+ */
 void own_limits_init(void);
 
 /* Takes the limits of a request (a map value; NULL: none). The timer of processor time raises

@@ -263,9 +263,8 @@ _Noreturn void session_process_run(const struct session_process *process, int so
     rhai_scope *scope = rhai_scope_new(engine);
     size_t len = 0, task_len;
     const char *script = NULL, *task = NULL;
-    if (scope &&
-        rhai_from_json(engine, (const char *)frame.payload, frame.len, &request, &error) ==
-            RHAI_OK) {
+    if (scope && rhai_from_json(engine, (const char *)frame.payload, frame.len, &request, &error) ==
+                     RHAI_OK) {
         script = json_member_text(&request, "script", &len);
         task = json_member_text(&request, "task", &task_len);
         if (task)

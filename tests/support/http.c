@@ -116,8 +116,7 @@ static void *serve(void *ctx) {
 }
 
 void http_peer_start(struct http_peer *peer, const char *answer) {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof address;
     struct listening *listening = malloc(sizeof *listening);
     *listening = (struct listening){peer, socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};

@@ -23,7 +23,7 @@ static void a_session_is_kept_as_it_was(void **state) {
     struct store_request request = {
         .script = {script, sizeof script - 1},
         .working_dir = "/srv",
-        .env_names = "[\"TOKEN\"]",
+        .env_vars = "[\"TOKEN\"]",
         .args = "[\"a\"]",
         .inputs = "{\"port\":80}",
     };
@@ -70,7 +70,7 @@ static void a_session_is_kept_as_it_was(void **state) {
         assert_int_equal(record->session.operations, 99);
         assert_int_equal(record->request.script.len, request.script.len);
         assert_memory_equal(record->request.script.data, script, request.script.len);
-        assert_string_equal(record->request.env_names, "[\"TOKEN\"]");
+        assert_string_equal(record->request.env_vars, "[\"TOKEN\"]");
         assert_string_equal(record->request.inputs, "{\"port\":80}");
         assert_null(record->request.callback);
         assert_string_equal(record->value.data, "{\"a\":[1,2]}");

@@ -33,8 +33,8 @@
 #define RUNNER_ERROR_UNKNOWN_SESSION (-32001) /* data: {"session_id": ...} */
 #define RUNNER_ERROR_BUSY (-32002)            /* the queue is full, or the server drains */
 #define RUNNER_ERROR_WRONG_STATE (-32003)
-#define RUNNER_ERROR_UNKNOWN_SCRIPT (-32004)  /* data: {"name": ...} */
-#define RUNNER_ERROR_UNAVAILABLE (-32005)     /* the history cannot be used now */
+#define RUNNER_ERROR_UNKNOWN_SCRIPT (-32004) /* data: {"name": ...} */
+#define RUNNER_ERROR_UNAVAILABLE (-32005)    /* the history cannot be used now */
 
 struct runner;
 
@@ -78,13 +78,13 @@ struct runner_session {
     int64_t ended_at_ms;   /* 0: not ended */
     uint64_t lines, bytes; /* of output */
     uint64_t dropped_lines;
-    unsigned queue_position;   /* 1: the next one; 0: it does not wait */
+    unsigned queue_position; /* 1: the next one; 0: it does not wait */
     int priority;
-    const char *source_kind;   /* "script", "path", "url" or "name" */
-    const char *source_name;   /* NULL: none */
-    const json_t *tags;        /* array of texts */
-    const char *caller;        /* user name, else X-Hero-User; NULL: not known */
-    bool has_usage;            /* it ran and has ended; then: */
+    const char *source_kind; /* "script", "path", "url" or "name" */
+    const char *source_name; /* NULL: none */
+    const json_t *tags;      /* array of texts */
+    const char *caller;      /* user name, else X-Hero-User; NULL: not known */
+    bool has_usage;          /* it ran and has ended; then: */
     int64_t cpu_us, peak_rss_bytes;
     const char *forwarding; /* "off", "active" or "unavailable" */
     bool has_progress;
@@ -114,16 +114,16 @@ struct runner_limits {
     int64_t cpu_ms, memory_bytes, operations, output_bytes, processes, open_files;
 };
 
-/* What to run: exactly one of script, script_path, script_url and script_name. Zero in a member means
- * its default; nothing is kept after the call. */
+/* What to run: exactly one of script, script_path, script_url and script_name. Zero in a member
+ * means its default; nothing is kept after the call. */
 struct runner_start {
-    const char *script;          /* the text */
-    size_t script_len;           /* 0: strlen(script) */
-    const char *script_path;     /* a file below one of the server's script roots */
+    const char *script;      /* the text */
+    size_t script_len;       /* 0: strlen(script) */
+    const char *script_path; /* a file below one of the server's script roots */
     const char *script_url;
-    const char *script_name;     /* of the library */
-    int64_t script_version;      /* 0: the newest */
-    json_t *inputs;              /* object, borrowed; NULL: none */
+    const char *script_name; /* of the library */
+    int64_t script_version;  /* 0: the newest */
+    json_t *inputs;          /* object, borrowed; NULL: none */
     struct runner_limits limits;
     int priority;
     const char *const *tags;        /* NULL-terminated; NULL: none */
@@ -143,8 +143,8 @@ struct runner_start {
 /* Begins a session; it goes on when the caller leaves. */
 int runner_session_start(struct runner *runner, const struct runner_start *start,
                          char ret_id[RUNNER_ID_BYTES], struct rpc_error *err);
-/* The same, and waits for its end, however long that takes, or wait_ms: then ret_session's status may
- * not be final, and ret_result's json is NULL. Either output may be NULL. */
+/* The same, and waits for its end, however long that takes, or wait_ms: then ret_session's status
+ * may not be final, and ret_result's json is NULL. Either output may be NULL. */
 int runner_session_run(struct runner *runner, const struct runner_start *start,
                        struct runner_session *ret_session, struct runner_result *ret_result,
                        struct rpc_error *err);
@@ -162,7 +162,7 @@ struct runner_session_list {
     struct runner_session *sessions;
     size_t count;
     uint64_t total; /* that match, in all */
-    json_t *json; /* as sent: an array of SessionInfo */
+    json_t *json;   /* as sent: an array of SessionInfo */
 };
 /* Newest first, at most 1,000. */
 int runner_session_list(struct runner *runner, struct runner_session_list *ret_list,
@@ -184,8 +184,8 @@ void runner_session_list_done(struct runner_session_list *list);
 /* Stops all; how many ran, and how many only waited (either may be NULL). */
 int runner_session_stop_all(struct runner *runner, unsigned *ret_stopped, unsigned *ret_cancelled,
                             struct rpc_error *err);
-/* Begins a new session with the request of an old one; env_vars and inputs, if not NULL, go over the
- * old ones. */
+/* Begins a new session with the request of an old one; env_vars and inputs, if not NULL, go over
+ * the old ones. */
 int runner_session_rerun(struct runner *runner, const char *id, const char *const *env_vars,
                          json_t *inputs, char ret_id[RUNNER_ID_BYTES], struct rpc_error *err);
 /* Forgets one that has ended. */
@@ -205,20 +205,20 @@ struct runner_line {
 };
 
 struct runner_log_query {
-    uint64_t after_seq;  /* lines with a higher number */
-    int64_t after_ts_ms; /* or, when not 0 and after_seq is 0, lines from then on */
-    uint64_t before_seq; /* or, when not 0, the last lines before this one */
+    uint64_t after_seq;   /* lines with a higher number */
+    int64_t after_ts_ms;  /* or, when not 0 and after_seq is 0, lines from then on */
+    uint64_t before_seq;  /* or, when not 0, the last lines before this one */
     const char *kind;     /* "stdout" or "stderr"; NULL: both */
     const char *contains; /* only lines with this text; NULL: all */
-    unsigned limit;      /* 0: the server's default */
-    unsigned wait_ms;    /* how long to wait for a line when there is none */
+    unsigned limit;       /* 0: the server's default */
+    unsigned wait_ms;     /* how long to wait for a line when there is none */
 };
 
 struct runner_log_page {
     struct runner_line *lines;
     size_t count;
     uint64_t first_seq; /* before_seq of the query for the page before; 1: there is none */
-    uint64_t next_seq; /* after_seq of the next query */
+    uint64_t next_seq;  /* after_seq of the next query */
     int64_t next_ts_ms;
     uint64_t dropped; /* lines lost to bounds before the first one here */
     bool ended;       /* the session has ended and these are the last lines */
@@ -251,8 +251,8 @@ int runner_script_save(struct runner *runner, const char *name, const char *scri
 /* One version, or all (0). */
 int runner_script_delete(struct runner *runner, const char *name, int64_t version,
                          struct rpc_error *err);
-/* The answers of script_list, script_get (version 0: the newest), script_check and functions (pattern
- * NULL: all) as they are: new references, NULL on error. */
+/* The answers of script_list, script_get (version 0: the newest), script_check and functions
+ * (pattern NULL: all) as they are: new references, NULL on error. */
 json_t *runner_script_list(struct runner *runner, struct rpc_error *err);
 json_t *runner_script_get(struct runner *runner, const char *name, int64_t version,
                           struct rpc_error *err);
@@ -267,8 +267,8 @@ int runner_reload(struct runner *runner, unsigned *ret_generation, struct rpc_er
 /* From now on the server refuses new sessions; *ret_running (may be NULL) still run. */
 int runner_drain(struct runner *runner, unsigned *ret_running, struct rpc_error *err);
 
-/* The answers of `health`, `stats`, `config_get` and `rpc.discover` as they are: new references, NULL
- * on error. */
+/* The answers of `health`, `stats`, `config_get` and `rpc.discover` as they are: new references,
+ * NULL on error. */
 json_t *runner_health(struct runner *runner, struct rpc_error *err);
 json_t *runner_stats(struct runner *runner, struct rpc_error *err);
 /* With the samples of the last so many seconds, each of step_s seconds. */
