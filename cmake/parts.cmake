@@ -63,16 +63,16 @@ function(hero_fuzz name)
                    "${ARG_SEEDS}" "${ARG_DICT}")
 endfunction()
 
-# hero_openrpc_document(JSON OUTPUT): writes OUTPUT, a C file that defines what the part's
-# server/openrpc_document.h declares. A changed document configures anew.
-function(hero_openrpc_document json output)
+# hero_openrpc_document(JSON OUTPUT HEADER): writes OUTPUT, a C file with the document as
+# openrpc_document and openrpc_document_len, which HEADER declares. A changed document configures anew.
+function(hero_openrpc_document json output header)
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${json})
   file(READ ${json} hex HEX)
   string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
   string(REGEX REPLACE "(................................................................................)"
          "\\1\n" bytes "${bytes}")
   file(CONFIGURE OUTPUT ${output} @ONLY CONTENT
-"#include \"server/openrpc_document.h\"\n
+"#include \"@header@\"\n
 const char openrpc_document[] = {\n@bytes@ 0};
 const size_t openrpc_document_len = sizeof openrpc_document - 1;\n")
 endfunction()

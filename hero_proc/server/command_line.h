@@ -1,5 +1,5 @@
-/* A command line without a shell: words separated by white space; '...' and "..." keep it together, a
- * backslash outside of '...' takes the next character as it is. Nothing else is special. */
+/* A command line without a shell: words separated by white space; '...' and "..." keep it together,
+ * a backslash outside of '...' takes the next character as it is. Nothing else is special. */
 #ifndef HERO_PROC_SERVER_COMMAND_LINE_H
 #define HERO_PROC_SERVER_COMMAND_LINE_H
 
@@ -9,8 +9,8 @@
  * word at all, or no memory. */
 char **command_line_split(const char *line, struct rpc_error *err);
 
-/* The program that a name means: a path as it is, else the first executable file in `path`, which is
- * like $PATH. From malloc; NULL when there is none (errno says why). */
+/* The program that a name means: a path as it is, else the first executable file in `path`, which
+ * is like $PATH. From malloc; NULL when there is none (errno says why). */
 char *command_find(const char *name, const char *path);
 
 #endif

@@ -1,16 +1,18 @@
-/* The daemon's settings, from the environment (HERO_PROC_...) and the command line. */
+/* The daemon's settings: one table (config.c) for the environment, the command line and --help. */
 #ifndef HERO_PROC_SERVER_CONFIG_H
 #define HERO_PROC_SERVER_CONFIG_H
 
 #include <hero_rpc/error.h>
+
 #include <stdint.h>
 
 struct config {
-    const char *socket;    /* "": where hero_rpc/paths.h says */
-    const char *log_level; /* taken and not used by others of this name; here: of the daemon's own log */
-    int64_t keep_jobs, keep_days;
-    int64_t log_rate, log_file_bytes, log_files, log_total_bytes;
-    int64_t body_bytes, connections, streams;
+    const char *socket;    /* "": where the Hero sockets are */
+    const char *log_level; /* borrowed, as all texts */
+    int64_t log_lines_per_s;
+    int64_t log_source_bytes, log_total_bytes, log_file_bytes, log_free_bytes;
+    int64_t history_jobs, history_days;
+    int64_t connections, streams;
 };
 
 enum config_outcome {

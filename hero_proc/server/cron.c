@@ -26,14 +26,15 @@ static const struct field fields[FIELD_COUNT] = {
 static const struct {
     const char *name, *text;
 } nicknames[] = {
-    {"@hourly", "0 * * * *"},  {"@daily", "0 0 * * *"},   {"@midnight", "0 0 * * *"},
-    {"@weekly", "0 0 * * 0"},  {"@monthly", "0 0 1 * *"}, {"@yearly", "0 0 1 1 *"},
+    {"@hourly", "0 * * * *"},   {"@daily", "0 0 * * *"},   {"@midnight", "0 0 * * *"},
+    {"@weekly", "0 0 * * 0"},   {"@monthly", "0 0 1 * *"}, {"@yearly", "0 0 1 1 *"},
     {"@annually", "0 0 1 1 *"},
 };
 
 /* ---- Reading ----------------------------------------------------------------------------- */
 
-static int fail(struct rpc_error *err, const struct field *field, const char *text, const char *what) {
+static int fail(struct rpc_error *err, const struct field *field, const char *text,
+                const char *what) {
     rpc_error_set(err, RPC_ERROR_INVALID, 0, "cron: %s \"%s\": %s", field->name, text, what);
     return -1;
 }
@@ -68,7 +69,8 @@ static int read_item(const struct field *field, const char *text, const char **a
             last = read_value(field, at);
         }
         if (**at == '/' && last == first) last = field->most;
-        if (first < field->least || first > field->most || last < field->least || last > field->most)
+        if (first < field->least || first > field->most || last < field->least ||
+            last > field->most)
             return fail(err, field, text, "a value is out of range");
         if (last < first) return fail(err, field, text, "a range ends before it begins");
     }

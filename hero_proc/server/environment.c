@@ -12,8 +12,19 @@ extern char **environ;
 #define STANDARD_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 static const char *const passed[] = {
-    "PATH",      "HOME",       "USER",      "LOGNAME",         "SHELL",       "LANG", "TZ",
-    "PATH_ROOT", "PATH_VAR",   "PATH_BUILD", "PATH_CODE",      "PATH_SOCKET", "HERO_SOCKET_DIR",
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "LANG",
+    "TZ",
+    "PATH_ROOT",
+    "PATH_VAR",
+    "PATH_BUILD",
+    "PATH_CODE",
+    "PATH_SOCKET",
+    "HERO_SOCKET_DIR",
 };
 
 static bool is_passed(const char *entry, size_t name_len) {

@@ -1,6 +1,6 @@
 /*
- * The health checks of something that runs: all of them often until each has passed once, then each at
- * its interval.
+ * The health checks of something that runs: all of them often until each has passed once, then each
+ * at its interval.
  */
 #ifndef HERO_PROC_SERVER_HEALTH_H
 #define HERO_PROC_SERVER_HEALTH_H
@@ -21,7 +21,7 @@ struct health_ops {
 /* `checks` must live as long. NULL without memory. */
 struct health *health_start(struct event_base *base, const struct check_spec *checks, size_t count,
                             const struct health_ops *ops, void *ctx);
-void health_stop(struct health *health); /* NULL is allowed; not from within its functions */
+void health_stop(struct health *health); /* NULL is allowed; also from within its functions */
 /* Why it is not ready yet: the last failure; "" when there was none. */
 const char *health_why(const struct health *health);
 

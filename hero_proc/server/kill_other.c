@@ -38,7 +38,8 @@ static void add_target(struct kill_other *operation, pid_t pid) {
 
 /* ---- Who listens on a Unix socket -------------------------------------------------------- */
 
-/* Its process, by SO_PEERCRED (unix(7)); 0 when nobody listens; -1 when it is busy or cannot be asked. */
+/* Its process, by SO_PEERCRED (unix(7)); 0 when nobody listens; -1 when it is busy or cannot be
+ * asked. */
 static pid_t socket_listener(const char *path) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     if (strlen(path) >= sizeof address.sun_path) return -1;
@@ -56,11 +57,11 @@ static pid_t socket_listener(const char *path) {
     return pid;
 }
 
-/* The file is renamed aside before it is looked at again: if somebody has bound the path meanwhile, it
- * is put back. */
+/* The file is renamed aside before it is looked at again: if somebody has bound the path meanwhile,
+ * it is put back. */
 static void remove_dead_socket(const char *path) {
     struct stat before, after;
-    char aside[sizeof ((struct sockaddr_un *)0)->sun_path + 16];
+    char aside[sizeof((struct sockaddr_un *)0)->sun_path + 16];
     if (lstat(path, &before) < 0 || !S_ISSOCK(before.st_mode)) return;
     if (socket_listener(path) != 0) return;
     snprintf(aside, sizeof aside, "%s.dead", path);
@@ -206,8 +207,8 @@ static void on_timer(evutil_socket_t fd, short what, void *ctx) {
         return;
     }
     if (operation->waited_ms >= GIVE_UP_MS) {
-        snprintf(operation->why, sizeof operation->why,
-                 "process %d is in the way and does not end", (int)operation->targets[0]);
+        snprintf(operation->why, sizeof operation->why, "process %d is in the way and does not end",
+                 (int)operation->targets[0]);
         finish(operation, operation->why);
         return;
     }
@@ -221,7 +222,8 @@ static void on_timer(evutil_socket_t fd, short what, void *ctx) {
 
 bool kill_other_is_wanted(const struct action_spec *spec) {
     return json_array_size(spec->kill_sockets) + json_array_size(spec->kill_ports) +
-               json_array_size(spec->kill_filters) > 0;
+               json_array_size(spec->kill_filters) >
+           0;
 }
 
 struct kill_other *kill_other_start(struct event_base *base, const struct action_spec *spec,

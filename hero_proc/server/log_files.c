@@ -3,176 +3,142 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <hero_rpc/fd.h>
 #include <hero_rpc/paths.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
-#define OPEN_FILES_MAX 64
-#define SUFFIX ".log"
+#define OPEN_MAX_FILES 64
+#define FREE_CHECK_BYTES (1024 * 1024) /* written between two looks at the free space */
+
+struct log_file {
+    uint64_t first_id;
+    int64_t bytes;
+};
 
 struct source {
-    LIST_ENTRY(source) link;
-    TAILQ_ENTRY(source) order; /* of use, the latest first */
-    char name[LOGS_SOURCE_MAX_BYTES + 1];
-    FILE *file; /* NULL: not open */
-    uint64_t bytes, total_bytes; /* of the newest file; of all */
+    TAILQ_ENTRY(source) link;
+    char *name;
+    int fd;        /* of the last file; -1: not open */
+    uint64_t used; /* when, for closing the one that was not used for longest */
+    int64_t bytes;
+    struct log_file *files; /* oldest first */
+    size_t count, cap;
 };
 
 struct log_files {
     char *dir;
-    struct logs_limits limits;
-    LIST_HEAD(, source) sources;
-    TAILQ_HEAD(source_order, source) order;
-    size_t open_count;
-    uint64_t total_bytes, last_id;
+    struct log_files_limits limits;
+    TAILQ_HEAD(, source) sources;
+    int64_t bytes, unchecked_bytes;
+    bool is_full;
+    unsigned open_count;
+    uint64_t clock;
 };
 
-static void path_of(const struct log_files *files, const char *source, uint64_t age,
-                    char out[PATH_MAX]) {
-    if (age == 0)
-        snprintf(out, PATH_MAX, "%s/%s" SUFFIX, files->dir, source);
-    else
-        snprintf(out, PATH_MAX, "%s/%s" SUFFIX ".%" PRIu64, files->dir, source, age);
+static void file_path(const struct log_files *files, const struct source *source, uint64_t first_id,
+                      char out[PATH_MAX]) {
+    snprintf(out, PATH_MAX, "%s/%s/%020llu.log", files->dir, source->name,
+             (unsigned long long)first_id);
 }
 
-static uint64_t size_of(const char *path) {
-    struct stat info;
-    return stat(path, &info) == 0 ? (uint64_t)info.st_size : 0;
-}
+/* ---- Sources and their files -------------------------------------------------------------- */
 
-/* ---- Lines as text ------------------------------------------------------------------------ */
-
-static int put_escaped(FILE *file, const char *text) {
-    int written = 0;
-    for (; *text; text++) {
-        const char *escape = *text == '\\' ? "\\\\" : *text == '\n' ? "\\n" : *text == '\t' ? "\\t" : NULL;
-        if (escape)
-            fputs(escape, file);
-        else
-            fputc(*text, file);
-        written += escape ? 2 : 1;
-    }
-    return written;
-}
-
-static void unescape(char *text) {
-    char *out = text;
-    for (; *text; text++) {
-        if (*text != '\\' || !text[1]) {
-            *out++ = *text;
-            continue;
-        }
-        text++;
-        *out++ = *text == 'n' ? '\n' : *text == 't' ? '\t' : *text;
-    }
-    *out = '\0';
-}
-
-bool log_files_parse(char *text, struct log_line *ret_line) {
-    char *fields[5], *at = text;
-    for (int i = 0; i < 5; i++) {
-        fields[i] = at;
-        at = i < 4 ? strchr(at, '\t') : at;
-        if (!at) return false;
-        if (i < 4) *at++ = '\0';
-    }
-    char *end;
-    errno = 0;
-    *ret_line = (struct log_line){.tags = fields[3], .text = fields[4]};
-    ret_line->id = strtoull(fields[0], &end, 10);
-    if (end == fields[0] || *end || errno) return false;
-    ret_line->timestamp_ms = strtoll(fields[1], &end, 10);
-    if (end == fields[1] || *end || errno) return false;
-    ret_line->level = log_level_parse(fields[2]);
-    unescape(fields[3]);
-    unescape(fields[4]);
-    return true;
-}
-
-/* ---- Sources ------------------------------------------------------------------------------ */
-
-static struct source *find_source(const struct log_files *files, const char *name) {
+static struct source *find(struct log_files *files, const char *name) {
     struct source *source;
-    LIST_FOREACH(source, &files->sources, link)
-        if (strcmp(source->name, name) == 0) return source;
+    TAILQ_FOREACH(source, &files->sources, link)
+    if (strcmp(source->name, name) == 0) return source;
     return NULL;
 }
 
 static struct source *add_source(struct log_files *files, const char *name) {
     struct source *source = calloc(1, sizeof *source);
-    if (!source) return NULL;
-    snprintf(source->name, sizeof source->name, "%s", name);
-    LIST_INSERT_HEAD(&files->sources, source, link);
-    TAILQ_INSERT_TAIL(&files->order, source, order);
+    if (source) source->name = strdup(name);
+    if (!source || !source->name) {
+        free(source);
+        return NULL;
+    }
+    source->fd = -1;
+    TAILQ_INSERT_TAIL(&files->sources, source, link);
     return source;
 }
 
-static void close_source(struct log_files *files, struct source *source) {
-    if (!source->file) return;
-    fclose(source->file);
-    source->file = NULL;
+static int add_file(struct log_files *files, struct source *source, uint64_t first_id,
+                    int64_t bytes) {
+    if (source->count == source->cap) {
+        size_t cap = source->cap ? source->cap * 2 : 8;
+        struct log_file *grown = realloc(source->files, cap * sizeof *grown);
+        if (!grown) return -1;
+        source->files = grown;
+        source->cap = cap;
+    }
+    source->files[source->count++] = (struct log_file){first_id, bytes};
+    source->bytes += bytes;
+    files->bytes += bytes;
+    return 0;
+}
+
+static void remove_oldest(struct log_files *files, struct source *source) {
+    char path[PATH_MAX];
+    file_path(files, source, source->files[0].first_id, path);
+    unlink(path);
+    source->bytes -= source->files[0].bytes;
+    files->bytes -= source->files[0].bytes;
+    memmove(source->files, source->files + 1, --source->count * sizeof *source->files);
+}
+
+static void close_file(struct log_files *files, struct source *source) {
+    if (source->fd < 0) return;
+    rpc_fd_close(&source->fd);
     files->open_count--;
 }
 
-static void remove_source(struct log_files *files, struct source *source) {
-    char path[PATH_MAX];
-    close_source(files, source);
-    for (uint64_t age = 0; age < files->limits.file_count; age++) {
-        path_of(files, source->name, age, path);
-        unlink(path);
+/* The last file of a source stays, it is being written. */
+static void keep_limits(struct log_files *files, struct source *writer) {
+    while (writer->bytes > files->limits.source_bytes && writer->count > 1)
+        remove_oldest(files, writer);
+    while (files->bytes > files->limits.total_bytes) {
+        struct source *source, *oldest = NULL;
+        TAILQ_FOREACH(source, &files->sources, link) {
+            if (source->count < 2) continue;
+            if (!oldest || source->files[0].first_id < oldest->files[0].first_id) oldest = source;
+        }
+        if (!oldest) break;
+        remove_oldest(files, oldest);
     }
-    files->total_bytes -= source->total_bytes;
-    LIST_REMOVE(source, link);
-    TAILQ_REMOVE(&files->order, source, order);
-    free(source);
 }
 
-/* What a crash cut off at the end of the newest file is no line: the next one begins on its own. */
-static void note_last_line(struct log_files *files, const char *path) {
-    char *text = NULL, last[256] = "";
-    size_t cap = 0;
-    ssize_t len;
-    FILE *file = fopen(path, "re");
-    if (!file) return;
-    /* The end is enough: the last numbers are the highest. */
-    if (fseek(file, -(long)(4 * LOGS_LINE_MAX_BYTES), SEEK_END) == 0)
-        (void)getline(&text, &cap, file);
-    else
-        rewind(file);
-    while ((len = getline(&text, &cap, file)) > 0)
-        if (text[len - 1] == '\n') snprintf(last, sizeof last, "%s", text);
-    free(text);
-    fclose(file);
-    uint64_t id = strtoull(last, NULL, 10);
-    if (id > files->last_id) files->last_id = id;
+static int compare_files(const void *a, const void *b) {
+    const struct log_file *left = a, *right = b;
+    return (left->first_id > right->first_id) - (left->first_id < right->first_id);
 }
 
-static void note_file(struct log_files *files, const char *name) {
-    char source_name[LOGS_SOURCE_MAX_BYTES + 1], path[PATH_MAX];
-    const char *suffix = NULL;
-    for (const char *at = name; (at = strstr(at, SUFFIX)); at++)
-        suffix = at;
-    if (!suffix || (size_t)(suffix - name) >= sizeof source_name) return;
-    bool is_newest = suffix[strlen(SUFFIX)] == '\0';
-    snprintf(source_name, sizeof source_name, "%.*s", (int)(suffix - name), name);
-    struct source *source = find_source(files, source_name);
-    if (!source) source = add_source(files, source_name);
-    if (!source) return;
+static void read_source(struct log_files *files, const char *name) {
+    char path[PATH_MAX];
     snprintf(path, sizeof path, "%s/%s", files->dir, name);
-    uint64_t bytes = size_of(path);
-    source->total_bytes += bytes;
-    files->total_bytes += bytes;
-    if (is_newest) source->bytes = bytes;
-    if (is_newest) note_last_line(files, path);
+    DIR *dir = opendir(path);
+    struct source *source = dir ? add_source(files, name) : NULL;
+    for (struct dirent *entry; source && (entry = readdir(dir));) {
+        unsigned long long first_id;
+        struct stat info;
+        char end[5];
+        if (sscanf(entry->d_name, "%llu%4s", &first_id, end) != 2 || strcmp(end, ".log") != 0)
+            continue;
+        if (fstatat(dirfd(dir), entry->d_name, &info, 0) == 0)
+            add_file(files, source, first_id, info.st_size);
+    }
+    if (source && source->count > 1)
+        qsort(source->files, source->count, sizeof *source->files, compare_files);
+    if (dir) closedir(dir);
 }
 
-struct log_files *log_files_open(const char *dir, const struct logs_limits *limits,
+struct log_files *log_files_open(const char *dir, const struct log_files_limits *limits,
                                  struct rpc_error *err) {
     struct log_files *files = calloc(1, sizeof *files);
     if (files) files->dir = strdup(dir);
@@ -182,217 +148,197 @@ struct log_files *log_files_open(const char *dir, const struct logs_limits *limi
         return NULL;
     }
     files->limits = *limits;
-    LIST_INIT(&files->sources);
-    TAILQ_INIT(&files->order);
+    TAILQ_INIT(&files->sources);
     DIR *opened = rpc_path_make_dirs(dir, 0700, err) == 0 ? opendir(dir) : NULL;
     if (!opened) {
-        if (err && err->kind == RPC_ERROR_NONE) rpc_error_set_errno(err, "%s", dir);
         log_files_close(files);
         return NULL;
     }
     for (struct dirent *entry; (entry = readdir(opened));)
-        if (entry->d_name[0] != '.') note_file(files, entry->d_name);
+        if (entry->d_name[0] != '.') read_source(files, entry->d_name);
     closedir(opened);
+    files->unchecked_bytes = FREE_CHECK_BYTES;
     return files;
 }
 
 void log_files_close(struct log_files *files) {
     if (!files) return;
-    for (struct source *source; (source = LIST_FIRST(&files->sources));) {
-        close_source(files, source);
-        LIST_REMOVE(source, link);
+    struct source *source;
+    while ((source = TAILQ_FIRST(&files->sources))) {
+        TAILQ_REMOVE(&files->sources, source, link);
+        rpc_fd_close(&source->fd);
+        free(source->name);
+        free(source->files);
         free(source);
     }
     free(files->dir);
     free(files);
 }
 
-uint64_t log_files_last_id(const struct log_files *files) {
-    return files->last_id;
+int64_t log_files_bytes(const struct log_files *files) {
+    return files->bytes;
 }
 
-/* ---- Writing ----------------------------------------------------------------------------- */
+/* ---- Writing ------------------------------------------------------------------------------ */
 
-static int open_source(struct log_files *files, struct source *source) {
+static bool has_space(struct log_files *files, size_t len) {
+    struct statvfs info;
+    files->unchecked_bytes += (int64_t)len;
+    if (files->unchecked_bytes < FREE_CHECK_BYTES && !files->is_full) return true;
+    files->unchecked_bytes = 0;
+    if (statvfs(files->dir, &info) == 0)
+        files->is_full = (int64_t)info.f_bavail * (int64_t)info.f_frsize < files->limits.free_bytes;
+    return !files->is_full;
+}
+
+static void close_one(struct log_files *files) {
+    struct source *source, *oldest = NULL;
+    TAILQ_FOREACH(source, &files->sources, link)
+    if (source->fd >= 0 && (!oldest || source->used < oldest->used)) oldest = source;
+    if (oldest) close_file(files, oldest);
+}
+
+static int open_file(struct log_files *files, struct source *source, uint64_t first_id) {
     char path[PATH_MAX];
-    if (files->open_count >= OPEN_FILES_MAX) {
-        struct source *oldest;
-        TAILQ_FOREACH_REVERSE(oldest, &files->order, source_order, order)
-            if (oldest->file) break;
-        if (oldest) close_source(files, oldest);
-    }
-    path_of(files, source->name, 0, path);
-    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    source->file = fd >= 0 ? fdopen(fd, "a") : NULL;
-    if (!source->file) {
-        int failed = -errno;
-        if (fd >= 0) close(fd);
-        return failed;
-    }
+    bool is_new =
+        source->count == 0 || source->files[source->count - 1].bytes >= files->limits.file_bytes;
+    if (is_new) close_file(files, source);
+    if (source->fd >= 0) return 0;
+    if (files->open_count >= OPEN_MAX_FILES) close_one(files);
+    file_path(files, source, is_new ? first_id : source->files[source->count - 1].first_id, path);
+    if (rpc_path_make_parent(path, 0700, NULL) < 0) return -1;
+    source->fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (source->fd < 0) return -1;
     files->open_count++;
+    return is_new ? add_file(files, source, first_id, 0) : 0;
+}
+
+int log_files_write(struct log_files *files, const char *name, uint64_t first_id, const char *bytes,
+                    size_t len) {
+    struct source *source = find(files, name);
+    if (!has_space(files, len)) {
+        errno = ENOSPC;
+        return -1;
+    }
+    if (!source) source = add_source(files, name);
+    if (!source || open_file(files, source, first_id) < 0) return -1;
+    source->used = ++files->clock;
+    if (rpc_fd_write_all(source->fd, bytes, len) < 0) return -1;
+    source->files[source->count - 1].bytes += (int64_t)len;
+    source->bytes += (int64_t)len;
+    files->bytes += (int64_t)len;
+    keep_limits(files, source);
     return 0;
 }
 
-static void turn_over(struct log_files *files, struct source *source) {
-    char from[PATH_MAX], to[PATH_MAX];
-    close_source(files, source);
-    path_of(files, source->name, files->limits.file_count - 1, to);
-    uint64_t gone = size_of(to);
-    for (uint64_t age = files->limits.file_count - 1; age > 0; age--) {
-        path_of(files, source->name, age - 1, from);
-        path_of(files, source->name, age, to);
-        rename(from, to);
-    }
-    if (files->limits.file_count == 1) {
-        path_of(files, source->name, 0, to);
-        unlink(to);
-        gone = source->bytes;
-    }
-    source->bytes = 0;
-    source->total_bytes -= gone < source->total_bytes ? gone : source->total_bytes;
-    files->total_bytes -= gone < files->total_bytes ? gone : files->total_bytes;
-}
+/* ---- Reading ------------------------------------------------------------------------------ */
 
-int log_files_append(struct log_files *files, const struct log_line *line) {
-    struct source *source = find_source(files, line->source);
-    if (!source) source = add_source(files, line->source);
-    if (!source) return -ENOMEM;
-    TAILQ_REMOVE(&files->order, source, order);
-    TAILQ_INSERT_HEAD(&files->order, source, order);
-    if (source->bytes >= files->limits.file_bytes) turn_over(files, source);
-    int failed = source->file ? 0 : open_source(files, source);
-    if (failed) return failed;
-    int written = fprintf(source->file, "%" PRIu64 "\t%" PRId64 "\t%s\t", line->id,
-                          line->timestamp_ms, log_level_name(line->level));
-    written += put_escaped(source->file, line->tags);
-    fputc('\t', source->file);
-    written += put_escaped(source->file, line->text) + 2;
-    fputc('\n', source->file);
-    source->bytes += (uint64_t)written;
-    source->total_bytes += (uint64_t)written;
-    files->total_bytes += (uint64_t)written;
-    files->last_id = line->id;
-    return ferror(source->file) ? -EIO : 0;
-}
-
-int log_files_flush(struct log_files *files) {
-    int failed = 0;
-    struct source *source;
-    LIST_FOREACH(source, &files->sources, link) {
-        if (!source->file || fflush(source->file) == 0) continue;
-        failed = -errno;
-        /* What stdio still holds would be written again and again. */
-        close_source(files, source);
-        char path[PATH_MAX];
-        path_of(files, source->name, 0, path);
-        source->bytes = size_of(path);
-    }
-    while (files->total_bytes > files->limits.total_bytes) {
-        struct source *quiet = TAILQ_LAST(&files->order, source_order);
-        if (!quiet || quiet == TAILQ_FIRST(&files->order)) break;
-        remove_source(files, quiet);
-    }
-    return failed;
-}
-
-/* ---- Reading ----------------------------------------------------------------------------- */
-
-/* The newest lines that fit, up to `limit`, or the first ones behind after_id: JSON texts by number. */
 struct found {
-    uint64_t id;
-    char *json;
+    struct log_line line; /* its texts follow the struct, but for the source */
 };
 
-struct finding {
-    const struct logs_filter *filter;
-    uint64_t after_id;
-    size_t limit;
-    struct found *found; /* a circle of `limit` for one file, then all of them */
+struct results {
+    const struct log_query *query;
+    struct found **found;
     size_t count, cap;
 };
 
 static int compare_found(const void *a, const void *b) {
-    uint64_t left = ((const struct found *)a)->id, right = ((const struct found *)b)->id;
-    return (left > right) - (left < right);
+    const struct found *left = *(struct found *const *)a, *right = *(struct found *const *)b;
+    return (left->line.id > right->line.id) - (left->line.id < right->line.id);
 }
 
-/* Keeps the `limit` that are wanted: the newest, or with after_id the oldest. */
-static void cut(struct finding *finding) {
-    if (finding->count <= finding->limit) return;
-    qsort(finding->found, finding->count, sizeof *finding->found, compare_found);
-    size_t extra = finding->count - finding->limit;
-    bool keep_oldest = finding->after_id > 0;
-    size_t first_gone = keep_oldest ? finding->limit : 0;
-    for (size_t i = 0; i < extra; i++)
-        free(finding->found[first_gone + i].json);
-    if (!keep_oldest)
-        memmove(finding->found, finding->found + extra, finding->limit * sizeof *finding->found);
-    finding->count = finding->limit;
+/* Sorts, and throws away what cannot be among the lines wanted. */
+static void cut(struct results *results) {
+    size_t limit = results->query->limit;
+    if (results->count > 1)
+        qsort(results->found, results->count, sizeof *results->found, compare_found);
+    if (results->count <= limit) return;
+    size_t more = results->count - limit;
+    size_t first = results->query->after_id ? limit : 0;
+    for (size_t i = first; i < first + more; i++)
+        free(results->found[i]);
+    if (first == 0) memmove(results->found, results->found + more, limit * sizeof *results->found);
+    results->count = limit;
 }
 
-static void keep(struct finding *finding, const struct log_line *line) {
-    struct rpc_strbuf json = RPC_STRBUF_INIT;
-    if (finding->count == finding->cap) {
-        size_t cap = finding->cap ? 2 * finding->cap : 256;
-        struct found *grown = realloc(finding->found, cap * sizeof *grown);
-        if (!grown) return;
-        finding->found = grown;
-        finding->cap = cap;
+static void keep(struct results *results, const struct log_line *line, const char *source) {
+    if (results->count == results->cap) {
+        size_t cap = results->cap ? results->cap * 2 : 256;
+        if (results->count > 4 * results->query->limit) {
+            cut(results);
+        } else {
+            struct found **grown = realloc(results->found, cap * sizeof *grown);
+            if (!grown) return;
+            results->found = grown;
+            results->cap = cap;
+        }
     }
-    logs_write_line(line, &json);
-    char *text = rpc_strbuf_take(&json, NULL);
-    if (text) finding->found[finding->count++] = (struct found){line->id, text};
-    if (finding->count >= 2 * finding->limit + 1024) cut(finding);
+    struct found *found = malloc(sizeof *found + line->tags_len + line->len);
+    if (!found) return;
+    char *texts = (char *)(found + 1);
+    found->line = *line;
+    found->line.source = source;
+    found->line.tags = memcpy(texts, line->tags, line->tags_len);
+    found->line.text = memcpy(texts + line->tags_len, line->text, line->len);
+    results->found[results->count++] = found;
 }
 
-static void find_in_file(struct finding *finding, const char *path, const char *source) {
-    FILE *file = fopen(path, "re");
-    if (!file) return;
-    char *text = NULL;
-    size_t cap = 0;
-    ssize_t len;
-    while ((len = getline(&text, &cap, file)) > 0) {
+/* The number of lines that matched. */
+static size_t read_file(struct log_files *files, const struct source *source, size_t index,
+                        struct results *results) {
+    char path[PATH_MAX];
+    struct rpc_strbuf content = RPC_STRBUF_INIT;
+    size_t matched = 0;
+    file_path(files, source, source->files[index].first_id, path);
+    rpc_file_read(path, (size_t)source->files[index].bytes + LOG_LINE_MAX_BYTES, &content, NULL);
+    const char *at = rpc_strbuf_text(&content), *end = at + content.len, *newline;
+    while ((newline = memchr(at, '\n', (size_t)(end - at)))) {
         struct log_line line;
-        if (text[len - 1] != '\n') break;
-        text[len - 1] = '\0';
-        if (!log_files_parse(text, &line) || line.id <= finding->after_id) continue;
-        line.source = source;
-        if (logs_filter_fits(finding->filter, &line)) keep(finding, &line);
+        if (log_line_decode(at, (size_t)(newline - at), &line) &&
+            log_line_matches(&line, results->query)) {
+            keep(results, &line, source->name);
+            matched++;
+        }
+        at = newline + 1;
     }
-    free(text);
-    fclose(file);
+    rpc_strbuf_done(&content);
+    return matched;
 }
 
-/* Without a cursor the newest file first: the older ones are read only while lines are missing. */
-static void find_in_source(const struct log_files *files, struct finding *finding,
-                           const struct source *source) {
-    size_t before = finding->count;
-    for (uint64_t age = 0; age < files->limits.file_count; age++) {
-        char path[PATH_MAX];
-        path_of(files, source->name, age, path);
-        find_in_file(finding, path, source->name);
-        if (finding->after_id == 0 && finding->count - before >= finding->limit) break;
-    }
-    cut(finding);
+/* Whether a file may hold lines that are wanted; ids tell the time too. */
+static bool may_hold(const struct source *source, size_t index, const struct log_query *query) {
+    bool is_last = index + 1 == source->count;
+    uint64_t next_id = is_last ? UINT64_MAX : source->files[index + 1].first_id;
+    if (next_id <= query->after_id) return false;
+    return !query->since_ms || is_last || next_id / 1000 >= (uint64_t)query->since_ms;
 }
 
-void log_files_find(const struct log_files *files, const struct logs_filter *filter,
-                    uint64_t after_id, size_t limit, struct rpc_strbuf *ret_lines,
-                    uint64_t *ret_last_id) {
-    struct finding finding = {.filter = filter, .after_id = after_id, .limit = limit};
+static void read_lines(struct log_files *files, const struct source *source,
+                       struct results *results) {
+    const struct log_query *query = results->query;
+    size_t matched = 0;
+    for (size_t i = 0; i < source->count && matched < query->limit; i++) {
+        size_t index = query->after_id ? i : source->count - 1 - i;
+        if (may_hold(source, index, query)) matched += read_file(files, source, index, results);
+    }
+}
+
+void log_files_query(struct log_files *files, const struct log_query *query,
+                     struct rpc_strbuf *out) {
+    struct results results = {.query = query};
     const struct source *source;
-    LIST_FOREACH(source, &files->sources, link) {
-        struct log_line any = {.source = source->name, .tags = "", .text = ""};
-        struct logs_filter by_source = {.source = filter->source, .tags = "", .text = ""};
-        if (logs_filter_fits(&by_source, &any)) find_in_source(files, &finding, source);
+    TAILQ_FOREACH(source, &files->sources, link)
+    if (log_source_matches(source->name, query->source)) read_lines(files, source, &results);
+    cut(&results);
+    uint64_t cursor = query->after_id;
+    rpc_strbuf_add_text(out, "{\"lines\":[");
+    for (size_t i = 0; i < results.count; i++) {
+        if (i > 0) rpc_strbuf_add_char(out, ',');
+        log_line_add_json(&results.found[i]->line, out);
+        cursor = results.found[i]->line.id;
+        free(results.found[i]);
     }
-    if (finding.count > 0)
-        qsort(finding.found, finding.count, sizeof *finding.found, compare_found);
-    *ret_last_id = finding.count > 0 ? finding.found[finding.count - 1].id : after_id;
-    for (size_t i = 0; i < finding.count; i++) {
-        if (i > 0) rpc_strbuf_add_char(ret_lines, ',');
-        rpc_strbuf_add_text(ret_lines, finding.found[i].json);
-        free(finding.found[i].json);
-    }
-    free(finding.found);
+    rpc_strbuf_addf(out, "],\"cursor\":%llu}", (unsigned long long)cursor);
+    free(results.found);
 }

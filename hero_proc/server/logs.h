@@ -1,97 +1,69 @@
 /*
- * The log: lines from children and from callers of logs.insert, by source ("service.action").
+ * The lines of all children and of services that insert theirs. Each line has a source
+ * ("web.server"), a level, tags and an id that grows.
  *
- * A line gets a number, from 1, for the whole daemon, in the order it came. The newest ones lie in
- * memory, for those who follow; all go through a bounded queue to a thread that appends them to a file
- * for each source, turns files over by size and keeps within a quota. The same thread answers
- * questions about the past. The loop never waits for it: when it is behind, or the disk is full, lines
- * are dropped and counted. A source that writes more than its rate is cut down to it, also counted.
+ * Nothing here waits for a disk: lines are collected per source and handed to a thread that writes
+ * files (log_files.h). A source has a rate limit; what is over it, and what the writer cannot take
+ * because too much waits already, is dropped and counted, and the log says so once there is room.
+ * So memory is bounded whatever a child does.
  */
 #ifndef HERO_PROC_SERVER_LOGS_H
 #define HERO_PROC_SERVER_LOGS_H
 
-#include <hero_rpc/error.h>
-#include <hero_rpc/strbuf.h>
+#include "server/log_files.h"
+#include "server/log_line.h"
+
+#include <jansson.h>
 #include <stdbool.h>
-#include <stdint.h>
+#include <sys/queue.h>
 
 struct event_base;
 struct logs;
+struct log_source;
 
-#define LOGS_SOURCE_MAX_BYTES 300
-#define LOGS_LINE_MAX_BYTES (64 * 1024)
-
-enum log_level { LOG_DEBUG_LEVEL, LOG_INFO_LEVEL, LOG_NOTICE_LEVEL, LOG_WARN_LEVEL, LOG_ERROR_LEVEL };
-const char *log_level_name(enum log_level level);
-/* Lenient: "warning", "err", any case; what is not known is info. */
-enum log_level log_level_parse(const char *text);
-
-struct logs_limits {
-    size_t recent_lines, recent_bytes; /* kept in memory */
-    size_t queue_bytes;                /* between loop and thread */
-    uint64_t rate_lines;               /* a second and source; bursts of twice as many pass */
-    uint64_t file_bytes, file_count;   /* of a source */
-    uint64_t total_bytes;              /* of all; sources that were quiet longest go first */
+struct logs_options {
+    const char *dir;
+    int64_t lines_per_s; /* of a source; it may save up as many */
+    struct log_files_limits limits;
 };
 
-/* `dir` is created. */
-struct logs *logs_open(struct event_base *base, const char *dir, const struct logs_limits *limits,
-                       struct rpc_error *err);
-/* Writes what waits. NULL is allowed. */
-void logs_close(struct logs *logs);
+struct logs *logs_new(struct event_base *base, const struct logs_options *options,
+                      struct rpc_error *err);
+/* Writes what is there. NULL is allowed. */
+void logs_free(struct logs *logs);
 
-/* Texts are copied; tags is a list "a,b" ("": none). False: it was dropped. */
-bool logs_add(struct logs *logs, const char *source, enum log_level level, const char *tags,
+/* The source of that name, made when it is new; what a file name must not have is replaced by '_'.
+ * NULL without memory or when there are too many. */
+struct log_source *logs_source(struct logs *logs, const char *name);
+/* Whether a line would be taken; if not it is counted as dropped. For callers with many lines,
+ * before they make tags. */
+bool logs_may_add(struct logs *logs, struct log_source *source, size_t len);
+/* tags: the text of a JSON array; the line must not be longer than LOG_LINE_MAX_BYTES (it is cut).
+ */
+void logs_add(struct logs *logs, struct log_source *source, enum log_level level, const char *tags,
               int64_t timestamp_ms, const char *text, size_t len);
 
-/* What is wanted; texts are borrowed, "" or 0: anything. */
-struct logs_filter {
-    const char *source; /* this one, or those that begin with it and a dot; a last "*" for any rest */
-    const char *tags;   /* all of these, "a,b" */
-    const char *text;   /* is contained */
-    enum log_level level; /* this or above */
-    int64_t since_ms, until_ms;
-};
+/* Reading what has been written so far. The query is copied. The answer is JSON text, the object of
+ * logs.list. */
+typedef void logs_answer(void *ctx, const char *json, size_t len);
+int logs_query(struct logs *logs, const struct log_query *query, logs_answer *answer, void *ctx);
 
-struct log_line {
-    uint64_t id;
-    int64_t timestamp_ms;
-    enum log_level level;
-    const char *source, *tags, *text; /* NUL-terminated; a NUL inside a text was replaced */
-};
-bool logs_filter_fits(const struct logs_filter *filter, const struct log_line *line);
-/* One line as JSON: {id, timestamp_ms, source, level, tags, line}. */
-void logs_write_line(const struct log_line *line, struct rpc_strbuf *out);
+/* [{source, lines, bytes, dropped}], lines since the start of the daemon. */
+json_t *logs_sources_json(const struct logs *logs);
+json_t *logs_stats_json(const struct logs *logs);
 
-/* The first line in memory with a higher number; false when there is none. Borrowed until the next
- * logs_add. */
-bool logs_recent_after(const struct logs *logs, uint64_t id, struct log_line *ret_line);
+/* ---- Following --------------------------------------------------------------------------- */
+
+/* Somebody who is told that there are new lines; while there is one the newest lines are kept. */
+struct logs_watch {
+    TAILQ_ENTRY(logs_watch) link;
+    void (*added)(struct logs_watch *watch);
+};
+void logs_watch(struct logs *logs, struct logs_watch *watch);
+void logs_unwatch(struct logs *logs, struct logs_watch *watch);
+/* The first kept line after an id; NULL when there is none. *ret_lost: lines after the id were
+ * there, and are no more. */
+const struct log_line *logs_next(const struct logs *logs, uint64_t after_id, bool *ret_lost);
 uint64_t logs_last_id(const struct logs *logs);
-/* Called on the loop after lines were added, as often as wanted; one function. */
-void logs_on_added(struct logs *logs, void (*added)(void *ctx), void *ctx);
-
-/* Asks the thread: the newest `limit` lines that fit, or with after_id those directly behind it. The
- * answer comes on the loop: JSON texts of lines, separated by commas, and the last number. */
-typedef void logs_answer(void *ctx, const char *lines, size_t len, uint64_t last_id);
-/* False: there are too many questions already. */
-bool logs_ask(struct logs *logs, const struct logs_filter *filter, uint64_t after_id, size_t limit,
-              logs_answer *answer, void *ctx);
-/* Nobody waits for the answer any more; ctx is not used again. */
-void logs_forget(struct logs *logs, void *ctx);
-
-struct logs_source_stats {
-    const char *name;
-    uint64_t lines, dropped;
-    int64_t last_ms;
-};
-/* Sources that have written since the daemon's start. */
-void logs_each_source(const struct logs *logs,
-                      void (*visit)(void *ctx, const struct logs_source_stats *source), void *ctx);
-
-struct logs_stats {
-    uint64_t lines, dropped_rate, dropped_queue, dropped_disk, written_bytes;
-    bool is_disk_full;
-};
-void logs_stats(struct logs *logs, struct logs_stats *ret_stats);
 
 #endif

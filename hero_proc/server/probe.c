@@ -57,10 +57,10 @@ static void end_transfers(void) {
         bool speaks_http = probe->check->kind != CHECK_TCP_PORT;
         char why[sizeof probe->why] = "";
         if (result != CURLE_OK)
-            snprintf(why, sizeof why, "%.100s: %.150s", probe->check->target,
+            snprintf(why, sizeof why, "%.120s: %.120s", probe->check->target,
                      *probe->curl_error ? probe->curl_error : curl_easy_strerror(result));
         else if (speaks_http && (status < 200 || status > 299))
-            snprintf(why, sizeof why, "%s: HTTP status %ld", probe->check->target, status);
+            snprintf(why, sizeof why, "%.200s: HTTP status %ld", probe->check->target, status);
         end(probe, *why ? why : NULL);
     }
 }
@@ -74,8 +74,8 @@ static void on_curl_timer(evutil_socket_t fd, short what, void *ctx) {
 
 static void on_socket(evutil_socket_t fd, short what, void *ctx) {
     (void)ctx;
-    int running, flags = (what & EV_READ ? CURL_CSELECT_IN : 0) |
-                         (what & EV_WRITE ? CURL_CSELECT_OUT : 0);
+    int running,
+        flags = (what & EV_READ ? CURL_CSELECT_IN : 0) | (what & EV_WRITE ? CURL_CSELECT_OUT : 0);
     curl_multi_socket_action(multi, fd, flags, &running);
     end_transfers();
 }
@@ -220,8 +220,8 @@ struct probe *probe_start(const struct check_spec *check, probe_answer *answer, 
     if (!probe) return NULL;
     *probe = (struct probe){.check = check, .answer = answer, .ctx = ctx};
     probe->timer = event_new(loop, -1, 0, on_timer, probe);
-    bool is_started = probe->timer && (check->kind == CHECK_EXEC ? start_command(probe)
-                                                                 : start_transfer(probe));
+    bool is_started =
+        probe->timer && (check->kind == CHECK_EXEC ? start_command(probe) : start_transfer(probe));
     if (is_started) return probe;
     probe_cancel(probe);
     return NULL;

@@ -15,8 +15,8 @@ struct probe;
 int probes_init(struct event_base *base);
 void probes_done(void);
 
-/* `why` is NULL when it is well, else one sentence; the probe is gone. Comes later, never from within
- * probe_start. */
+/* `why` is NULL when it is well, else one sentence; the probe is gone. Comes later, never from
+ * within probe_start. */
 typedef void probe_answer(void *ctx, const char *why);
 
 /* `check` must live until the answer. NULL without memory. */

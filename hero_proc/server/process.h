@@ -2,9 +2,10 @@
  * One process that the daemon has started, or has found again after it was itself started anew.
  *
  * A child leads a process group of its own and writes to two named FIFOs, which it holds open for
- * reading and writing (fifo(7)): so there always is a reader, and when the daemon dies the child goes
- * on until a FIFO is full, and then waits. The next daemon opens the same FIFOs and takes the process
- * over by pid and start time. Its exit code is then unknown, since it is nobody's child any more.
+ * reading and writing (fifo(7)): so there always is a reader, and when the daemon dies the child
+ * goes on until a FIFO is full, and then waits. The next daemon opens the same FIFOs and takes the
+ * process over by pid and start time. Its exit code is then unknown, since it is nobody's child any
+ * more.
  */
 #ifndef HERO_PROC_SERVER_PROCESS_H
 #define HERO_PROC_SERVER_PROCESS_H
@@ -26,8 +27,9 @@ struct process;
 struct process_ops {
     /* A line without its end; is_stderr says where it was written. */
     void (*line)(void *ctx, bool is_stderr, const char *text, size_t len);
-    /* It has ended, its group is gone and what it had written has been handed over. `status` is that of
-     * waitpid(2), -1 when it cannot be known. The owner frees the process, here or later. */
+    /* It has ended, its group is gone and what it had written has been handed over. `status` is
+     * that of waitpid(2), -1 when it cannot be known. The owner frees the process, here or later.
+     */
     void (*ended)(void *ctx, int status);
 };
 
@@ -38,7 +40,8 @@ struct process_options {
     void *ctx;
 };
 
-/* The command's paths for output are set here. NULL after an error: what failed, exec(2) included. */
+/* The command's paths for output are set here. NULL after an error: what failed, exec(2) included.
+ */
 struct process *process_start(const struct process_options *options,
                               const struct spawn_command *command, struct rpc_error *err);
 

@@ -11,12 +11,12 @@ static struct event *on_sigchld;
 static struct reaper_child *find(pid_t pid) {
     struct reaper_child *child;
     TAILQ_FOREACH(child, &children, link)
-        if (child->pid == pid) return child;
+    if (child->pid == pid) return child;
     return NULL;
 }
 
-/* The group of one that is watched is killed before it is reaped: until then its number, which is that
- * of the group, cannot mean anybody else. */
+/* The group of one that is watched is killed before it is reaped: until then its number, which is
+ * that of the group, cannot mean anybody else. */
 static void reap(evutil_socket_t fd, short what, void *ctx) {
     (void)fd, (void)what, (void)ctx;
     for (;;) {

@@ -1,80 +1,75 @@
-/* schedule.c - actions that run by themselves, at times of a cron expression or at an interval.
+/*
+ * Schedules: each action with one has a timer of its own.
  *
- * The next time is worked out when the action is set and after each run, never by catching up: a time
- * that was missed, because the daemon or the machine was off or the clock was set, does not come
- * again. An action whose last job still runs is passed over.
+ * The next time is worked out once, when the one before has come. An interval follows the monotonic
+ * clock; times that were missed do not come later. A cron expression follows the wall clock, so the
+ * timer looks at it at least each minute: after a step forward an action runs once, and after one
+ * back, times that have been do not come again unless the step was a large one.
  */
-#include "server/registry.h"
+#include "server/supervisor.h"
 
+#include <event2/event.h>
 #include <hero_rpc/clock.h>
 #include <hero_rpc/log.h>
 
-/* So often at least, so that a clock that was set is noticed. */
-#define LOOK_EVERY_MS 30000
-/* The clock was set back when it shows less than it did by more than this. */
-#define STEP_MS 2000
+#define LOOK_EVERY_MS 60000
+#define LARGE_STEP_MS (3 * 3600 * 1000)
 
-static void work_out(struct action *action, int64_t now_ms) {
-    const struct action_spec *spec = action->spec;
-    action->next_ms = 0;
-    if (spec->has_cron)
-        action->next_ms = (int64_t)cron_next(&spec->cron, (time_t)(now_ms / 1000)) * 1000;
-    else if (spec->interval_ms > 0)
-        action->next_ms = now_ms + spec->interval_ms;
+static void arm(struct action *action, int64_t now_ms) {
+    int64_t ms = action->next_ms - now_ms;
+    if (ms > LOOK_EVERY_MS) ms = LOOK_EVERY_MS;
+    if (ms < 0) ms = 0;
+    event_add(action->timer, &(struct timeval){.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000});
 }
 
-static void set_timer(struct supervisor *supervisor, int64_t now_ms) {
-    const struct action *action;
-    int64_t wait_ms = LOOK_EVERY_MS;
-    LIST_FOREACH(action, &supervisor->actions, link) {
-        int64_t own_ms = action->next_ms - now_ms;
-        if (action->next_ms && own_ms < wait_ms) wait_ms = own_ms > 0 ? own_ms : 0;
-    }
-    struct timeval after = {.tv_sec = wait_ms / 1000, .tv_usec = wait_ms % 1000 * 1000};
-    event_add(supervisor->schedule, &after);
+static int64_t next_by_cron(const struct action *action, int64_t now_ms) {
+    return (int64_t)cron_next(&action->spec->cron, now_ms / 1000) * 1000;
 }
 
-static void run_now(struct supervisor *supervisor, const struct action *action) {
-    struct rpc_error err = {0};
-    if (supervisor_is_action_live(supervisor, action->spec)) {
-        rpc_log_warn("a scheduled run is passed over: the last one still runs", "action=%s",
-                     action->spec->name);
+static void start_job(struct action *action) {
+    struct job_request request = {.spec = action->spec};
+    if (job_find_unfinished(action->supervisor, action->spec)) {
+        rpc_log_warn("scheduled action still runs", "action=%s", action->spec->name);
         return;
     }
-    json_t *tags = json_pack("[s]", "scheduled");
-    if (!supervisor_add_job(supervisor, action->spec, NULL, 0, tags, &err))
-        rpc_log_error("a scheduled run cannot begin", "action=%s error=\"%s\"", action->spec->name,
-                      err.message);
-    json_decref(tags);
-    rpc_error_clear(&err);
-    supervisor_evaluate_later(supervisor);
+    request.tags = json_pack("[s]", "schedule");
+    job_create(action->supervisor, &request);
+    json_decref(request.tags);
+    supervisor_reconcile_later(action->supervisor);
 }
 
-static void look(evutil_socket_t fd, short what, void *ctx) {
+static void on_timer(evutil_socket_t fd, short what, void *ctx) {
     (void)fd, (void)what;
-    struct supervisor *supervisor = ctx;
-    int64_t now_ms = rpc_clock_wall_ms();
-    bool was_set_back = now_ms + STEP_MS < supervisor->last_looked_ms;
-    supervisor->last_looked_ms = now_ms;
-    struct action *action;
-    LIST_FOREACH(action, &supervisor->actions, link) {
-        bool is_due = action->next_ms && action->next_ms <= now_ms && !supervisor->is_stopping;
-        if (is_due) run_now(supervisor, action);
-        if (is_due || was_set_back) work_out(action, now_ms);
-    }
-    set_timer(supervisor, now_ms);
+    struct action *action = ctx;
+    bool is_cron = action->spec->has_cron;
+    int64_t now_ms = is_cron ? rpc_clock_wall_ms() : rpc_clock_monotonic_ms();
+    bool is_due = now_ms >= action->next_ms;
+    if (is_cron && (is_due || action->next_ms - now_ms > LARGE_STEP_MS))
+        action->next_ms = next_by_cron(action, now_ms);
+    else if (is_due)
+        action->next_ms +=
+            (now_ms - action->next_ms) / action->spec->interval_ms * action->spec->interval_ms +
+            action->spec->interval_ms;
+    /* 0: no such time will come. */
+    if (action->next_ms > 0) arm(action, now_ms);
+    if (is_due) start_job(action);
 }
 
-int schedule_init(struct supervisor *supervisor) {
-    supervisor->last_looked_ms = rpc_clock_wall_ms();
-    supervisor->schedule = event_new(supervisor->options.base, -1, 0, look, supervisor);
-    if (!supervisor->schedule) return -1;
-    set_timer(supervisor, supervisor->last_looked_ms);
+int schedule_begin(struct action *action) {
+    if (action->timer) event_free(action->timer);
+    action->timer = NULL;
+    action->next_ms = 0;
+    if (!action->spec->has_cron && action->spec->interval_ms == 0) return 0;
+    action->timer = event_new(action->supervisor->options.base, -1, 0, on_timer, action);
+    if (!action->timer) return -1;
+    int64_t now_ms = action->spec->has_cron ? rpc_clock_wall_ms() : rpc_clock_monotonic_ms();
+    action->next_ms =
+        action->spec->has_cron ? next_by_cron(action, now_ms) : now_ms + action->spec->interval_ms;
+    if (action->next_ms > 0) arm(action, now_ms);
     return 0;
 }
 
-void schedule_action(struct supervisor *supervisor, struct action *action) {
-    int64_t now_ms = rpc_clock_wall_ms();
-    work_out(action, now_ms);
-    set_timer(supervisor, now_ms);
+int64_t action_next_ms(const struct action *action) {
+    if (action->next_ms == 0 || action->spec->has_cron) return action->next_ms;
+    return rpc_clock_wall_ms() + action->next_ms - rpc_clock_monotonic_ms();
 }

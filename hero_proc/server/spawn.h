@@ -1,5 +1,5 @@
-/* Starting a program in a process group of its own, with default signals, an empty signal mask, stdin
- * from /dev/null and no other descriptor of the daemon. */
+/* Starting a program in a process group of its own, with default signals, an empty signal mask,
+ * stdin from /dev/null and no other descriptor of the daemon. */
 #ifndef HERO_PROC_SERVER_SPAWN_H
 #define HERO_PROC_SERVER_SPAWN_H
 

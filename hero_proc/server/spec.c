@@ -36,7 +36,8 @@ static int get_number(const json_t *json, const char *name, int64_t least, int64
                       struct rpc_error *err) {
     const json_t *value = json_object_get(json, name);
     if (!value || json_is_null(value)) return 0;
-    int64_t given = json_is_real(value) ? (int64_t)json_real_value(value) : json_integer_value(value);
+    int64_t given =
+        json_is_real(value) ? (int64_t)json_real_value(value) : json_integer_value(value);
     if (!json_is_number(value) || given < least) return fail(err, name, "is out of range");
     *number = given;
     return 0;
@@ -123,7 +124,9 @@ static int parse_interpreter(struct action_spec *spec, struct rpc_error *err) {
     static const struct {
         const char *name;
         enum interpreter interpreter;
-    } names[] = {{"exec", INTERPRETER_EXEC}, {"bash", INTERPRETER_BASH}, {"sh", INTERPRETER_BASH},
+    } names[] = {{"exec", INTERPRETER_EXEC},
+                 {"bash", INTERPRETER_BASH},
+                 {"sh", INTERPRETER_BASH},
                  {"rhai", INTERPRETER_RHAI}};
     const char *given = get_text(spec->json, "interpreter", "exec");
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -168,7 +171,8 @@ static int parse_retry(struct action_spec *spec, struct rpc_error *err) {
 
 static int parse_schedule(struct action_spec *spec, struct rpc_error *err) {
     const json_t *json = json_object_get(spec->json, "schedule");
-    const char *cron = json_is_string(json) ? json_string_value(json) : get_text(json, "cron", NULL);
+    const char *cron =
+        json_is_string(json) ? json_string_value(json) : get_text(json, "cron", NULL);
     if (get_number(json, "interval_ms", 1000, &spec->interval_ms, err) < 0) return -1;
     if (!cron || !*cron) return 0;
     if (spec->interval_ms > 0) return fail(err, "schedule", "must have either cron or interval_ms");

@@ -1,6 +1,6 @@
 /*
- * What users ask for: actions (something that can be executed) and services (named groups of actions
- * that are started and stopped together).
+ * What users ask for: actions (something that can be executed) and services (named groups of
+ * actions that are started and stopped together).
  *
  * A spec keeps the JSON it was made from, with every field, also those the daemon does not act on;
  * texts are borrowed from there. Specs are counted and never change: a new one replaces an old one,
@@ -42,7 +42,7 @@ struct action_spec {
     const char *name, *context, *script, *cwd; /* cwd NULL: the home directory */
     enum interpreter interpreter;
     bool is_process, is_singleton;
-    const json_t *env, *tags;                         /* object, array; or NULL */
+    const json_t *env, *tags;                               /* object, array; or NULL */
     const json_t *kill_sockets, *kill_ports, *kill_filters; /* arrays or NULL */
     int stop_signal;
     int64_t timeout_ms;       /* of one attempt of a job; 0: none */

@@ -1,87 +1,54 @@
 /*
- * What the daemon must know again after it was killed: services, actions, jobs, runs, secrets, in one
- * SQLite database (hero_proc.db).
+ * What must survive the daemon: records of JSON, in one table of a SQLite database. The daemon
+ * holds all of them in memory; here they are only written, by a thread of their own, and read once
+ * at the start.
  *
- * Writes are small and go to the write-ahead log without waiting for the disk (sqlite.org/wal.html,
- * synchronous=NORMAL): they survive a kill -9 of the daemon. One that fails (a full disk) is noted: the
- * daemon goes on with what it has in memory, and says so.
+ * The journal is a WAL with synchronous=NORMAL (sqlite.org/wal.html): what was acknowledged
+ * survives a kill -9 of the daemon; a power cut may take the last moments with it, but leaves the
+ * database whole.
+ *
+ * A full disk: writes fail, somebody who waits for one is told why, and state_problem says so.
+ * Writing is tried again every few seconds; when it works again, `recovered` is called, to write
+ * down anew what was changed meanwhile.
  */
 #ifndef HERO_PROC_SERVER_STATE_DB_H
 #define HERO_PROC_SERVER_STATE_DB_H
 
 #include <hero_rpc/error.h>
-#include <jansson.h>
-#include <stdbool.h>
 #include <stdint.h>
 
+struct event_base;
 struct state_db;
 
-/* RPC_ERROR_INVALID for a database of a newer daemon. */
-struct state_db *state_db_open(const char *path, struct rpc_error *err);
-void state_db_close(struct state_db *db); /* NULL is allowed */
+enum state_kind {
+    STATE_ACTION,
+    STATE_SERVICE,
+    STATE_JOB,
+    STATE_RUN,
+    STATE_SECRET,
+    STATE_KIND_COUNT
+};
 
-/* Why the last write failed; NULL when it did not. */
+#define STATE_KEY_MAX_BYTES 400
+
+/* Creates the file with mode 0600. */
+struct state_db *state_db_open(struct event_base *base, const char *path, struct rpc_error *err);
+/* Waits for all writes. NULL is allowed. */
+void state_db_close(struct state_db *db);
+void state_db_on_recovered(struct state_db *db, void (*recovered)(void *ctx), void *ctx);
+
+/* Calls back for each record, in the order of their keys; only right after opening. */
+int state_db_load(struct state_db *db, enum state_kind kind,
+                  void (*record)(void *ctx, const char *key, json_t *body), void *ctx,
+                  struct rpc_error *err);
+
+/* `why` is NULL when it is written, else why it is not. */
+typedef void state_db_done(void *ctx, const char *why);
+/* body: borrowed; NULL deletes the record. done may be NULL; it is called later, from the loop. */
+void state_db_put(struct state_db *db, enum state_kind kind, const char *key, const json_t *body,
+                  state_db_done *done, void *ctx);
+
+/* NULL when writing works, else the last error. */
 const char *state_db_problem(const struct state_db *db);
-
-/* All below return 0, or -1 when it could not be written (noted) or read. */
-
-enum state_kind { STATE_SERVICE, STATE_ACTION };
-/* `wanted` is of services; -1: leave it as it is. */
-int state_db_put(struct state_db *db, enum state_kind kind, const char *context, const char *name,
-                 const json_t *spec, int wanted);
-int state_db_set_wanted(struct state_db *db, const char *context, const char *name, int wanted);
-int state_db_delete(struct state_db *db, enum state_kind kind, const char *context,
-                    const char *name);
-typedef void state_db_spec(void *ctx, const char *context, const char *name, const json_t *spec,
-                           int wanted);
-int state_db_each(struct state_db *db, enum state_kind kind, state_db_spec *visit, void *ctx);
-
-struct job_row {
-    int64_t id, run;                        /* run 0: of none */
-    const char *context, *action, *service; /* service NULL: of none */
-    const json_t *spec, *tags;
-    const char *phase, *error; /* error NULL: none */
-    int64_t attempt, restarts;
-    int64_t pid;
-    uint64_t start_ticks;
-    int has_exit_code, exit_code, signal;
-    int64_t created_ms, started_ms, ended_ms; /* 0: not yet */
-    const json_t *tail;                       /* of one that has ended */
-};
-int state_db_put_job(struct state_db *db, const struct job_row *job);
-int state_db_delete_job(struct state_db *db, int64_t id);
-struct job_query {
-    int64_t id, run;                      /* 0: any */
-    const char *action, *service, *phase; /* NULL: any */
-    bool unfinished;                      /* only those without an end */
-    int64_t limit;
-};
-typedef void state_db_job(void *ctx, const struct job_row *job); /* newest first */
-int state_db_each_job(struct state_db *db, const struct job_query *query, state_db_job *visit,
-                      void *ctx);
-int64_t state_db_last_job(struct state_db *db);
-
-int state_db_put_run(struct state_db *db, int64_t id, const char *service, int64_t created_ms,
-                     const json_t *tags);
-int state_db_delete_run(struct state_db *db, int64_t id);
-typedef void state_db_run(void *ctx, int64_t id, const char *service, int64_t created_ms,
-                          const json_t *tags);
-int state_db_each_run(struct state_db *db, int64_t id, const char *service, int64_t limit,
-                      state_db_run *visit, void *ctx);
-int64_t state_db_last_run(struct state_db *db);
-
-int state_db_put_secret(struct state_db *db, const char *context, const char *key, const void *sealed,
-                        size_t len, int64_t changed_ms);
-/* 1 when it was there, 0 when not. */
-int state_db_delete_secret(struct state_db *db, const char *context, const char *key);
-typedef void state_db_secret(void *ctx, const char *key, const void *sealed, size_t len,
-                             int64_t changed_ms);
-/* key NULL: all of the context. */
-int state_db_each_secret(struct state_db *db, const char *context, const char *key,
-                         state_db_secret *visit, void *ctx);
-
-/* Deletes ended jobs beyond `keep`, those that ended before then, and runs without jobs; then gives
- * free pages back to the file system, a few at a time. */
-int state_db_prune(struct state_db *db, int64_t keep, int64_t ended_before_ms);
 
 #endif

@@ -128,6 +128,15 @@ static void a_failure_tells_state_and_last_lines(void **state) {
     rpc_strbuf_done(&log);
 }
 
+/* Lines that are just this; a daemon may add what it has to say itself. */
+static int count_lines(const struct rpc_strbuf *text, const char *line) {
+    size_t len = strlen(line);
+    int count = 0;
+    for (const char *at = rpc_strbuf_text(text); *at; at += strcspn(at, "\n") + 1)
+        count += strncmp(at, line, len) == 0 && at[len] == '\n';
+    return count;
+}
+
 static void attempts_are_spaced_and_then_used_up(void **state) {
     struct proc_client *client = client_of(state);
     struct proc_action action = {
@@ -145,7 +154,7 @@ static void attempts_are_spaced_and_then_used_up(void **state) {
     assert_int_equal(proc_restart_service(client, &service, TIMEOUT_MS, &log, &err), -1);
     rpc_error_clear(&err);
     assert_in_range(rpc_clock_monotonic_ms() - since_ms, 100 + 300, TIMEOUT_MS);
-    assert_string_equal(rpc_strbuf_text(&log), "attempt\nattempt\nattempt\n");
+    assert_int_equal(count_lines(&log, "attempt"), 3);
     rpc_strbuf_done(&log);
     CHECK(proc_service_status(client, "crasher", &status, &err));
     assert_int_equal(status.state, PROC_FAILED);
