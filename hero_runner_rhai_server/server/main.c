@@ -132,6 +132,7 @@ static void on_session_changed(void *ctx, struct session *session) {
     if (session->status == SESSION_RUNNING) archive_note_start(runner.archive, session);
     if (!session_has_ended(session)) return;
     sessions_note_end(&runner.sessions, session);
+    slots_note_end(&runner.slots);
     if (session->callback.state == CALLBACK_PENDING) callbacks_begin(runner.callbacks, session);
 }
 

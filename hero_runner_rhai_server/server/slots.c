@@ -267,7 +267,17 @@ static void on_bury(evutil_socket_t fd, short what, void *ctx) {
         TAILQ_REMOVE(&slots->dead, process, link);
         process_free(process);
     }
-    refill(slots);
+    /* A fork takes a processor that the end of the session still needs, until it is published. */
+    if (slots->is_end_published || slots->parked_count == 0)
+        refill(slots);
+    else
+        refill_after(slots, REFILL_DELAY_MS);
+    slots->is_end_published = false;
+}
+
+void slots_note_end(struct slots *slots) {
+    slots->is_end_published = true;
+    event_active(slots->bury, EV_TIMEOUT, 0);
 }
 
 /* ---- What a zygote says ------------------------------------------------------------------ */

@@ -67,6 +67,7 @@ struct slots {
     size_t unkillable;
     unsigned restarts; /* of zygotes that died */
     bool is_refill_paused;
+    bool is_end_published; /* of some session, since it was last looked */
     bool is_draining;
     struct control_usage usage; /* of all sessions so far; the greatest of their max_rss */
     struct event *bury, *refill, *age;
@@ -81,6 +82,9 @@ int slots_init(struct slots *slots, struct event_base *base, const struct config
 /* Kills the zygotes, and with them every session. */
 void slots_stop_zygotes(struct slots *slots);
 void slots_done(struct slots *slots);
+
+/* The end of a session has been published: processes that were used are replaced now. */
+void slots_note_end(struct slots *slots);
 
 /* Starts the first zygote. */
 int slots_start(struct slots *slots, struct rpc_error *err);
