@@ -17,6 +17,8 @@ typedef struct herolib_module {
 } herolib_module;
 
 extern const herolib_module herolib_core_module;
+extern const herolib_module herolib_process_builder_module;
+extern const herolib_module herolib_process_list_module;
 extern const herolib_module herolib_process_module;
 extern const herolib_module herolib_text_csv_module;
 extern const herolib_module herolib_text_encode_module;

@@ -7,6 +7,8 @@
 static const herolib_module *const modules[] = {
     &herolib_core_module,
     &herolib_process_module,
+    &herolib_process_builder_module,
+    &herolib_process_list_module,
     &herolib_text_csv_module,
     &herolib_text_encode_module,
     &herolib_text_hash_module,

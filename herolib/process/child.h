@@ -4,6 +4,9 @@
  * session, and SIGKILL when the session's process dies (prctl(2), PR_SET_PDEATHSIG: below it,
  * whoever cleans up after the session ends the rest of the group). It inherits no descriptor but
  * its three standard streams.
+ *
+ * A command that is run meanwhile (command.h) may take the status of a child that has ended: nobody
+ * keeps one across command_run.
  */
 #ifndef HEROLIB_PROCESS_CHILD_H
 #define HEROLIB_PROCESS_CHILD_H

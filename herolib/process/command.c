@@ -3,6 +3,7 @@
 #include "core/text.h"
 #include "process/child.h"
 #include "process/program.h"
+#include "process/tree.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -29,13 +30,16 @@ struct stream {
 struct run {
     herolib_session session; /* the caller's; without its stop descriptor once a stop is known */
     struct child child;
+    struct tree tree;
     bool is_silent;
     struct stream streams[2];
     bool has_partial_line; /* something was written after the last flush of partial lines */
     bool has_exited;
-    bool is_stopping;
+    bool is_stopping; /* the session must stop */
+    bool is_late;     /* the command has taken too long */
     int64_t last_output_ns;
-    int64_t end_ns;       /* after this it is over: set by the exit and by a stop */
+    int64_t timeout_ns;   /* when it has taken too long */
+    int64_t end_ns;       /* after this it is over: set by the exit, a stop and the timeout */
     struct pollfd fds[3]; /* the two outputs, in the order of `streams`, and the pidfd */
 };
 
@@ -96,12 +100,27 @@ static void on_exit_seen(struct run *run) {
     end_within(run, COMMAND_LINGER_MAX_MS);
 }
 
-/* A stop is heard once: from then on the command has a moment to end by itself. */
+/* From here on the command has a moment to end by itself. */
+static void ask_to_end(struct run *run) {
+    tree_signal(&run->tree, SIGTERM);
+    end_within(run, COMMAND_STOP_GRACE_MS);
+}
+
+/* A stop is heard once. */
 static void on_stop(struct run *run) {
     run->is_stopping = true;
     run->session.stop_fd = -1;
-    child_signal(&run->child, SIGTERM);
-    end_within(run, COMMAND_STOP_GRACE_MS);
+    ask_to_end(run);
+}
+
+static bool is_too_late(const struct run *run) {
+    return !run->has_exited && !run->is_stopping && !run->is_late &&
+           herolib_now_ns() >= run->timeout_ns;
+}
+
+static void on_timeout(struct run *run) {
+    run->is_late = true;
+    ask_to_end(run);
 }
 
 static bool is_over(const struct run *run) {
@@ -111,10 +130,12 @@ static bool is_over(const struct run *run) {
 
 /* The end, or before it the moment from which silence means something. */
 static int64_t next_deadline(const struct run *run) {
-    if (!run->has_exited && !run->has_partial_line) return run->end_ns;
+    bool may_be_late = !run->has_exited && !run->is_stopping && !run->is_late;
+    int64_t end = may_be_late && run->timeout_ns < run->end_ns ? run->timeout_ns : run->end_ns;
+    if (!run->has_exited && !run->has_partial_line) return end;
     int64_t silence_ms = run->has_exited ? COMMAND_LINGER_MS : HEROLIB_PARTIAL_LINE_MS;
     int64_t deadline = run->last_output_ns + silence_ms * NS_PER_MS;
-    return deadline < run->end_ns ? deadline : run->end_ns;
+    return deadline < end ? deadline : end;
 }
 
 static void on_silence(struct run *run) {
@@ -125,6 +146,7 @@ static void on_silence(struct run *run) {
 
 static int watch(struct run *run) {
     while (!is_over(run)) {
+        if (is_too_late(run)) on_timeout(run);
         int ready = herolib_wait(&run->session, run->fds, 3, next_deadline(run));
         if (ready == -ECANCELED)
             on_stop(run);
@@ -182,6 +204,8 @@ static int take_result(struct run *run, struct command_result *ret) {
     }
     result.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
     result.code = result.signal ? 128 + result.signal : WEXITSTATUS(status);
+    result.has_timed_out = run->is_late;
+    if (result.has_timed_out) result.code = COMMAND_TIMEOUT_CODE;
     *ret = result;
     return 0;
 }
@@ -232,20 +256,30 @@ int command_run(herolib_session *session, const struct command *command,
         .child = CHILD_NONE,
         .is_silent = command->is_silent,
         .streams = {{.kind = HEROLIB_STDOUT}, {.kind = HEROLIB_STDERR}},
+        .timeout_ns = command->timeout_ms > 0 ? herolib_now_ns() + command->timeout_ms * NS_PER_MS
+                                              : HEROLIB_NO_DEADLINE,
         .end_ns = HEROLIB_NO_DEADLINE,
     };
     /* What the script has printed comes before whatever the command does. */
     session->output.flush(session->output.data, false);
-    int failed = start(command, &run.child);
+    int failed = tree_prepare(&run.tree);
     if (failed) return failed;
+    failed = start(command, &run.child);
+    if (failed) {
+        tree_done(&run.tree);
+        return failed;
+    }
+    run.tree.root = run.child.pid;
     run.fds[0] = (struct pollfd){.fd = run.child.out_fd, .events = POLLIN};
     run.fds[1] = (struct pollfd){.fd = run.child.err_fd, .events = POLLIN};
     run.fds[FD_EXIT] = (struct pollfd){.fd = run.child.pidfd, .events = POLLIN};
 
     failed = watch(&run);
+    if (failed || run.is_stopping || run.is_late) tree_end(&run.tree);
     if (!failed && run.is_stopping) failed = -ECANCELED;
     if (!failed) failed = take_result(&run, ret_result);
     child_close(&run.child);
+    tree_done(&run.tree);
     for (size_t i = 0; i < 2; i++)
         free(run.streams[i].kept);
     return failed;

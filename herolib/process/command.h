@@ -16,8 +16,12 @@
 #define COMMAND_KEPT_MAX_BYTES (16 * 1024 * 1024)
 #define COMMAND_LINGER_MS 100
 #define COMMAND_LINGER_MAX_MS 1000
-/* From SIGTERM to SIGKILL when the session is stopped while the command runs. */
+/* From SIGTERM to SIGKILL when the session is stopped while the command runs, or when it takes too
+ * long. Both go to all processes that have come from the command. */
 #define COMMAND_STOP_GRACE_MS 1000
+/* The code of a command that took too long, as timeout(1) has it. */
+#define COMMAND_TIMEOUT_CODE 124
+#define COMMAND_TIMEOUT_MAX_MS (INT64_C(1000) * 60 * 60 * 24 * 365)
 
 struct command_output {
     char *text; /* UTF-8, from malloc; NULL when there was none */
@@ -28,6 +32,7 @@ struct command_result {
     struct command_output out, err;
     int code;   /* exit code; 128 + signal when one ended the shell, as shells count */
     int signal; /* 0: none */
+    bool has_timed_out;
 };
 
 /* What to run. All is borrowed for the time of the call. */
@@ -37,7 +42,8 @@ struct command {
     const char *dir;         /* NULL: the working directory of the process */
     const char *input;       /* what it reads from its standard input; NULL: nothing */
     size_t input_len;
-    bool is_silent; /* what it writes is only in the result */
+    int64_t timeout_ms; /* at most COMMAND_TIMEOUT_MAX_MS; 0: none */
+    bool is_silent;     /* what it writes is only in the result */
 };
 
 /* 0 when the command has run, whatever its code; -ECANCELED when the session must stop: the

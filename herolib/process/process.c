@@ -3,6 +3,7 @@
 #include "core/text.h"
 #include "process/command.h"
 #include "process/program.h"
+#include "process/shell.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -94,13 +95,17 @@ static void find_stderr_tail(const struct command_output *err, const char **ret_
     *ret_len = (int)(end - tail);
 }
 
-static rhai_status throw_failed(rhai_call *call, const char *command,
+static rhai_status throw_failed(rhai_call *call, const struct shell_run *run,
                                 const struct command_result *result) {
-    const char *tail;
+    const char *tail, *command = run->command;
     int tail_len, command_len = quoted_command_len(command);
     find_stderr_tail(&result->err, &tail, &tail_len);
     const char *more = command[command_len] ? "..." : "";
     const char *colon = tail_len > 0 ? ": " : "";
+    if (result->has_timed_out)
+        return rhai_throw(call, "process: '%.*s%s' took longer than %g s and was ended%s%.*s",
+                          command_len, command, more, (double)run->timeout_ms / 1000, colon,
+                          tail_len, tail);
     if (result->signal)
         return rhai_throw(call, "process: '%.*s%s' was ended by signal %d (%s)%s%.*s", command_len,
                           command, more, result->signal, strsignal(result->signal), colon, tail_len,
@@ -122,28 +127,65 @@ static rhai_status give_result(rhai_call *call, struct command_result *result, r
     return rhai_throw_out_of_memory(call);
 }
 
-static rhai_status run(rhai_call *call, rhai_value *args, bool is_silent, rhai_value *ret) {
-    const char *command = text_argument(call, &args[0], "process: the command");
-    if (!command) return RHAI_ERROR;
+/* Each line of the command, as `set -x` shows them. */
+static void log_command(herolib_session *session, const char *command) {
+    const herolib_output *output = &session->output;
+    while (*command) {
+        size_t len = strcspn(command, "\n");
+        output->write(output->data, HEROLIB_STDERR, "+ ", 2);
+        if (len > 0) output->write(output->data, HEROLIB_STDERR, command, len);
+        output->write(output->data, HEROLIB_STDERR, "\n", 1);
+        command += len + (command[len] != '\0');
+    }
+}
+
+static int start_shell(herolib_session *session, const struct shell_run *run,
+                       struct command_result *ret_result) {
+    const char *const waited[] = {COMMAND_SHELL, "-c", "--", run->command, NULL};
+    const char *const left[] = {COMMAND_SHELL, "-c",          "\"$@\" > /dev/null 2>&1 &",
+                                COMMAND_SHELL, COMMAND_SHELL, "-c",
+                                "--",          run->command,  NULL};
+    const struct command command = {
+        .argv = run->is_background ? left : waited,
+        .env = run->env,
+        .dir = run->dir,
+        .input = run->input,
+        .input_len = run->input_len,
+        .timeout_ms = run->timeout_ms,
+        .is_silent = run->is_silent,
+    };
+    if (run->is_logged) log_command(session, run->command);
+    return command_run(session, &command, ret_result);
+}
+
+static rhai_status throw_not_started(rhai_call *call, const struct shell_run *run, int error) {
+    if (run->dir && access(run->dir, X_OK) < 0)
+        return rhai_throw(call, "process: cannot enter %s: %s", run->dir, strerror(errno));
+    return rhai_throw(call, "process: cannot run %s: %s", COMMAND_SHELL, strerror(error));
+}
+
+rhai_status shell_run(rhai_call *call, const struct shell_run *run, rhai_value *ret) {
     struct command_result result;
-    int failed = command_run_shell(herolib_call_session(call), command, is_silent, &result);
+    int failed = start_shell(herolib_call_session(call), run, &result);
     if (failed == -ECANCELED) return rhai_throw_terminated(call);
     if (failed == -ENOMEM) return rhai_throw_out_of_memory(call);
-    if (failed)
-        return rhai_throw(call, "process: cannot run %s: %s", COMMAND_SHELL, strerror(-failed));
-    if (result.code == 0) return give_result(call, &result, ret);
+    if (failed) return throw_not_started(call, run, -failed);
+    if (result.code == 0 || run->ignores_errors) return give_result(call, &result, ret);
 
-    rhai_status status = throw_failed(call, command, &result);
+    rhai_status status = throw_failed(call, run, &result);
     command_result_done(&result);
     return status;
 }
 
 static rhai_status process_run_command(rhai_call *call, rhai_value *args, rhai_value *ret) {
-    return run(call, args, false, ret);
+    const struct shell_run run = {.command = text_argument(call, &args[0], "process: the command")};
+    return run.command ? shell_run(call, &run, ret) : RHAI_ERROR;
 }
 
 static rhai_status process_run_silent(rhai_call *call, rhai_value *args, rhai_value *ret) {
-    return run(call, args, true, ret);
+    const struct shell_run run = {.command = text_argument(call, &args[0], "process: the command"),
+                                  .is_silent = true};
+    return run.command ? shell_run(call, &run, ret) : RHAI_ERROR;
 }
 
 static rhai_status process_which(rhai_call *call, rhai_value *args, rhai_value *ret) {
