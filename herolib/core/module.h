@@ -17,6 +17,11 @@ typedef struct herolib_module {
 } herolib_module;
 
 extern const herolib_module herolib_core_module;
+extern const herolib_module herolib_os_download_module;
+extern const herolib_module herolib_os_files_module;
+extern const herolib_module herolib_os_find_module;
+extern const herolib_module herolib_os_package_module;
+extern const herolib_module herolib_os_platform_module;
 extern const herolib_module herolib_process_builder_module;
 extern const herolib_module herolib_process_list_module;
 extern const herolib_module herolib_process_module;

@@ -6,6 +6,11 @@
  * sleep. */
 static const herolib_module *const modules[] = {
     &herolib_core_module,
+    &herolib_os_download_module,
+    &herolib_os_files_module,
+    &herolib_os_find_module,
+    &herolib_os_package_module,
+    &herolib_os_platform_module,
     &herolib_process_module,
     &herolib_process_builder_module,
     &herolib_process_list_module,

@@ -2,13 +2,13 @@
 #include "core/module.h"
 #include "core/text.h"
 #include "process/command.h"
+#include "process/environment.h"
 #include "process/shell.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define VARIABLES_MAX 1000
 
@@ -175,38 +175,12 @@ static rhai_status builder_timeout_float(rhai_call *call, rhai_value *args, rhai
 
 /* ---- Executing --------------------------------------------------------------------------- */
 
-static bool is_same_variable(const char *a, const char *b) {
-    size_t len = strcspn(a, "=");
-    return strncmp(a, b, len + 1) == 0;
-}
-
-/* Puts the variable where its name is, or at the end. */
-static void put_variable(char **env, size_t *count, char *variable) {
-    size_t i = 0;
-    while (i < *count && !is_same_variable(variable, env[i]))
-        i++;
-    env[i] = variable;
-    if (i == *count) (*count)++;
-}
-
-/* The environment of the process with the builder's variables; only the array is new. */
-static char **make_environment(const struct builder *builder) {
-    size_t count = 0;
-    while (environ && environ[count])
-        count++;
-    char **env = calloc(count + builder->variable_count + 1, sizeof *env);
-    if (!env) return NULL;
-    if (count > 0) memcpy(env, environ, count * sizeof *env);
-    for (size_t i = 0; i < builder->variable_count; i++)
-        put_variable(env, &count, builder->variables[i]);
-    return env;
-}
-
 static rhai_status builder_execute(rhai_call *call, rhai_value *args, rhai_value *ret) {
     const struct builder *builder = rhai_as_custom(&args[0]);
     struct shell_run run = builder->run;
     char **env = NULL;
-    if (builder->variable_count > 0 && !(env = make_environment(builder)))
+    if (builder->variable_count > 0 &&
+        !(env = environment_with(builder->variables, builder->variable_count)))
         return rhai_throw_out_of_memory(call);
     run.env = env;
     rhai_status status = shell_run(call, &run, ret);

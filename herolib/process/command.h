@@ -56,4 +56,9 @@ int command_run_shell(herolib_session *session, const char *text, bool is_silent
                       struct command_result *ret_result);
 void command_result_done(struct command_result *result);
 
+/* The end of what it wrote to its error output, without the newlines behind it: there commands say
+ * what went wrong. Lives as long as the result. */
+#define COMMAND_TAIL_MAX_BYTES 1000
+void command_error_tail(const struct command_result *result, const char **ret_tail, int *ret_len);
+
 #endif

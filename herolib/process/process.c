@@ -11,9 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* How much of a command and of its error output an error text quotes. */
+/* How much of a command an error text quotes. */
 #define QUOTED_COMMAND_BYTES 80
-#define QUOTED_STDERR_BYTES 1000
 
 /* ---- CommandResult ---------------------------------------------------------------------- */
 
@@ -81,25 +80,11 @@ static int quoted_command_len(const char *command) {
     return (int)len;
 }
 
-/* The end of what it wrote to its error output, without the newlines behind it: there commands
- * say what went wrong. */
-static void find_stderr_tail(const struct command_output *err, const char **ret_tail,
-                             int *ret_len) {
-    const char *tail = err->text ? err->text : "", *end = tail + err->len;
-    while (end > tail && end[-1] == '\n')
-        end--;
-    if (end - tail > QUOTED_STDERR_BYTES)
-        for (tail = end - QUOTED_STDERR_BYTES; is_continuation(*tail);)
-            tail++;
-    *ret_tail = tail;
-    *ret_len = (int)(end - tail);
-}
-
 static rhai_status throw_failed(rhai_call *call, const struct shell_run *run,
                                 const struct command_result *result) {
     const char *tail, *command = run->command;
     int tail_len, command_len = quoted_command_len(command);
-    find_stderr_tail(&result->err, &tail, &tail_len);
+    command_error_tail(result, &tail, &tail_len);
     const char *more = command[command_len] ? "..." : "";
     const char *colon = tail_len > 0 ? ": " : "";
     if (result->has_timed_out)
