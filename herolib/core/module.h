@@ -16,8 +16,11 @@ typedef struct herolib_module {
     size_t function_count;
 } herolib_module;
 
+extern const herolib_module herolib_core_machine_module;
 extern const herolib_module herolib_core_module;
+extern const herolib_module herolib_core_value_module;
 extern const herolib_module herolib_os_download_module;
+extern const herolib_module herolib_os_exec_module;
 extern const herolib_module herolib_os_files_module;
 extern const herolib_module herolib_os_find_module;
 extern const herolib_module herolib_os_package_module;
@@ -25,6 +28,7 @@ extern const herolib_module herolib_os_platform_module;
 extern const herolib_module herolib_process_builder_module;
 extern const herolib_module herolib_process_list_module;
 extern const herolib_module herolib_process_module;
+extern const herolib_module herolib_rand_module;
 extern const herolib_module herolib_text_csv_module;
 extern const herolib_module herolib_text_encode_module;
 extern const herolib_module herolib_text_hash_module;

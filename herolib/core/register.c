@@ -6,7 +6,10 @@
  * sleep. */
 static const herolib_module *const modules[] = {
     &herolib_core_module,
+    &herolib_core_machine_module,
+    &herolib_core_value_module,
     &herolib_os_download_module,
+    &herolib_os_exec_module,
     &herolib_os_files_module,
     &herolib_os_find_module,
     &herolib_os_package_module,
@@ -14,6 +17,7 @@ static const herolib_module *const modules[] = {
     &herolib_process_module,
     &herolib_process_builder_module,
     &herolib_process_list_module,
+    &herolib_rand_module,
     &herolib_text_csv_module,
     &herolib_text_encode_module,
     &herolib_text_hash_module,
