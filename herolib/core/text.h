@@ -11,6 +11,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Whether a text must not be cut before this byte of UTF-8. */
+static inline bool text_is_continuation(char byte) {
+    return ((unsigned char)byte & 0xC0) == 0x80;
+}
+
 /* Makes *text, from malloc and of *len bytes, UTF-8. Text that is valid already stays where it is.
  * False without memory: nothing has changed. */
 bool text_make_utf8(char **text, size_t *len);

@@ -298,17 +298,13 @@ void command_result_done(struct command_result *result) {
     *result = (struct command_result){0};
 }
 
-static bool is_continuation(char byte) {
-    return ((unsigned char)byte & 0xC0) == 0x80;
-}
-
 void command_error_tail(const struct command_result *result, const char **ret_tail, int *ret_len) {
     const struct command_output *err = &result->err;
     const char *tail = err->text ? err->text : "", *end = tail + err->len;
     while (end > tail && end[-1] == '\n')
         end--;
     if (end - tail > COMMAND_TAIL_MAX_BYTES)
-        for (tail = end - COMMAND_TAIL_MAX_BYTES; is_continuation(*tail);)
+        for (tail = end - COMMAND_TAIL_MAX_BYTES; text_is_continuation(*tail);)
             tail++;
     *ret_tail = tail;
     *ret_len = (int)(end - tail);

@@ -67,15 +67,11 @@ static rhai_status result_get_code(rhai_call *call, rhai_value *args, rhai_value
 
 /* ---- Running ---------------------------------------------------------------------------- */
 
-static bool is_continuation(char byte) {
-    return ((unsigned char)byte & 0xC0) == 0x80;
-}
-
 /* The first line of the command, cut between two characters. */
 static int quoted_command_len(const char *command) {
     size_t len = strcspn(command, "\n");
     if (len > QUOTED_COMMAND_BYTES)
-        for (len = QUOTED_COMMAND_BYTES; is_continuation(command[len]);)
+        for (len = QUOTED_COMMAND_BYTES; text_is_continuation(command[len]);)
             len--;
     return (int)len;
 }
