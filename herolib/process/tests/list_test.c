@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -50,50 +51,83 @@ static void the_process_of_the_test_itself_is_found(void **state) {
     fixture_expect(f, script, expected);
 }
 
+/* Other tests may run at the same time: names hold our own number. `@` in the script is the mark.
+ */
+static void expect(struct fixture *f, const char *script, const char *mark, const char *value) {
+    char text[512], *at = text;
+    for (; *script; script++) {
+        if (*script == '@')
+            at += snprintf(at, (size_t)(text + sizeof text - at), "%s", mark);
+        else
+            *at++ = *script;
+    }
+    *at = '\0';
+    fixture_expect(f, text, value);
+}
+
 static void a_pattern_is_part_of_the_command_line(void **state) {
     struct fixture *f = *state;
-    char expected[64];
-    pid_t pid = start_sleeper("herolib-mark-one");
-    snprintf(expected, sizeof expected, "%d sleep herolib-mark-one 100", (int)pid);
-    fixture_expect(f, "let p = process_get(\"herolib-mark-one\"); `${p.pid} ${p.name} ${p.cmd}`",
-                   expected);
-    fixture_expect(f, "process_list(\"herolib-mark-one\").len()", "1");
+    char mark[64], expected[128];
+    snprintf(mark, sizeof mark, "herolib-mark-%d-one", (int)getpid());
+    pid_t pid = start_sleeper(mark);
+    snprintf(expected, sizeof expected, "%d sleep %s 100", (int)pid, mark);
+    expect(f, "let p = process_get(\"@\"); `${p.pid} ${p.name} ${p.cmd}`", mark, expected);
+    expect(f, "process_list(\"@\").len()", mark, "1");
     end_sleeper(pid);
 }
 
 static void process_get_wants_exactly_one(void **state) {
     struct fixture *f = *state;
-    pid_t one = start_sleeper("herolib-mark-two");
-    pid_t two = start_sleeper("herolib-mark-two");
-    char expected[128];
+    char mark[64], expected[256];
+    snprintf(mark, sizeof mark, "herolib-mark-%d-two", (int)getpid());
+    pid_t one = start_sleeper(mark), two = start_sleeper(mark);
     snprintf(expected, sizeof expected,
-             "process_get: 2 processes match 'herolib-mark-two': "
-             "%d (sleep), %d (sleep)",
-             (int)one, (int)two);
-    fixture_expect(f, "let m; try { process_get(\"herolib-mark-two\") } catch (e) { m = e; } m",
-                   expected);
-    fixture_expect(f, "let m; try { process_get(\"no-such-mark\") } catch (e) { m = e; } m",
-                   "process_get: no process matches 'no-such-mark'");
+             "process_get: 2 processes match '%s': %d (sleep), %d (sleep)", mark, (int)one,
+             (int)two);
+    expect(f, "let m; try { process_get(\"@\") } catch (e) { m = e; } m", mark, expected);
     end_sleeper(one);
     end_sleeper(two);
+    snprintf(expected, sizeof expected, "process_get: no process matches '%s'", mark);
+    expect(f, "let m; try { process_get(\"@\") } catch (e) { m = e; } m", mark, expected);
 }
 
 static void kill_ends_what_matches(void **state) {
     struct fixture *f = *state;
+    char mark[64], expected[256];
     int status;
-    pid_t pid = start_sleeper("herolib-mark-three");
-    fixture_expect(f, "kill(\"herolib-mark-three\")",
-                   "Successfully sent SIGTERM to 1 process matching 'herolib-mark-three'");
+    snprintf(mark, sizeof mark, "herolib-mark-%d-three", (int)getpid());
+    pid_t pid = start_sleeper(mark);
+    snprintf(expected, sizeof expected, "Successfully sent SIGTERM to 1 process matching '%s'",
+             mark);
+    expect(f, "kill(\"@\")", mark, expected);
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
-    fixture_expect(f, "kill(\"herolib-mark-three\")", "No process matches 'herolib-mark-three'");
+    snprintf(expected, sizeof expected, "No process matches '%s'", mark);
+    expect(f, "kill(\"@\")", mark, expected);
     fixture_expect(f, "let m; try { kill(\"\") } catch (e) { m = e; } m",
                    "kill: an empty pattern would match every process");
 }
 
-static void kill_spares_the_script_and_what_runs_it(void **state) {
+static void kill_spares_the_script_and_what_is_above_it(void **state) {
     struct fixture *f = *state;
-    fixture_expect(f, "kill(\"herolib_list_te\")", "No process matches 'herolib_list_te'");
+    char name[16], before[16], expected[64];
+    int status;
+    snprintf(name, sizeof name, "hl-%d-x", (int)getpid());
+    snprintf(expected, sizeof expected, "No process matches '%s'", name);
+    prctl(PR_GET_NAME, before);
+    prctl(PR_SET_NAME, name);
+    expect(f, "kill(\"@\")", name, expected);
+    pid_t pid = fork();
+    if (pid == 0) {
+        char script[64];
+        prctl(PR_SET_NAME, "hl-below");
+        snprintf(script, sizeof script, "kill(\"%s\")", name);
+        char *shown = fixture_evaluate(f, script);
+        _exit(strcmp(shown, expected) != 0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    prctl(PR_SET_NAME, before);
 }
 
 int main(void) {
@@ -102,7 +136,7 @@ int main(void) {
         FIXTURE_CASE(a_pattern_is_part_of_the_command_line),
         FIXTURE_CASE(process_get_wants_exactly_one),
         FIXTURE_CASE(kill_ends_what_matches),
-        FIXTURE_CASE(kill_spares_the_script_and_what_runs_it),
+        FIXTURE_CASE(kill_spares_the_script_and_what_is_above_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
