@@ -164,7 +164,7 @@ static void every_tab_is_the_page_with_a_nonce_of_its_own(void **state) {
         for (size_t j = 0; j < i; j++)
             assert_string_not_equal(nonces[i], nonces[j]);
         char attribute[64];
-        snprintf(attribute, sizeof attribute, "nonce=\"%s\"", nonces[i]);
+        snprintf(attribute, sizeof attribute, "nonce=\"%.32s\"", nonces[i]);
         assert_contains(answer, attribute);
         free(answer);
     }

@@ -115,7 +115,7 @@ void place_start(struct place *place, const char *const *options, const char *co
 
 static struct sockaddr_un unix_address(const char *path) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    memcpy(address.sun_path, path, strnlen(path, sizeof address.sun_path - 1));
     return address;
 }
 
