@@ -4,7 +4,7 @@
 //   node build.mjs OUTPUT
 import { build } from "esbuild";
 import { createHash } from "node:crypto";
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
@@ -12,6 +12,29 @@ import { gzipSync } from "node:zlib";
 const here = dirname(fileURLToPath(import.meta.url));
 const output = process.argv[2];
 if (!output) throw new Error("usage: node build.mjs OUTPUT");
+
+/* The scripts of examples/automation as a module: [{name, script}...]. */
+const automation = {
+    name: "automation",
+    setup(build) {
+        const folder = join(here, "../../examples/automation");
+        build.onResolve({ filter: /^automation:scripts$/ }, ({ path }) => ({
+            path,
+            namespace: "automation",
+        }));
+        build.onLoad({ filter: /.*/, namespace: "automation" }, async () => {
+            const names = (await readdir(folder)).filter((name) => name.endsWith(".rhai")).sort();
+            const scripts = await Promise.all(
+                names.map(async (file) => {
+                    const words = file.slice(0, -".rhai".length).replaceAll("_", " ");
+                    const name = words[0].toUpperCase() + words.slice(1);
+                    return { name, script: await readFile(join(folder, file), "utf8") };
+                }),
+            );
+            return { contents: JSON.stringify(scripts), loader: "json" };
+        });
+    },
+};
 
 const common = {
     absWorkingDir: here,
@@ -28,6 +51,7 @@ const common = {
 
 const page = await build({
     ...common,
+    plugins: [automation],
     entryPoints: { app: "src/main.js" },
     format: "esm",
     splitting: true,

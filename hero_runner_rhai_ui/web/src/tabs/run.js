@@ -9,6 +9,7 @@ import { LogFeed } from "../live/logfeed.js";
 import { ask, call, callIfThere } from "../live/runner.js";
 import { LogView, setEmpty } from "../log/logview.js";
 import { logTools } from "../log/logtools.js";
+import automation from "automation:scripts";
 import { examples } from "../run/examples.js";
 import { chooseScript } from "../run/library.js";
 import { Options } from "../run/options.js";
@@ -150,7 +151,7 @@ class RunView {
     const pick = tool("Examples", exampleIcon, () =>
       showMenuUnder(
         pick,
-        examples.map((example) => ({
+        [...examples, ...automation].map((example) => ({
           label: example.name,
           run: () => this.#setText(example.script, ""),
         })),
