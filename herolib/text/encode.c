@@ -1,6 +1,7 @@
 /* encode.c - base64, hexadecimal and percent-encoding. */
 #include "core/module.h"
 #include "core/text.h"
+#include "core/native.h"
 
 #include <ctype.h>
 #include <sodium.h>
@@ -8,31 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct bytes {
-    const uint8_t *data;
-    size_t len;
-};
-
-/* Of a string or a blob. */
-static struct bytes bytes_of(const rhai_value *value) {
-    struct bytes bytes;
-    bytes.data = rhai_type_of(value) == RHAI_BLOB
-                     ? rhai_as_blob(value, &bytes.len)
-                     : (const uint8_t *)rhai_as_text(value, &bytes.len);
-    return bytes;
-}
-
-/* Bytes from malloc (NULL: out of memory), which are freed, as a blob. */
-static rhai_status take_blob(rhai_call *call, uint8_t *data, size_t len, rhai_value *ret) {
-    if (!data) return rhai_throw_out_of_memory(call);
-    rhai_status status = rhai_from_blob(rhai_call_engine(call), data, len, ret);
-    free(data);
-    return status == RHAI_OK ? RHAI_OK : rhai_throw_out_of_memory(call);
-}
-
 static rhai_status encode_base64(rhai_call *call, const rhai_value *value, int variant,
                                  rhai_value *ret) {
-    struct bytes bytes = bytes_of(value);
+    struct bytes bytes = value_bytes(value);
     size_t size = sodium_base64_ENCODED_LEN(bytes.len, variant);
     char *text = malloc(size);
     if (text) sodium_bin2base64(text, size, bytes.data, bytes.len, variant);
@@ -78,7 +57,7 @@ static rhai_status decode(rhai_call *call, const rhai_value *value, decoder *dec
         return rhai_throw(call, "text: this is not %s", form);
     }
     if (as_text) return text_take(call, (char *)decoded, decoded_len, ret);
-    return take_blob(call, decoded, decoded_len, ret);
+    return value_take_blob(call, decoded, decoded_len, ret);
 }
 
 static rhai_status text_base64_decode(rhai_call *call, rhai_value *args, rhai_value *ret) {
@@ -90,7 +69,7 @@ static rhai_status text_base64_decode_blob(rhai_call *call, rhai_value *args, rh
 }
 
 static rhai_status text_hex_encode(rhai_call *call, rhai_value *args, rhai_value *ret) {
-    struct bytes bytes = bytes_of(&args[0]);
+    struct bytes bytes = value_bytes(&args[0]);
     char *text = malloc(bytes.len * 2 + 1);
     if (text) sodium_bin2hex(text, bytes.len * 2 + 1, bytes.data, bytes.len);
     return text_take(call, text, bytes.len * 2, ret);
@@ -111,7 +90,7 @@ static bool is_unreserved(uint8_t c) {
 
 static rhai_status text_url_encode(rhai_call *call, rhai_value *args, rhai_value *ret) {
     static const char digits[] = "0123456789ABCDEF";
-    struct bytes bytes = bytes_of(&args[0]);
+    struct bytes bytes = value_bytes(&args[0]);
     char *text = malloc(bytes.len * 3 + 1), *out = text;
     for (size_t i = 0; text && i < bytes.len; i++) {
         uint8_t c = bytes.data[i];

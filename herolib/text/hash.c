@@ -1,6 +1,7 @@
 /* hash.c - fingerprints of text, bytes and files. */
 #include "core/module.h"
 #include "core/text.h"
+#include "core/native.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -72,13 +73,10 @@ static rhai_status give_digest(rhai_call *call, const struct hash_kind *kind,
 
 static rhai_status hash_value(rhai_call *call, const struct hash_kind *kind, const rhai_value *value,
                               rhai_value *ret) {
-    size_t len;
-    const uint8_t *data = rhai_type_of(value) == RHAI_BLOB
-                              ? rhai_as_blob(value, &len)
-                              : (const uint8_t *)rhai_as_text(value, &len);
+    struct bytes bytes = value_bytes(value);
     union hash_state state;
     kind->begin(&state);
-    kind->add(&state, data, len);
+    kind->add(&state, bytes.data, bytes.len);
     return give_digest(call, kind, &state, ret);
 }
 
