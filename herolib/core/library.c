@@ -1,6 +1,7 @@
 #include "core/library.h"
 
 #include <dlfcn.h>
+#include <string.h>
 
 static rhai_status throw_missing(rhai_call *call, const char *module,
                                  const struct library *library) {
@@ -9,8 +10,10 @@ static rhai_status throw_missing(rhai_call *call, const char *module,
 }
 
 rhai_status library_load(rhai_call *call, const char *module, const struct library *library,
-                         void **functions) {
-    if (functions[0]) return RHAI_OK;
+                         void *functions) {
+    void *function;
+    memcpy(&function, functions, sizeof function);
+    if (function) return RHAI_OK;
     void *handle = dlopen(library->file, RTLD_NOW | RTLD_LOCAL);
     if (!handle) return throw_missing(call, module, library);
     /* The first one last: it says that all are there. */
@@ -18,13 +21,13 @@ rhai_status library_load(rhai_call *call, const char *module, const struct libra
     while (library->symbols[count])
         count++;
     for (size_t i = count; i-- > 0;) {
-        void *function = dlsym(handle, library->symbols[i]);
+        function = dlsym(handle, library->symbols[i]);
         if (!function) {
             rhai_status status = throw_missing(call, module, library);
             dlclose(handle);
             return status;
         }
-        functions[i] = function;
+        memcpy((char *)functions + i * sizeof function, &function, sizeof function);
     }
     return RHAI_OK;
 }

@@ -14,10 +14,18 @@ struct library {
     const char *const *symbols; /* their names; ends with NULL */
 };
 
-/* Loads a library and finds its symbols, unless functions[0] is there already. `functions` has
- * room for one pointer per symbol, in that order. Once loaded it stays. Throws, as `module`, what
- * is missing and which package has it. */
+/* Loads a library and finds its symbols, unless that has been done. `functions` is a struct of one
+ * pointer per symbol, in that order, all NULL at first. Once loaded the library stays. Throws, as
+ * `module`, what is missing and which package has it.
+ *
+ *     #define FUNCTIONS(X) X(PQfinish) X(PQstatus)
+ *     static struct { FUNCTIONS(LIBRARY_MEMBER) } pq;
+ *     static const char *const names[] = {FUNCTIONS(LIBRARY_NAME) NULL};
+ */
 rhai_status library_load(rhai_call *call, const char *module, const struct library *library,
-                         void **functions);
+                         void *functions);
+
+#define LIBRARY_MEMBER(name) __typeof__(&name) name;
+#define LIBRARY_NAME(name) #name,
 
 #endif
