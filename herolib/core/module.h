@@ -27,6 +27,7 @@ extern const herolib_module herolib_os_package_module;
 extern const herolib_module herolib_os_platform_module;
 extern const herolib_module herolib_process_builder_module;
 extern const herolib_module herolib_process_list_module;
+extern const herolib_module herolib_git_module;
 extern const herolib_module herolib_net_module;
 extern const herolib_module herolib_net_http_module;
 extern const herolib_module herolib_process_module;
