@@ -36,6 +36,7 @@ extern const herolib_module herolib_crypt_files_module;
 extern const herolib_module herolib_crypt_key_store_module;
 extern const herolib_module herolib_crypt_keys_module;
 extern const herolib_module herolib_crypt_symmetric_module;
+extern const herolib_module herolib_redis_module;
 extern const herolib_module herolib_text_csv_module;
 extern const herolib_module herolib_text_encode_module;
 extern const herolib_module herolib_text_hash_module;
