@@ -18,14 +18,14 @@ build_packages=(
     gcc libc6-dev cmake ninja-build pkg-config
     libmicrohttpd-dev libevent-dev libjansson-dev libcurl4-openssl-dev uuid-dev libunistring-dev
     libedit-dev zlib1g-dev libcsv-dev libfyaml-dev libpcre2-dev libsodium-dev libsqlite3-dev
-    libhiredis-dev
+    libhiredis-dev libpq-dev
 )
 # Bundle the dashboard's page; build_runner.sh --without-ui does without.
 ui_packages=(nodejs npm)
 # libFuzzer comes with clang's runtime; node checks the OpenRPC document against its meta-schema and
 # drives chromium for the tests of the dashboard; faketime steps the clock.
 test_packages=(libcmocka-dev clang libclang-rt-14-dev git curl jq chromium faketime rsync unzip zip
-    redis-server)
+    redis-server postgresql)
 
 say() { printf '== %s\n' "$*" >&2; }
 
