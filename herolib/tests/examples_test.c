@@ -120,11 +120,39 @@ static void csv_to_yaml(void **state) {
                    "#{\"age\": -1, \"name\": \"Bob\", \"note\": \"007x\"}]");
 }
 
+static void encrypt_file(void **state) {
+    struct fixture *f = *state;
+    sandbox_shell("echo private > file");
+    unsetenv("FILE_PASSWORD");
+    assert_non_null(strstr(RUN("encrypt_file", "file"), "FILE_PASSWORD is not set"));
+    setenv("FILE_PASSWORD", "pw", 1);
+    assert_string_equal(RUN("encrypt_file", "file"), "encrypted file.enc\n");
+    sandbox_shell("test \"$(ls)\" = file.enc && ! grep -q private file.enc");
+    fixture_expect(f, "decrypt_file(\"file.enc\", \"file\", \"pw\"); file_read(\"file\")", "private\n");
+}
+
+static void mirror_git_tree(void **state) {
+    struct fixture *f = *state;
+    char url[PATH_MAX];
+    sandbox_shell("git init -q -b main work; cd work; git config user.name T; git config user.email t@x.y;"
+                  "echo one > file; git add file; git commit -qm one");
+    assert_non_null(getcwd(url, sizeof url - 16));
+    memmove(url + 7, url, strlen(url) + 1);
+    memcpy(url, "file://", 7);
+    strcat(url, "/work");
+    assert_non_null(strstr(RUN("mirror_git_tree", "tree", url), "up to date: file://"));
+    sandbox_shell("cd work; echo two > file; git commit -qam two");
+    assert_non_null(strstr(RUN("mirror_git_tree", "tree", url), "up to date: file://"));
+    sandbox_shell("test \"$(cat $(find tree -name file))\" = two");
+    assert_non_null(strstr(RUN("mirror_git_tree", "tree", "file:///no/where"), "1 of 1 repositories failed"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         SANDBOX_CASE(clean_old_files), SANDBOX_CASE(backup_rotate), SANDBOX_CASE(watch_log),
         SANDBOX_CASE(check_disk),      SANDBOX_CASE(retry_command), SANDBOX_CASE(wait_for_file),
         SANDBOX_CASE(batch_rename),    SANDBOX_CASE(render_report), SANDBOX_CASE(csv_to_yaml),
+        SANDBOX_CASE(encrypt_file),    SANDBOX_CASE(mirror_git_tree),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
