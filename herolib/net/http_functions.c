@@ -398,7 +398,7 @@ static rhai_status fetch(rhai_call *call, struct http_request *request, const ch
 static rhai_status download(rhai_call *call, struct http_request *request, const char *path,
                             rhai_value *ret) {
     char *partial;
-    int64_t size;
+    int64_t size = 0;
     if (asprintf(&partial, "%s.part.%ld", path, (long)getpid()) < 0)
         return rhai_throw_out_of_memory(call);
     request->body_fd = open(partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);

@@ -41,7 +41,7 @@ static rhai_status next_number(rhai_call *call, struct pool *pool, uint64_t *ret
 
 /* 0 <= *ret <= max, each as likely: numbers beyond the last whole round are thrown away. */
 static rhai_status number_up_to(rhai_call *call, struct pool *pool, uint64_t max, uint64_t *ret) {
-    uint64_t number;
+    uint64_t number = 0;
     do
         if (next_number(call, pool, &number) != RHAI_OK) return RHAI_ERROR;
     while (max != UINT64_MAX && number >= UINT64_MAX - UINT64_MAX % (max + 1));
@@ -52,7 +52,7 @@ static rhai_status number_up_to(rhai_call *call, struct pool *pool, uint64_t max
 /* 0 <= *ret < 1, in steps of 2^-53. */
 static rhai_status unit_number(rhai_call *call, double *ret) {
     struct pool pool = pool_of(1);
-    uint64_t number;
+    uint64_t number = 0;
     if (next_number(call, &pool, &number) != RHAI_OK) return RHAI_ERROR;
     *ret = (double)(number >> 11) * 0x1p-53;
     return RHAI_OK;
@@ -62,7 +62,7 @@ static rhai_status unit_number(rhai_call *call, double *ret) {
 
 static rhai_status give_between(rhai_call *call, int64_t from, int64_t to, rhai_value *ret) {
     struct pool pool = pool_of(1);
-    uint64_t number;
+    uint64_t number = 0;
     if (number_up_to(call, &pool, (uint64_t)to - (uint64_t)from, &number) != RHAI_OK)
         return RHAI_ERROR;
     *ret = rhai_from_int((int64_t)((uint64_t)from + number));
