@@ -134,12 +134,7 @@ static void add_from_sockets(struct kill_other *operation) {
     size_t index;
     json_t *path;
     json_array_foreach((json_t *)(uintptr_t)operation->spec->kill_sockets, index, path)
-        if (json_is_string(path)) add_target(operation, socket_listener(json_string_value(path)));
-}
-
-static unsigned port_of(const json_t *entry) {
-    if (json_is_integer(entry)) return (unsigned)json_integer_value(entry);
-    return (unsigned)strtoul(json_string_value(entry), NULL, 10);
+        add_target(operation, socket_listener(json_string_value(path)));
 }
 
 static bool is_wanted_process(const struct action_spec *spec, const char *pid,
@@ -160,7 +155,7 @@ static void add_from_processes(struct kill_other *operation) {
     size_t inode_count = 0, index;
     json_t *port;
     json_array_foreach((json_t *)(uintptr_t)spec->kill_ports, index, port)
-        inode_count += find_inodes(port_of(port), inodes + inode_count, 64 - inode_count);
+        inode_count += find_inodes(spec_port(port), inodes + inode_count, 64 - inode_count);
     if (inode_count == 0 && json_array_size(spec->kill_filters) == 0) return;
     DIR *proc = opendir("/proc");
     if (!proc) return;

@@ -53,8 +53,7 @@ static int get_names(const json_t *json, const char *name, const json_t **ret_na
     size_t index;
     json_t *entry;
     json_array_foreach((json_t *)(uintptr_t)names, index, entry)
-        if (!json_is_string(entry) && !json_is_integer(entry))
-            return fail(err, name, "must be an array of texts");
+        if (!json_is_string(entry)) return fail(err, name, "must be an array of texts");
     *ret_names = names;
     return 0;
 }
@@ -193,10 +192,32 @@ static int parse_env(struct action_spec *spec, struct rpc_error *err) {
     return 0;
 }
 
+unsigned spec_port(const json_t *entry) {
+    char *end = NULL;
+    const char *text = json_string_value(entry);
+    long long port = text ? strtoll(text, &end, 10) : json_integer_value(entry);
+    if (text && (end == text || *end)) return 0;
+    return port >= 1 && port <= 65535 ? (unsigned)port : 0;
+}
+
+/* Numbers, also as texts: other hero_procs differ in that. */
+static int get_ports(const json_t *json, struct action_spec *spec, struct rpc_error *err) {
+    const json_t *ports = json_object_get(json, "port");
+    if (!ports || json_is_null(ports)) return 0;
+    if (!json_is_array(ports)) return fail(err, "port", "must be an array of ports");
+    if (json_array_size(ports) > SPEC_LIST_MAX) return fail(err, "port", "has too many entries");
+    size_t index;
+    json_t *entry;
+    json_array_foreach((json_t *)(uintptr_t)ports, index, entry)
+        if (spec_port(entry) == 0) return fail(err, "port", "must be from 1 to 65535");
+    spec->kill_ports = ports;
+    return 0;
+}
+
 static int parse_kill_other(struct action_spec *spec, struct rpc_error *err) {
     const json_t *json = json_object_get(spec->json, "kill_other");
     if (get_names(json, "socket", &spec->kill_sockets, err) < 0) return -1;
-    if (get_names(json, "port", &spec->kill_ports, err) < 0) return -1;
+    if (get_ports(json, spec, err) < 0) return -1;
     return get_names(json, "process_filters", &spec->kill_filters, err);
 }
 

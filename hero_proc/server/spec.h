@@ -80,6 +80,8 @@ struct service_spec *service_spec_parse(const json_t *json, struct rpc_error *er
 struct service_spec *service_spec_ref(struct service_spec *spec);
 void service_spec_unref(struct service_spec *spec); /* NULL is allowed */
 
+/* A TCP port, as a number or a text; 0: it is none. */
+unsigned spec_port(const json_t *entry);
 /* "core" when the object names none. */
 const char *spec_context(const json_t *json);
 

@@ -1,7 +1,9 @@
 /* Services as their users see them: over a real daemon and real processes. */
 #include "fixture.h"
 
+#include <netinet/in.h>
 #include <signal.h>
+#include <spawn.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -363,6 +365,59 @@ static void a_live_listeners_socket_is_never_unlinked(void **state) {
     close(fd);
 }
 
+static pid_t start_port_listener(int *ret_port) {
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t len = sizeof address;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, len), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+    assert_int_equal(listen(fd, 5), 0);
+    *ret_port = ntohs(address.sin_port);
+    pid_t pid = fork();
+    if (pid == 0)
+        for (;;)
+            pause();
+    close(fd);
+    return pid;
+}
+
+/* posix_spawn returns when the program has been executed, so its command line is there. */
+static pid_t start_sleep(char *seconds) {
+    char name[] = "sleep";
+    char *argv[] = {name, seconds, NULL};
+    pid_t pid;
+    assert_int_equal(posix_spawnp(&pid, name, NULL, NULL, argv, environ), 0);
+    return pid;
+}
+
+static void kill_other_ends_who_holds_a_port_or_matches_a_filter(void **state) {
+    struct fixture *fixture = *state;
+    char action[256], seconds[32];
+    int port, status;
+    pid_t listener = start_port_listener(&port);
+    snprintf(seconds, sizeof seconds, "98765.%d", (int)getpid());
+    pid_t sleeper = start_sleep(seconds);
+    snprintf(action, sizeof action, ",'kill_other':{'port':[%d],'process_filters':['sleep %s']}",
+             port, seconds);
+    set_service(fixture, "web", SLEEP, action, WANTED);
+    await_state(fixture, "web", "running");
+    assert_int_equal(waitpid(listener, &status, WNOHANG), listener);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+    assert_int_equal(waitpid(sleeper, &status, WNOHANG), sleeper);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+}
+
+static void what_is_no_port_or_filter_is_refused(void **state) {
+    struct fixture *fixture = *state;
+    static const char *const wrong[] = {"{'port':['a']}", "{'port':[0]}", "{'port':['80x']}",
+                                        "{'port':[65536]}", "{'process_filters':[7]}"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        refused(fixture, NULL, "action.set", "{'name':'x','script':'true','kill_other':%s}",
+                wrong[i]);
+    tell(fixture, "action.set", "{'name':'x','script':'true','kill_other':{'port':['80', 81]}}");
+}
+
 #define WITH_DAEMON(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
 
 int main(void) {
@@ -386,6 +441,8 @@ int main(void) {
         WITH_DAEMON(shutdown_leaves_children_and_with_force_takes_them_along),
         WITH_DAEMON(kill_other_ends_the_listener_and_removes_a_dead_socket),
         WITH_DAEMON(a_live_listeners_socket_is_never_unlinked),
+        WITH_DAEMON(kill_other_ends_who_holds_a_port_or_matches_a_filter),
+        WITH_DAEMON(what_is_no_port_or_filter_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
