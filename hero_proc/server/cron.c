@@ -5,7 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
-#define YEARS_AHEAD 9
+/* February 29 falls on a given weekday every 28 years; across 2100, which has none, after 40. */
+#define YEARS_AHEAD 40
 
 struct field {
     const char *name;
@@ -67,8 +68,9 @@ static int read_item(const struct field *field, const char *text, const char **a
         if (**at == '-') {
             (*at)++;
             last = read_value(field, at);
+        } else if (**at == '/') {
+            last = field->most;
         }
-        if (**at == '/' && last == first) last = field->most;
         if (first < field->least || first > field->most || last < field->least ||
             last > field->most)
             return fail(err, field, text, "a value is out of range");

@@ -25,7 +25,7 @@ struct cron {
 /* RPC_ERROR_INVALID names the field and what is wrong with it, also when no date ever fits. */
 int cron_parse(const char *text, struct cron *ret_cron, struct rpc_error *err);
 
-/* The first time after `after` that fits, at second 0; 0 when there is none within 9 years (which
+/* The first time after `after` that fits, at second 0; 0 when there is none within 40 years (which
  * holds every day that exists). Where the clock is set forward a time that is skipped does not
  * come; where it is set back one that comes twice counts once. */
 time_t cron_next(const struct cron *cron, time_t after);
