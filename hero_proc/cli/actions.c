@@ -42,12 +42,7 @@ static int run_get(const struct options *options) {
 }
 
 static int run_set(const struct options *options) {
-    json_t *spec = read_object(name_of(options));
-    if (!spec) return EXIT_USAGE;
-    const char *name = lenient_text(spec, "name");
-    char copy[256];
-    snprintf(copy, sizeof copy, "%s", name ? name : "?");
-    return do_quietly(options, PROC_ACTION_SET, spec, "%s is set", copy);
+    return set_from_file(options, PROC_ACTION_SET);
 }
 
 static int run_delete(const struct options *options) {

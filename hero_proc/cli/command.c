@@ -132,6 +132,15 @@ int do_quietly(const struct options *options, enum proc_method method, json_t *p
     return session_end(&session, is_done);
 }
 
+int set_from_file(const struct options *options, enum proc_method method) {
+    json_t *spec = read_object(options->line.operands[0]);
+    if (!spec) return EXIT_USAGE;
+    const char *name = lenient_text(spec, "name");
+    char copy[256];
+    snprintf(copy, sizeof copy, "%s", name ? name : "?");
+    return do_quietly(options, method, spec, "%s is set", copy);
+}
+
 /* ---- Tables ----------------------------------------------------------------------------- */
 
 struct look {

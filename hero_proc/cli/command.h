@@ -59,6 +59,8 @@ int show_result(const struct options *options, enum proc_method method, json_t *
 /* The whole of a command whose result tells nothing: "<done>" is printed, or the JSON result. */
 int do_quietly(const struct options *options, enum proc_method method, json_t *params,
                const char *done, ...) __attribute__((format(printf, 4, 5)));
+/* The whole of a command that sets the spec in the file that is its operand. */
+int set_from_file(const struct options *options, enum proc_method method);
 
 /* The whole of a command that shows a list of jobs. */
 int list_jobs(const struct options *options, enum proc_method method, json_t *params);

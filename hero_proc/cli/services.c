@@ -308,12 +308,7 @@ static int run_get(const struct options *options) {
 }
 
 static int run_set(const struct options *options) {
-    json_t *spec = read_object(name_of(options));
-    if (!spec) return EXIT_USAGE;
-    const char *name = lenient_text(spec, "name");
-    char copy[256];
-    snprintf(copy, sizeof copy, "%s", name ? name : "?");
-    return do_quietly(options, PROC_SERVICE_SET, spec, "%s is set", copy);
+    return set_from_file(options, PROC_SERVICE_SET);
 }
 
 static const struct command service_delete = {

@@ -19,7 +19,7 @@
 struct cron {
     uint64_t minutes;
     uint32_t hours, days, months, weekdays; /* a bit for each value that fits */
-    bool any_day, any_weekday;              /* the field is "*" */
+    bool any_day, any_weekday;              /* the field begins with "*" */
 };
 
 /* RPC_ERROR_INVALID names the field and what is wrong with it, also when no date ever fits. */
