@@ -1,6 +1,7 @@
 #include "hero_proc_sdk/lenient.h"
 
 #include <ctype.h>
+#include <hero_rpc/jsonrpc.h>
 #include <string.h>
 
 bool lenient_each(const char *names, bool (*visit)(void *ctx, const char *name, size_t len),
@@ -55,9 +56,7 @@ const char *lenient_text(const json_t *object, const char *names) {
 }
 
 int64_t lenient_number(const json_t *object, const char *names, int64_t otherwise) {
-    const json_t *value = find(object, names, is_number);
-    if (!value) return otherwise;
-    return json_is_integer(value) ? json_integer_value(value) : (int64_t)json_real_value(value);
+    return rpc_json_integer(find(object, names, is_number), otherwise);
 }
 
 json_t *lenient_array(const json_t *object, const char *names) {
@@ -91,10 +90,10 @@ bool lenient_equal(const char *a, const char *b) {
 }
 
 int64_t lenient_time_ms(const json_t *value) {
-    if (json_is_real(value)) return (int64_t)(json_real_value(value) * 1000);
+    if (json_is_real(value)) return rpc_integer_of_real(json_real_value(value) * 1000);
     int64_t number = json_integer_value(value);
     if (number > INT64_C(100000000000000000)) return number / 1000000; /* nanoseconds */
     if (number > INT64_C(100000000000000)) return number / 1000;       /* microseconds */
     if (number > INT64_C(100000000000)) return number;
-    return number * 1000;
+    return number > INT64_MIN / 1000 ? number * 1000 : INT64_MIN;
 }

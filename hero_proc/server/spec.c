@@ -1,6 +1,7 @@
 #include "server/spec.h"
 
 #include <errno.h>
+#include <hero_rpc/jsonrpc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,8 +37,7 @@ static int get_number(const json_t *json, const char *name, int64_t least, int64
                       struct rpc_error *err) {
     const json_t *value = json_object_get(json, name);
     if (!value || json_is_null(value)) return 0;
-    int64_t given =
-        json_is_real(value) ? (int64_t)json_real_value(value) : json_integer_value(value);
+    int64_t given = rpc_json_integer(value, 0);
     if (!json_is_number(value) || given < least) return fail(err, name, "is out of range");
     *number = given;
     return 0;

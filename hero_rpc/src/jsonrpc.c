@@ -244,17 +244,19 @@ const char *rpc_call_text(const struct rpc_call *call, const char *name, const c
     return json_is_string(value) ? json_string_value(value) : otherwise;
 }
 
-/* A real is an integer to a schema when it has no fraction, however large. */
-static long long integer_of_real(double value) {
-    if (value >= 9223372036854775808.0) return INT64_MAX;
-    if (value < -9223372036854775808.0) return INT64_MIN;
-    return (long long)value;
+long long rpc_integer_of_real(double real) {
+    if (real >= 9223372036854775808.0) return INT64_MAX;
+    if (real < -9223372036854775808.0) return INT64_MIN;
+    return (long long)real;
+}
+
+long long rpc_json_integer(const json_t *value, long long otherwise) {
+    if (json_is_integer(value)) return json_integer_value(value);
+    return json_is_real(value) ? rpc_integer_of_real(json_real_value(value)) : otherwise;
 }
 
 long long rpc_call_integer(const struct rpc_call *call, const char *name, long long otherwise) {
-    const json_t *value = rpc_call_param(call, name);
-    if (json_is_integer(value)) return json_integer_value(value);
-    return json_is_real(value) ? integer_of_real(json_real_value(value)) : otherwise;
+    return rpc_json_integer(rpc_call_param(call, name), otherwise);
 }
 
 bool rpc_call_boolean(const struct rpc_call *call, const char *name, bool otherwise) {

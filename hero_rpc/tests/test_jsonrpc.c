@@ -244,6 +244,30 @@ static void a_method_may_fail_with_data(void **state) {
                   "\\\"x\\\"\",\"data\":{\"session_id\":\"x\"}},\"id\":1}");
 }
 
+static void a_number_out_of_range_becomes_the_nearest_integer(void **state) {
+    (void)state;
+    static const struct {
+        const char *json;
+        long long integer;
+    } cases[] = {
+        {"7", 7},
+        {"7.9", 7},
+        {"-7.9", -7},
+        {"1e300", INT64_MAX},
+        {"-2e85", INT64_MIN},
+        {"9223372036854775808.0", INT64_MAX},
+        {"\"7\"", 42},
+        {"null", 42},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        json_t *value = json_loads(cases[i].json, JSON_DECODE_ANY, NULL);
+        assert_non_null(value);
+        assert_int_equal(rpc_json_integer(value, 42), cases[i].integer);
+        json_decref(value);
+    }
+    assert_int_equal(rpc_json_integer(NULL, 42), 42);
+}
+
 static void a_batch_is_answered_item_by_item(void **state) {
     (void)state;
     assert_answer(
@@ -363,6 +387,7 @@ int main(void) {
         TEST(bad_request_objects_are_named),
         TEST(unknown_methods_and_bad_params_are_named),
         TEST(a_method_may_fail_with_data),
+        TEST(a_number_out_of_range_becomes_the_nearest_integer),
         TEST(a_batch_is_answered_item_by_item),
         TEST(a_batch_of_notifications_gets_no_answer),
         TEST(an_empty_batch_is_an_invalid_request),

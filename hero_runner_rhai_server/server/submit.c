@@ -8,6 +8,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <hero_rpc/jsonrpc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,9 +48,7 @@ static const char *given_text(const struct submission *submission, const char *n
 
 static int64_t given_integer(const struct submission *submission, const char *name,
                              int64_t otherwise) {
-    const json_t *value = given(submission, name);
-    if (json_is_real(value)) return (int64_t)json_real_value(value);
-    return value ? json_integer_value(value) : otherwise;
+    return rpc_json_integer(given(submission, name), otherwise);
 }
 
 static void end(struct submission *submission) {

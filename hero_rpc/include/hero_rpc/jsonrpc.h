@@ -46,6 +46,11 @@ const char *rpc_call_text(const struct rpc_call *call, const char *name, const c
 long long rpc_call_integer(const struct rpc_call *call, const char *name, long long otherwise);
 bool rpc_call_boolean(const struct rpc_call *call, const char *name, bool otherwise);
 
+/* A JSON number as an integer; `otherwise` when it is none. A real loses its fraction, and one out
+ * of range becomes the nearest integer there is, so that range checks refuse it. NULL is no number. */
+long long rpc_json_integer(const json_t *value, long long otherwise);
+long long rpc_integer_of_real(double real);
+
 const char *rpc_call_method(const struct rpc_call *call);
 const struct rpc_peer *rpc_call_peer(const struct rpc_call *call); /* NULL when not known */
 bool rpc_call_is_notification(const struct rpc_call *call);
