@@ -36,6 +36,7 @@ static void die(const char *what) {
 
 static void run_once(void) {
     struct pollfd poll_fd = {.fd = store_fd(store), .events = POLLIN};
+    store_nudge(store);
     if (poll(&poll_fd, 1, -1) > 0) store_dispatch(store);
 }
 
@@ -94,7 +95,7 @@ static int64_t post_insert(const char *id, unsigned *done) {
                                     .forwarding = "off"};
     struct store_request request = {
         .script = {script, (size_t)len}, .env_vars = "[]", .args = "[]"};
-    int64_t row = store_insert(store, &session, &request, count, done);
+    int64_t row = store_insert(store, &session, &request, NULL, count, done);
     if (row < 0) die("an insert was refused");
     return row;
 }
@@ -116,18 +117,20 @@ static void post_end(int64_t row, const char *id, unsigned *done) {
                                     .peak_rss_bytes = 3 << 20,
                                     .operations = 9};
     if (store_start(store, row, now, 4711) < 0 ||
-        store_end(store, row, &session, (struct store_bytes){"246", 3}, lines, count, done) < 0)
+        store_end(store, row, &session, (struct store_bytes){"246", 3}, lines, NULL, count, done) <
+            0)
         die("an end was refused");
 }
 
 static void sessions_one_by_one(void) {
-    static struct samples inserts, ends;
+    static struct samples safe, inserts, ends;
     for (unsigned i = 0; i < ALONE; i++) {
         unsigned inserted = 0, ended = 0;
         char id[STORE_ID_BYTES];
         strcpy(id, new_id());
         double begin = now_us();
         int64_t row = post_insert(id, &inserted);
+        samples_add(&safe, now_us() - begin);
         while (!inserted)
             run_once();
         samples_add(&inserts, now_us() - begin);
@@ -137,14 +140,18 @@ static void sessions_one_by_one(void) {
             run_once();
         samples_add(&ends, now_us() - begin);
     }
-    struct samples *both[] = {&inserts, &ends};
-    for (int i = 0; i < 2; i++) {
-        struct percentiles p = samples_take_percentiles(both[i]);
-        printf("%-52s %9.1f %9.1f µs\n",
-               i ? "end with value and line, alone: p50, p99" : "insert, alone: p50, p99", p.p50,
-               p.p99);
-        if (p.p50 > 100) {
-            printf("MISSED: p50 is %.1f µs, promised 100\n", p.p50);
+    struct {
+        const char *name;
+        struct samples *samples;
+        double most;
+    } rows[] = {{"insert, until it is safe: p50, p99", &safe, 10},
+                {"insert, until it is in the database, alone", &inserts, 100},
+                {"end with value and line, likewise", &ends, 100}};
+    for (int i = 0; i < 3; i++) {
+        struct percentiles p = samples_take_percentiles(rows[i].samples);
+        printf("%-52s %9.1f %9.1f µs\n", rows[i].name, p.p50, p.p99);
+        if (p.p50 > rows[i].most) {
+            printf("MISSED: p50 is %.1f µs, promised %.0f\n", p.p50, rows[i].most);
             is_missed = true;
         }
     }
@@ -205,7 +212,7 @@ static void lines_to_a_file(void) {
         if (!store_lines_add(lines, seq, 1, "line 1234567", 12)) die("no memory");
         bytes += 12;
         if (store_lines_count(lines) < 4096 && seq < LINES) continue;
-        while (store_append(store, lines, count, &appended) < 0)
+        while (store_append(store, lines, NULL, count, &appended) < 0)
             run_once();
         lines = NULL;
         posted++;

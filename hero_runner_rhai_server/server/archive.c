@@ -16,7 +16,7 @@ struct archive {
     struct sessions *sessions;
     const struct ring_limits *limits;
     struct event *completed, *flush;
-    bool has_lazy; /* beginnings that wait for company */
+    bool is_nudge_wanted; /* changes wait in the store for company */
     bool is_closing;
     TAILQ_HEAD(, session) unwritten; /* have lines in a batch */
 };
@@ -29,6 +29,7 @@ struct append {
     struct session *session; /* a reference */
     uint64_t last_seq;
     uint64_t count;
+    bool is_safe; /* since it was posted */
 };
 
 static void on_inserted(void *ctx, int status) {
@@ -36,8 +37,10 @@ static void on_inserted(void *ctx, int status) {
     if (status < 0)
         log_warn("session is not stored", "session=%s error=\"%s\"", session->id,
                  strerror(-status));
-    session->is_recorded = true;
-    session_tell(session);
+    if (!session->is_recorded) {
+        session->is_recorded = true;
+        session_tell(session);
+    }
     session_unref(session);
 }
 
@@ -46,19 +49,24 @@ static void schedule_flush(struct archive *archive) {
     event_add(archive->flush, &(struct timeval){.tv_usec = ARCHIVE_DELAY_MS * 1000});
 }
 
-int archive_insert(struct archive *archive, struct session *session, bool is_lazy) {
+/* What is safe need not be written at once. */
+static void write_soon(struct archive *archive) {
+    archive->is_nudge_wanted = true;
+    schedule_flush(archive);
+}
+
+int archive_insert(struct archive *archive, struct session *session) {
     struct record record;
+    bool is_safe;
     record_fill(&record, session, true);
-    int64_t row = (is_lazy ? store_insert_lazily : store_insert)(
-        archive->store, &record.session, &record.request, on_inserted, session);
+    int64_t row = store_insert(archive->store, &record.session, &record.request, &is_safe,
+                               on_inserted, session);
     record_done(&record);
     if (row < 0) return (int)row;
     session_ref(session);
     session->row = row;
-    if (is_lazy) {
-        archive->has_lazy = true;
-        schedule_flush(archive);
-    }
+    session->is_recorded = is_safe;
+    write_soon(archive);
     return 0;
 }
 
@@ -71,13 +79,12 @@ static bool write_batch(struct archive *archive, struct session *session);
 static void on_appended(void *ctx, int status) {
     struct append *append = ctx;
     struct session *session = append->session;
-    session->is_appending = false;
+    session->waiting_appends -= !append->is_safe;
     if (status < 0) {
         log_warn("lines are not stored", "session=%s error=\"%s\"", session->id, strerror(-status));
         session->lost_lines += append->count;
     }
     if (append->last_seq > session->durable_seq) session->durable_seq = append->last_seq;
-    session->stored_seq = append->last_seq;
     if (session->line_readers > 0 && !append->archive->is_closing)
         write_batch(append->archive, session); /* what has come meanwhile */
     session_tell(session);
@@ -101,17 +108,17 @@ static bool write_batch(struct archive *archive, struct session *session) {
                               .session = session,
                               .last_seq = session->batch_last_seq,
                               .count = store_lines_count(session->batch)};
-    int is_safe = store_append(archive->store, session->batch, on_appended, append);
-    if (is_safe < 0) {
+    if (store_append(archive->store, session->batch, &append->is_safe, on_appended, append) < 0) {
         free(append);
         return false;
     }
     session_ref(session);
-    session->is_appending = true;
+    session->waiting_appends += !append->is_safe;
     /* They may be told at once, unless lines before them are still on their way. */
-    if (is_safe && session->durable_seq + append->count == append->last_seq)
+    if (append->is_safe && session->durable_seq + append->count == append->last_seq)
         session->durable_seq = append->last_seq;
     forget_batch(archive, session);
+    write_soon(archive);
     return true;
 }
 
@@ -119,8 +126,8 @@ static void on_flush(evutil_socket_t fd, short what, void *ctx) {
     (void)fd, (void)what;
     struct archive *archive = ctx;
     struct session *session = TAILQ_FIRST(&archive->unwritten), *next;
-    if (archive->has_lazy) store_nudge(archive->store);
-    archive->has_lazy = false;
+    if (archive->is_nudge_wanted) store_nudge(archive->store);
+    archive->is_nudge_wanted = false;
     for (; session; session = next) {
         next = TAILQ_NEXT(session, batch_link);
         if (!write_batch(archive, session)) break;
@@ -156,7 +163,7 @@ void archive_add_line(struct archive *archive, struct session *session, uint64_t
 
 void archive_begin_reading(struct archive *archive, struct session *session) {
     session->line_readers++;
-    if (!session->is_appending) write_batch(archive, session);
+    if (session->waiting_appends == 0) write_batch(archive, session);
 }
 
 void archive_end_reading(struct session *session) {
@@ -164,8 +171,13 @@ void archive_end_reading(struct session *session) {
 }
 
 bool archive_is_full(struct archive *archive, struct session *session) {
-    if (session->line_readers > 0 && !session->is_appending) write_batch(archive, session);
+    if (session->line_readers > 0 && session->waiting_appends == 0) write_batch(archive, session);
     return session->batch_bytes >= ARCHIVE_BATCH_BYTES && !write_batch(archive, session);
+}
+
+static void publish_end(struct session *session) {
+    session->durable_seq = ring_last_seq(&session->ring);
+    session_publish_end(session);
 }
 
 static void on_ended(void *ctx, int status) {
@@ -173,8 +185,7 @@ static void on_ended(void *ctx, int status) {
     if (status < 0)
         log_warn("end of a session is not stored", "session=%s error=\"%s\"", session->id,
                  strerror(-status));
-    session->durable_seq = session->stored_seq = ring_last_seq(&session->ring);
-    session_publish_end(session);
+    if (!session_has_ended(session)) publish_end(session);
     session_unref(session);
 }
 
@@ -195,13 +206,17 @@ void archive_end(struct archive *archive, struct session *session) {
     struct store_lines *batch = session->batch;
     forget_batch(archive, session);
     session_ref(session);
+    bool is_safe = false;
     if (store_end(archive->store, session->row, &record.session,
-                  (struct store_bytes){result->value, result->value_len}, batch, on_ended,
+                  (struct store_bytes){result->value, result->value_len}, batch, &is_safe, on_ended,
                   session) < 0) {
         store_lines_free(batch);
         on_ended(session, -ENOMEM);
     }
     record_done(&record);
+    write_soon(archive);
+    /* Its lines, as its beginning, may still be on their way to the database. */
+    if (is_safe && session->is_recorded && session->waiting_appends == 0) publish_end(session);
 }
 
 void archive_note_callback(struct archive *archive, const struct session *session) {

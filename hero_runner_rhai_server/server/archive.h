@@ -4,8 +4,9 @@
  *
  * A new session may be told to its caller when its row is stored, a line to a reader when it is
  * stored, and the final status is published when the end is stored: what anybody has been told
- * survives a kill -9 of the server. Lines of a session that somebody follows are written at once,
- * one batch after the other; others ARCHIVE_DELAY_MS after they came, or with the end.
+ * survives a kill -9 of the server. "Stored" is safe in the store's journal, or in its database.
+ * Lines of a session that somebody follows are stored at once; others ARCHIVE_DELAY_MS after they
+ * came, or with the end.
  */
 #ifndef RUNNER_SERVER_ARCHIVE_H
 #define RUNNER_SERVER_ARCHIVE_H
@@ -30,9 +31,9 @@ void archive_free(struct archive *archive);
 
 struct store *archive_store(struct archive *archive);
 
-/* A new session: session->is_recorded is set, and its watchers are told, when it is stored; lazily:
- * that may take a moment, or until its end. 0 or -errno: -ENOBUFS when the store cannot keep up. */
-int archive_insert(struct archive *archive, struct session *session, bool is_lazy);
+/* A new session: session->is_recorded is set when it is stored, mostly at once, else its watchers
+ * are told. 0 or -errno: -ENOBUFS when the store cannot keep up. */
+int archive_insert(struct archive *archive, struct session *session);
 void archive_note_start(struct archive *archive, struct session *session);
 /* Each line, before it goes into the ring. False: the store cannot keep up, see archive_is_full. */
 void archive_add_line(struct archive *archive, struct session *session, uint64_t timestamp_us,

@@ -51,8 +51,7 @@ static void on_page(void *ctx, int status, struct store_log_page *page) {
 static enum log_next read_on(struct log_reader *reader, uint64_t after) {
     const struct store_log_query query = {
         .id = reader->session->id, .after_seq = after, .max_bytes = PAGE_BYTES};
-    /* What is on its way to the store can be read when it is there, which its watchers are told. */
-    if (reader->is_reading || reader->session->stored_seq <= after) return LOG_WAIT;
+    if (reader->is_reading) return LOG_WAIT;
     if (store_read_log(archive_store(reader->archive), &query, on_page, reader) == 0)
         reader->is_reading = true;
     return LOG_WAIT;

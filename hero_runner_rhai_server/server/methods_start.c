@@ -48,7 +48,7 @@ static void wait_for_record(struct rpc_call *call, struct runner *runner, struct
 }
 
 void session_start(struct rpc_call *call, void *ctx) {
-    submit(call, ctx, rpc_call_params(call), NULL, SUBMIT_FOR_ID, wait_for_record);
+    submit(call, ctx, rpc_call_params(call), NULL, wait_for_record);
 }
 
 /* ---- session_run ------------------------------------------------------------------------- */
@@ -127,7 +127,7 @@ static void wait_for_end(struct rpc_call *call, struct runner *runner, struct se
 }
 
 void session_run(struct rpc_call *call, void *ctx) {
-    submit(call, ctx, rpc_call_params(call), NULL, SUBMIT_FOR_END, wait_for_end);
+    submit(call, ctx, rpc_call_params(call), NULL, wait_for_end);
 }
 
 /* ---- session_rerun ----------------------------------------------------------------------- */
@@ -147,7 +147,7 @@ static void rerun(struct rpc_call *call, struct runner *runner, struct session *
     json_object_del(params, "wait_ms");
     put_over(params, "env_vars", given_param(call, "env_vars"));
     put_over(params, "inputs", given_param(call, "inputs"));
-    submit(call, runner, params, session->id, SUBMIT_FOR_ID, wait_for_record);
+    submit(call, runner, params, session->id, wait_for_record);
     json_decref(params);
 }
 

@@ -201,7 +201,7 @@ struct session *record_to_session(const struct store_session *from,
     session->ended_us = from->ended_us;
     session->bytes = (uint64_t)from->bytes;
     session->lost_lines = (uint64_t)from->lost_lines;
-    session->durable_seq = session->stored_seq = (uint64_t)from->lines;
+    session->durable_seq = (uint64_t)from->lines;
     session->ring.first_seq = session->ring.next_seq = (uint64_t)from->lines + 1;
     take_result(&session->result, from, value);
     session->usage = (struct control_usage){.user_us = from->user_us,

@@ -111,11 +111,10 @@ struct session {
     struct store_lines *batch; /* lines that are not on their way yet; NULL: none */
     size_t batch_bytes;
     uint64_t batch_last_seq;
-    uint64_t durable_seq;  /* lines up to this one survive the server, */
-    uint64_t stored_seq;   /* and up to this one can be read from the store */
-    unsigned line_readers; /* who follow its lines: these are stored at once */
-    bool is_appending;     /* a batch is on its way */
-    uint64_t lost_lines;   /* could not be stored */
+    uint64_t durable_seq;     /* lines up to this one survive the server, in the store */
+    unsigned line_readers;    /* who follow its lines: these are stored at once */
+    unsigned waiting_appends; /* batches that are not safe yet */
+    uint64_t lost_lines;      /* could not be stored */
     TAILQ_ENTRY(session) batch_link;
 
     /* How it ended, before that is stored and published. */

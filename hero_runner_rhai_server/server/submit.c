@@ -24,7 +24,6 @@ struct submission {
     struct runner *runner;
     json_t *params; /* a reference */
     char rerun_of[SESSION_ID_BYTES];
-    enum submit_wait wait;
     submit_done *done;
     struct session_caller caller;
     enum session_source source;
@@ -315,9 +314,7 @@ static bool admit(struct submission *submission, struct session *session) {
     int failed;
     switch (slots_can_admit(&runner->slots)) {
     case SLOTS_TAKEN:
-        failed =
-            archive_insert(runner->archive, session,
-                           submission->wait == SUBMIT_FOR_END && !given(submission, "wait_ms"));
+        failed = archive_insert(runner->archive, session);
         if (!failed) {
             slots_admit(&runner->slots, session);
             if (wants_forwarding(submission)) forward_session(runner->forward, session);
@@ -579,14 +576,14 @@ static void note_caller(struct submission *submission) {
 }
 
 void submit(struct rpc_call *call, struct runner *runner, json_t *params, const char *rerun_of,
-            enum submit_wait wait, submit_done *done) {
+            submit_done *done) {
     struct submission *submission = calloc(1, sizeof *submission);
     if (!submission) {
         rpc_call_fail(call, RPC_INTERNAL_ERROR, NULL, "out of memory");
         return;
     }
     *submission = (struct submission){
-        .call = call, .runner = runner, .params = json_incref(params), .wait = wait, .done = done};
+        .call = call, .runner = runner, .params = json_incref(params), .done = done};
     if (rerun_of) snprintf(submission->rerun_of, sizeof submission->rerun_of, "%s", rerun_of);
     note_caller(submission);
     if (!check(submission)) {

@@ -14,15 +14,10 @@
 /* Answers the call; the session is borrowed. */
 typedef void submit_done(struct rpc_call *call, struct runner *runner, struct session *session);
 
-enum submit_wait {
-    SUBMIT_FOR_ID, /* the caller waits for the session to be stored */
-    SUBMIT_FOR_END,
-};
-
 /* Brings about exactly one of: `done`, at once or later; the call is refused; the client has gone.
  * `params` are those of session_start, borrowed; rerun_of: the id of the old session, or NULL. */
 void submit(struct rpc_call *call, struct runner *runner, json_t *params, const char *rerun_of,
-            enum submit_wait wait, submit_done *done);
+            submit_done *done);
 
 /* Whether the value of a variable of that name is kept from history and logs in any case. */
 bool submit_is_secret_name(const char *name);

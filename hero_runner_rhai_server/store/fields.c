@@ -56,11 +56,11 @@ const struct field session_fields[] = {
 };
 const size_t session_field_count = sizeof session_fields / sizeof session_fields[0];
 
-static int64_t *number_in(const struct field *field, const struct store_session *session) {
+int64_t *field_number(const struct field *field, const struct store_session *session) {
     return (int64_t *)((uintptr_t)session + field->place);
 }
 
-static const char **text_in(const struct field *field, const struct store_session *session) {
+const char **field_text(const struct field *field, const struct store_session *session) {
     return (const char **)((uintptr_t)session + field->place);
 }
 
@@ -73,7 +73,7 @@ size_t fields_text_size(const struct store_session *session) {
     size_t size = 0;
     for (size_t i = 0; i < session_field_count; i++)
         if (session_fields[i].kind == FIELD_TEXT)
-            size += op_text_size(*text_in(&session_fields[i], session));
+            size += op_text_size(*field_text(&session_fields[i], session));
     return size;
 }
 
@@ -82,8 +82,8 @@ void fields_copy(struct op *op, const struct store_session *session) {
     *copy = *session;
     for (size_t i = 0; i < session_field_count; i++)
         if (session_fields[i].kind == FIELD_TEXT)
-            *text_in(&session_fields[i], copy) =
-                op_copy_text(op, *text_in(&session_fields[i], session));
+            *field_text(&session_fields[i], copy) =
+                op_copy_text(op, *field_text(&session_fields[i], session));
 }
 
 int fields_bind(sqlite3_stmt *statement, int first, const struct store_session *session,
@@ -92,9 +92,9 @@ int fields_bind(sqlite3_stmt *statement, int first, const struct store_session *
         const struct field *field = &session_fields[i];
         if (of_end_only && !field->is_of_end) continue;
         if (field->kind == FIELD_NUMBER)
-            sqlite3_bind_int64(statement, first++, *number_in(field, session));
+            sqlite3_bind_int64(statement, first++, *field_number(field, session));
         else
-            sqlite3_bind_text(statement, first++, *text_in(field, session), -1, SQLITE_STATIC);
+            sqlite3_bind_text(statement, first++, *field_text(field, session), -1, SQLITE_STATIC);
     }
     return first;
 }
@@ -124,9 +124,9 @@ int fields_read(sqlite3_stmt *statement, int first, struct rpc_strbuf *texts,
     for (size_t i = 0; i < session_field_count; i++) {
         const struct field *field = &session_fields[i];
         if (field->kind == FIELD_NUMBER)
-            *number_in(field, ret_session) = sqlite3_column_int64(statement, first++);
+            *field_number(field, ret_session) = sqlite3_column_int64(statement, first++);
         else
-            *text_in(field, ret_session) = row_keep_text(texts, statement, first++);
+            *field_text(field, ret_session) = row_keep_text(texts, statement, first++);
     }
     return first;
 }
@@ -134,5 +134,5 @@ int fields_read(sqlite3_stmt *statement, int first, struct rpc_strbuf *texts,
 void fields_settle(struct store_session *session, const char *memory) {
     for (size_t i = 0; i < session_field_count; i++)
         if (session_fields[i].kind == FIELD_TEXT)
-            row_settle_text(text_in(&session_fields[i], session), memory);
+            row_settle_text(field_text(&session_fields[i], session), memory);
 }

@@ -22,6 +22,10 @@ struct field {
 extern const struct field session_fields[];
 extern const size_t session_field_count;
 
+/* Where a session has it. */
+int64_t *field_number(const struct field *field, const struct store_session *session);
+const char **field_text(const struct field *field, const struct store_session *session);
+
 /* Column names with a comma between; `prefix` goes before each. */
 void fields_add_names(struct rpc_strbuf *sql, const char *prefix);
 

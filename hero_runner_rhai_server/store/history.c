@@ -22,6 +22,7 @@ static const char *const fixed_sql[HISTORY_STATEMENTS] = {
     [HISTORY_SELECT_LINES] = "SELECT block FROM lines WHERE row=? ORDER BY first_seq",
     [HISTORY_DELETE_LINES] = "DELETE FROM lines WHERE row=?",
     [HISTORY_FIND] = "SELECT row,ended_us,log_bytes,id FROM sessions WHERE id=?",
+    [HISTORY_FIND_ROW] = "SELECT row,ended_us,log_bytes,id FROM sessions WHERE row=?",
     [HISTORY_DELETE] = "DELETE FROM sessions WHERE row=?",
     [HISTORY_DELETE_REQUEST] = "DELETE FROM requests WHERE row=?",
     [HISTORY_DELETE_RESULT] = "DELETE FROM results WHERE row=?",
@@ -206,13 +207,21 @@ static void read_session(sqlite3_stmt *statement, struct history_session *ret_se
     if (id) strncpy(ret_session->id, id, sizeof ret_session->id - 1);
 }
 
-int history_find(struct history *history, const char *id, struct history_session *ret_session) {
-    sqlite3_stmt *statement = history->statements[HISTORY_FIND];
-    bind_text(statement, 1, id);
+static int find(sqlite3_stmt *statement, struct history_session *ret_session) {
     int code = sqlite3_step(statement);
     if (code == SQLITE_ROW) read_session(statement, ret_session);
     sqlite3_reset(statement);
     return code == SQLITE_DONE ? -ENOENT : database_errno(code);
+}
+
+int history_find(struct history *history, const char *id, struct history_session *ret_session) {
+    bind_text(history->statements[HISTORY_FIND], 1, id);
+    return find(history->statements[HISTORY_FIND], ret_session);
+}
+
+int history_find_row(struct history *history, int64_t row, struct history_session *ret_session) {
+    sqlite3_bind_int64(history->statements[HISTORY_FIND_ROW], 1, row);
+    return find(history->statements[HISTORY_FIND_ROW], ret_session);
 }
 
 int history_oldest(struct history *history, struct history_session *ret_sessions, int max) {

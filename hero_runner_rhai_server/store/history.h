@@ -21,6 +21,7 @@ enum history_statement {
     HISTORY_SELECT_LINES,
     HISTORY_DELETE_LINES,
     HISTORY_FIND,
+    HISTORY_FIND_ROW,
     HISTORY_DELETE,
     HISTORY_DELETE_REQUEST,
     HISTORY_DELETE_RESULT,
@@ -62,6 +63,7 @@ struct history_session {
     char id[STORE_ID_BYTES];
 };
 int history_find(struct history *history, const char *id, struct history_session *ret_session);
+int history_find_row(struct history *history, int64_t row, struct history_session *ret_session);
 /* The ended sessions that ended first. Returns how many, or a negative errno. */
 int history_oldest(struct history *history, struct history_session *ret_sessions, int max);
 /* Its row and what belongs to it. */

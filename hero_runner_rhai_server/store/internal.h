@@ -27,8 +27,10 @@ struct counters {
 struct store {
     struct store_config config; /* dir is `dir` */
     char *dir, *logs_dir, *database_path;
-    int64_t next_row;       /* the caller's thread's */
-    struct journal journal; /* likewise */
+    /* The caller's thread's. */
+    int64_t next_row;
+    size_t changes; /* posted and not completed */
+    struct journal journal;
     struct worker writer, reader, searcher;
     struct counters counters;
     atomic_bool is_checkpointing; /* one waits or runs */
@@ -44,6 +46,8 @@ void reader_run(struct worker *worker);
 
 /* Hands ops to store_dispatch; the list is empty afterwards. */
 void store_complete(struct store *store, struct op_list *ops);
+/* Who answers a question. */
+struct worker *store_answerer(struct store *store, const struct op *op);
 
 /* Ends what the last process left open (see store_open). On the writer's connection, before its
  * thread starts. `ret_interrupted` may be NULL. 0, or a negative errno. */

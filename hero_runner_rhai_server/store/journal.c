@@ -1,38 +1,56 @@
 #include "store/journal.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <hero_rpc/fd.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define SLOT_MAGIC 0x31544c53u /* "SLT1" */
-#define MAP_BYTES (JOURNAL_SLOTS * JOURNAL_SLOT_BYTES)
+#define MAGIC 0x4a524e4cu /* "LNRJ" */
+#define HEADER_BYTES 4096
+#define MAP_BYTES (HEADER_BYTES + JOURNAL_BYTES)
+#define ALIGNMENT 16 /* a record's own bytes, so that one fits wherever another ends */
 
-/* In the byte order of the machine: the file never leaves it. */
-struct slot {
-    _Atomic uint32_t magic;
-    uint32_t bytes;
-    int64_t row;
-    char id[40];
-    char block[];
+enum record_state { RECORD_OPEN = 1, RECORD_RELEASED = 2 };
+
+struct header {
+    uint32_t magic, format;
+    uint64_t first;
 };
-#define BLOCK_MAX (JOURNAL_SLOT_BYTES - sizeof(struct slot))
 
-static struct slot *slot_at(const struct journal *journal, int slot) {
-    return (struct slot *)(void *)(journal->map + slot * JOURNAL_SLOT_BYTES);
+struct record {
+    uint64_t position; /* written last: until then there is no record here */
+    uint32_t bytes;    /* of the payload */
+    _Atomic uint32_t state;
+    char payload[];
+};
+
+static struct header *header_of(const struct journal *journal) {
+    return (struct header *)(void *)journal->map;
 }
 
-static void free_all(struct journal *journal) {
-    journal->free_count = 0;
-    for (int slot = JOURNAL_SLOTS - 1; slot >= 0; slot--)
-        journal_give_back(journal, slot);
+static struct record *record_at(const struct journal *journal, uint64_t position) {
+    return (struct record *)(void *)(journal->map + HEADER_BYTES + position % JOURNAL_BYTES);
 }
 
-void journal_open(struct journal *journal, const char *path) {
+static size_t record_size(size_t bytes) {
+    return (sizeof(struct record) + bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
+/* Bytes from there to the end of the ring; at least a record's own. */
+static size_t room_before_end(uint64_t position) {
+    return JOURNAL_BYTES - position % JOURNAL_BYTES;
+}
+
+static void set_first(struct journal *journal, uint64_t first) {
+    journal->first = first;
+    header_of(journal)->first = first;
+}
+
+/* ---- Opening ----------------------------------------------------------------------------- */
+
+void journal_open(struct journal *journal, const char *path, uint32_t format) {
     memset(journal, 0, sizeof *journal);
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) return;
@@ -42,6 +60,13 @@ void journal_open(struct journal *journal, const char *path) {
         if (map != MAP_FAILED) journal->map = map;
     }
     rpc_fd_close(&fd);
+    if (!journal->map) return;
+    struct header *header = header_of(journal);
+    if (header->magic != MAGIC || header->format != format) {
+        memset(journal->map, 0, MAP_BYTES);
+        *header = (struct header){.magic = MAGIC, .format = format, .first = JOURNAL_BYTES};
+    }
+    journal->first = journal->next = header->first;
 }
 
 void journal_close(struct journal *journal) {
@@ -49,55 +74,89 @@ void journal_close(struct journal *journal) {
     journal->map = NULL;
 }
 
-int journal_put(struct journal *journal, struct store_lines *lines) {
-    if (lines->block.size > BLOCK_MAX || journal->free_count == 0) return -1;
-    int number = journal->free_slots[--journal->free_count];
-    struct slot *slot = slot_at(journal, number);
-    store_lines_seal(lines);
-    slot->bytes = (uint32_t)lines->block.size;
-    slot->row = lines->row;
-    memcpy(slot->id, lines->id, sizeof lines->id);
-    memcpy(slot->block, lines->data, lines->block.size);
-    atomic_store_explicit(&slot->magic, SLOT_MAGIC, memory_order_release);
-    return number;
+/* ---- Records ----------------------------------------------------------------------------- */
+
+static struct record *begin_record(struct journal *journal, size_t bytes) {
+    struct record *record = record_at(journal, journal->next);
+    record->position = 0;
+    record->bytes = (uint32_t)bytes;
+    return record;
 }
 
-void journal_give_back(struct journal *journal, int slot) {
-    atomic_store_explicit(&slot_at(journal, slot)->magic, 0, memory_order_release);
-    journal->free_slots[journal->free_count++] = (uint16_t)slot;
+static uint64_t seal_record(struct journal *journal, struct record *record, uint32_t state) {
+    uint64_t position = journal->next;
+    atomic_store_explicit(&record->state, state, memory_order_relaxed);
+    atomic_thread_fence(memory_order_release);
+    record->position = position;
+    journal->next += record_size(record->bytes);
+    return position;
+}
+
+static void drop_released(struct journal *journal) {
+    uint64_t first = journal->first;
+    while (first < journal->next) {
+        const struct record *record = record_at(journal, first);
+        if (atomic_load_explicit(&record->state, memory_order_acquire) != RECORD_RELEASED) break;
+        first += record_size(record->bytes);
+    }
+    if (first != journal->first) set_first(journal, first);
+}
+
+char *journal_begin(struct journal *journal, size_t bytes) {
+    if (!journal->map || bytes > JOURNAL_RECORD_MAX_BYTES) return NULL;
+    drop_released(journal);
+    size_t size = record_size(bytes), left = room_before_end(journal->next);
+    /* A record does not go round the end: one that says nothing fills what is left. */
+    bool is_filled_up = size > left;
+    if (journal->next + size + (is_filled_up ? left : 0) > journal->first + JOURNAL_BYTES)
+        return NULL;
+    if (is_filled_up)
+        seal_record(journal, begin_record(journal, left - sizeof(struct record)), RECORD_RELEASED);
+    return begin_record(journal, bytes)->payload;
+}
+
+uint64_t journal_seal(struct journal *journal) {
+    return seal_record(journal, record_at(journal, journal->next), RECORD_OPEN);
+}
+
+void journal_release(struct journal *journal, uint64_t position) {
+    atomic_store_explicit(&record_at(journal, position)->state, RECORD_RELEASED,
+                          memory_order_release);
+}
+
+bool journal_is_filling(const struct journal *journal) {
+    return journal->next - journal->first > JOURNAL_BYTES / 4;
 }
 
 /* ---- After a crash ----------------------------------------------------------------------- */
 
-static bool get_lines(const struct slot *slot, struct store_lines *ret_lines) {
-    if (slot->magic != SLOT_MAGIC || slot->bytes < BLOCK_HEADER_BYTES || slot->bytes > BLOCK_MAX)
-        return false;
-    *ret_lines = (struct store_lines){.row = slot->row, .data = (char *)(uintptr_t)slot->block};
-    memcpy(ret_lines->id, slot->id, sizeof ret_lines->id - 1);
-    return block_get_header(slot->block, &ret_lines->block) &&
-           ret_lines->block.size == slot->bytes && block_is_sound(slot->block, &ret_lines->block);
+/* Its size in the ring; 0 when there is none. */
+static size_t check_record(const struct journal *journal, uint64_t position) {
+    size_t left = room_before_end(position);
+    const struct record *record = record_at(journal, position);
+    if (left < sizeof *record || record->position != position) return 0;
+    size_t size = record_size(record->bytes);
+    return size <= left ? size : 0;
 }
 
-static int compare(const void *a, const void *b) {
-    const struct store_lines *x = a, *y = b;
-    if (x->row != y->row) return x->row < y->row ? -1 : 1;
-    if (x->block.first_seq == y->block.first_seq) return 0;
-    return x->block.first_seq < y->block.first_seq ? -1 : 1;
-}
-
-int journal_recover(struct journal *journal,
-                    int (*found)(void *ctx, const struct store_lines *lines), void *ctx) {
+int journal_recover(const struct journal *journal,
+                    int (*found)(void *ctx, const char *payload, size_t bytes), void *ctx) {
     if (!journal->map) return 0;
-    struct store_lines *batches = calloc(JOURNAL_SLOTS, sizeof *batches);
-    if (!batches) return -ENOMEM;
-    size_t count = 0;
-    for (int slot = 0; slot < JOURNAL_SLOTS; slot++)
-        if (get_lines(slot_at(journal, slot), &batches[count])) count++;
-    qsort(batches, count, sizeof *batches, compare);
-    int error = 0;
-    for (size_t i = 0; !error && i < count; i++)
-        error = found(ctx, &batches[i]);
-    free(batches);
-    if (!error) free_all(journal);
-    return error;
+    uint64_t position = journal->first, end = journal->first + JOURNAL_BYTES;
+    size_t size;
+    if (position % ALIGNMENT) end = position; /* not ours */
+    for (; position < end && (size = check_record(journal, position)) > 0; position += size) {
+        const struct record *record = record_at(journal, position);
+        if (record->state != RECORD_OPEN || record->bytes > JOURNAL_RECORD_MAX_BYTES) continue;
+        int error = found(ctx, record->payload, record->bytes);
+        if (error) return error;
+    }
+    return 0;
+}
+
+/* Beyond every position that has been used, so that no old record is taken for a new one. */
+void journal_clear(struct journal *journal) {
+    if (!journal->map) return;
+    set_first(journal, (journal->first / JOURNAL_BYTES + 3) * JOURNAL_BYTES);
+    journal->next = journal->first;
 }

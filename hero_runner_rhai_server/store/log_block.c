@@ -41,6 +41,20 @@ struct store_lines *store_lines_new(int64_t row, const char *id, uint64_t first_
     return lines;
 }
 
+struct store_lines *store_lines_of_block(int64_t row, const char *id, const char *bytes,
+                                         const struct block *block) {
+    struct store_lines *lines = store_lines_new(row, id, block->first_seq);
+    char *data = lines ? malloc(block->size) : NULL;
+    if (!data) {
+        free(lines);
+        return NULL;
+    }
+    lines->block = *block;
+    lines->data = memcpy(data, bytes, block->size);
+    lines->cap = block->size;
+    return lines;
+}
+
 void store_lines_free(struct store_lines *lines) {
     if (!lines) return;
     free(lines->data);

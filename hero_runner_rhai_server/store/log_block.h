@@ -45,6 +45,9 @@ struct store_lines {
     size_t cap;
 };
 
+/* A batch from a sound block, which is copied. NULL without memory. */
+struct store_lines *store_lines_of_block(int64_t row, const char *id, const char *bytes,
+                                         const struct block *block);
 static inline uint64_t store_lines_last(const struct store_lines *lines) {
     return lines->block.first_seq + lines->block.count - 1;
 }

@@ -38,7 +38,7 @@ struct op {
     STAILQ_ENTRY(op) link;
     enum op_kind kind;
     int status;
-    bool is_lazy; /* wakes nobody */
+    bool is_lazy; /* wakes nobody: it is safe already, or of no hurry */
     size_t bytes; /* of memory, for the bounds */
     int64_t row;
     union {
@@ -51,7 +51,7 @@ struct op {
     } done;
     void *ctx;
     struct store_lines *lines; /* APPEND, END: owned */
-    int journal_slot;          /* APPEND: 0 none, else one more than the slot that has them too */
+    uint64_t journal;          /* INSERT, APPEND, END: position of its record; 0: none */
     bool is_inline;            /* these are in the database, with the transaction */
     bool has_settled_lines;    /* or in the file, or lost, for good */
     bool is_thorough;          /* CHECKPOINT: make the writer wait rather than let the WAL grow */

@@ -1,7 +1,9 @@
-/* What the last process left open is ended, with what it had stored. */
+/* What the last process had acknowledged is stored, and what it left open is ended. */
 #include "store/database.h"
+#include "store/history.h"
 #include "store/internal.h"
 #include "store/log_read.h"
+#include "store/op_codec.h"
 #include "store/query.h"
 
 #include <errno.h>
@@ -38,37 +40,76 @@ static int measure_log(struct store *store, struct store_session *session) {
     return error;
 }
 
-/* Puts lines of the journal where the others of their session are, if they are not there already. A
- * log that has a file is appended to whatever its limit. */
-static int store_batch(void *ctx, const struct store_lines *lines) {
-    struct store *store = ctx;
+/* ---- What was acknowledged, and not in the database yet ------------------------------------ */
+
+struct recovery {
+    struct store *store;
+    struct history history;
+};
+
+/* Puts lines where the others of their session are, if they are not there already. A log that has a
+ * file is appended to whatever its limit. */
+static int store_lines(struct recovery *recovery, const struct store_lines *lines) {
+    struct store *store = recovery->store;
     struct log_extent extent;
     int error = log_repair(store->logs_dir, lines->id, &extent);
     if (error) return error;
-    if (extent.has_file) {
-        if (lines->block.first_seq <= extent.last_seq) return 0;
-        char path[LOG_PATH_BYTES];
-        log_path(path, store->logs_dir, lines->id, extent.last_part);
-        int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-        if (fd < 0) return -errno;
-        ssize_t written = pwrite(fd, lines->data, lines->block.size, extent.last_size);
-        error = written == (ssize_t)lines->block.size ? 0 : written < 0 ? -errno : -ENOSPC;
-        rpc_fd_close(&fd);
-        return error;
-    }
-    /* Only of a session that has not ended: what comes with an end was stored with it. */
-    sqlite3_stmt *statement = database_prepare(
-        store->writer.db, "INSERT OR IGNORE INTO lines SELECT ?1,?2,?3 FROM sessions"
-                          " WHERE row=?1 AND id=?4 AND ended_us=0");
-    if (!statement) return -ENOMEM;
-    sqlite3_bind_int64(statement, 1, lines->row);
-    sqlite3_bind_int64(statement, 2, (int64_t)lines->block.first_seq);
-    sqlite3_bind_blob64(statement, 3, lines->data, lines->block.size, SQLITE_STATIC);
-    sqlite3_bind_text(statement, 4, lines->id, -1, SQLITE_STATIC);
-    error = database_run(statement);
-    sqlite3_finalize(statement);
+    if (!extent.has_file) return history_insert_lines(&recovery->history, lines);
+    if (lines->block.first_seq <= extent.last_seq) return 0;
+    char path[LOG_PATH_BYTES];
+    log_path(path, store->logs_dir, lines->id, extent.last_part);
+    int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0) return -errno;
+    ssize_t written = pwrite(fd, lines->data, lines->block.size, extent.last_size);
+    error = written == (ssize_t)lines->block.size ? 0 : written < 0 ? -errno : -ENOSPC;
+    rpc_fd_close(&fd);
     return error;
 }
+
+static int apply_end(struct recovery *recovery, struct op *op, const char *id) {
+    struct store_session *session = &op->in.change.session;
+    struct store_session measured = {.row = op->row, .id = id};
+    int error = op->lines ? store_lines(recovery, op->lines) : 0;
+    if (!error) error = measure_log(recovery->store, &measured);
+    session->log_bytes = measured.log_bytes;
+    return error ? error : history_end(&recovery->history, op);
+}
+
+/* What is in the database already, or was removed since, is left as it is. */
+static int apply(struct recovery *recovery, struct op *op) {
+    struct history_session found;
+    const char *id = op->kind == OP_INSERT ? op->in.change.session.id : NULL;
+    int error = history_find_row(&recovery->history, op->row, &found);
+    if (op->kind == OP_INSERT)
+        return error == -ENOENT && id ? history_insert(&recovery->history, op) : error;
+    if (error == -ENOENT || (!error && found.ended_us)) return 0;
+    if (error) return error;
+    return op->kind == OP_END ? apply_end(recovery, op, found.id)
+                              : store_lines(recovery, op->lines);
+}
+
+static int apply_record(void *ctx, const char *payload, size_t bytes) {
+    struct op *op = op_decode(payload, bytes);
+    if (!op) return errno == EBADMSG ? 0 : -errno;
+    bool has_lines = op->kind != OP_APPEND || op->lines;
+    int error = has_lines ? apply(ctx, op) : 0;
+    op_free(op);
+    return error;
+}
+
+static int recover_journal(struct store *store) {
+    struct recovery recovery = {.store = store};
+    int error = history_init(&recovery.history, store->writer.db);
+    if (!error) error = history_begin(&recovery.history);
+    if (!error) error = journal_recover(&store->journal, apply_record, &recovery);
+    if (!error) error = history_commit(&recovery.history);
+    if (!error) journal_clear(&store->journal);
+    history_rollback(&recovery.history);
+    history_done(&recovery.history);
+    return error;
+}
+
+/* ---- What had not ended -------------------------------------------------------------------- */
 
 static int end_session(struct store *store, struct store_session *session) {
     session->status = "failed";
@@ -98,7 +139,7 @@ static int end_session(struct store *store, struct store_session *session) {
 int recovery_run(struct store *store, struct store_sessions **ret_interrupted) {
     sqlite3 *db = store->writer.db;
     struct store_sessions *open = NULL;
-    int error = journal_recover(&store->journal, store_batch, store);
+    int error = recover_journal(store);
     if (error) return error;
     error = query_sessions(db, "WHERE ended_us=0 ORDER BY row", &open);
     if (error) return error;

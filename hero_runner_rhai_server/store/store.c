@@ -5,6 +5,7 @@
 #include "store/fields.h"
 #include "store/internal.h"
 #include "store/log_block.h"
+#include "store/op_codec.h"
 
 #include <errno.h>
 #include <hero_rpc/fd.h>
@@ -85,8 +86,8 @@ static int count_what_is_kept(struct store *store, struct store_sessions **ret_i
                               struct rpc_error *err) {
     sqlite3 *db = store->writer.db;
     char path[4096];
-    snprintf(path, sizeof path, "%s/lines.journal", store->dir);
-    journal_open(&store->journal, path);
+    snprintf(path, sizeof path, "%s/changes.journal", store->dir);
+    journal_open(&store->journal, path, op_codec_format());
     int error = recovery_run(store, ret_interrupted);
     if (error) {
         errno = -error;
@@ -148,11 +149,12 @@ struct store *store_open(const struct store_config *config, struct store_session
 
 void store_close(struct store *store) {
     if (!store) return;
-    /* The writer last: it checkpoints what is left, and may still give work to the searcher. */
+    /* The writer first: it passes on questions that waited for it. */
+    stop_worker(&store->writer);
     stop_worker(&store->reader);
     stop_worker(&store->searcher);
-    stop_worker(&store->writer);
     if (store->event_fd >= 0) store_dispatch(store);
+    /* The last connection, the writer's, checkpoints what is left. */
     struct worker *workers[] = {&store->searcher, &store->reader, &store->writer};
     for (size_t i = 0; i < sizeof workers / sizeof workers[0]; i++) {
         op_queue_done(&workers[i]->queue);
@@ -184,7 +186,8 @@ void store_complete(struct store *store, struct op_list *ops) {
 
 /* Results go to the callee, which then owns them. */
 static void complete(struct store *store, struct op *op) {
-    if (op->journal_slot) journal_give_back(&store->journal, op->journal_slot - 1);
+    if (op->kind < OP_LIST) store->changes--;
+    if (op->journal) journal_release(&store->journal, op->journal);
     if (!op->done.plain) return;
     switch (op->kind) {
     case OP_LIST:
@@ -251,13 +254,33 @@ static int post(struct store *store, struct worker *worker, struct op *op, size_
     return error;
 }
 
-static int post_change(struct store *store, struct op *op) {
-    return post(store, &store->writer, op, store->config.queue_changes, store->config.queue_bytes);
+/* A change; the end of a session and what is like it is taken whatever waits. */
+static int post_change(struct store *store, struct op *op, bool is_bounded) {
+    int error = post(store, &store->writer, op, is_bounded ? store->config.queue_changes : 0,
+                     is_bounded ? store->config.queue_bytes : 0);
+    if (!error) store->changes++;
+    return error;
 }
 
-static int64_t insert(struct store *store, const struct store_session *session,
-                      const struct store_request *request, bool is_lazy, store_done *done,
-                      void *ctx) {
+/* The same through the journal, if there is room in it: true, it survives the process from now on.
+ */
+static int post_kept(struct store *store, struct op *op, bool is_bounded, bool *ret_is_safe) {
+    char *payload = journal_begin(&store->journal, op_encoded_size(op));
+    if (payload) {
+        op_encode(op, payload);
+        op->journal = journal_seal(&store->journal);
+        op->is_lazy = !journal_is_filling(&store->journal);
+    }
+    uint64_t journal = op->journal;
+    int error = post_change(store, op, is_bounded);
+    if (error && journal) journal_release(&store->journal, journal);
+    if (ret_is_safe) *ret_is_safe = !error && journal;
+    return error;
+}
+
+int64_t store_insert(struct store *store, const struct store_session *session,
+                     const struct store_request *request, bool *ret_is_safe, store_done *done,
+                     void *ctx) {
     size_t size = fields_text_size(session) + request->script.len +
                   op_text_size(request->working_dir) + op_text_size(request->env_vars) +
                   op_text_size(request->args) + op_text_size(request->inputs) +
@@ -265,7 +288,6 @@ static int64_t insert(struct store *store, const struct store_session *session,
     struct op *op = op_new(OP_INSERT, size);
     if (!op) return -ENOMEM;
     op->row = store->next_row;
-    op->is_lazy = is_lazy;
     op->done.plain = done;
     op->ctx = ctx;
     fields_copy(op, session);
@@ -277,18 +299,8 @@ static int64_t insert(struct store *store, const struct store_session *session,
         .callback = op_copy_text(op, request->callback),
         .script = op_copy_bytes(op, request->script),
     };
-    int error = post_change(store, op);
+    int error = post_kept(store, op, true, ret_is_safe);
     return error ? error : store->next_row++;
-}
-
-int64_t store_insert(struct store *store, const struct store_session *session,
-                     const struct store_request *request, store_done *done, void *ctx) {
-    return insert(store, session, request, false, done, ctx);
-}
-
-int64_t store_insert_lazily(struct store *store, const struct store_session *session,
-                            const struct store_request *request, store_done *done, void *ctx) {
-    return insert(store, session, request, true, done, ctx);
 }
 
 void store_nudge(struct store *store) {
@@ -302,10 +314,11 @@ int store_start(struct store *store, int64_t row, int64_t started_us, int64_t pi
     op->is_lazy = true;
     op->in.change.session.started_us = started_us;
     op->in.change.session.pid = pid;
-    return post(store, &store->writer, op, 0, 0);
+    return post_change(store, op, false);
 }
 
-int store_append(struct store *store, struct store_lines *lines, store_done *done, void *ctx) {
+int store_append(struct store *store, struct store_lines *lines, bool *ret_is_safe,
+                 store_done *done, void *ctx) {
     struct op *op = op_new(OP_APPEND, 0);
     if (!op) return -ENOMEM;
     op->row = lines->row;
@@ -313,15 +326,12 @@ int store_append(struct store *store, struct store_lines *lines, store_done *don
     op->bytes += lines->block.size;
     op->done.plain = done;
     op->ctx = ctx;
-    int slot = lines->block.count ? journal_put(&store->journal, lines) : -1;
-    op->journal_slot = slot + 1;
-    int error = post_change(store, op);
-    if (error && slot >= 0) journal_give_back(&store->journal, slot);
-    return error ? error : slot >= 0;
+    return post_kept(store, op, true, ret_is_safe);
 }
 
 int store_end(struct store *store, int64_t row, const struct store_session *session,
-              struct store_bytes value, struct store_lines *lines, store_done *done, void *ctx) {
+              struct store_bytes value, struct store_lines *lines, bool *ret_is_safe,
+              store_done *done, void *ctx) {
     struct op *op = op_new(OP_END, fields_text_size(session) + value.len);
     if (!op) return -ENOMEM;
     op->row = row;
@@ -331,7 +341,7 @@ int store_end(struct store *store, int64_t row, const struct store_session *sess
     op->ctx = ctx;
     fields_copy(op, session);
     op->in.change.value = op_copy_bytes(op, value);
-    return post(store, &store->writer, op, 0, 0);
+    return post_kept(store, op, false, ret_is_safe);
 }
 
 int store_set_callback(struct store *store, int64_t row, const char *state, int64_t attempts,
@@ -342,7 +352,7 @@ int store_set_callback(struct store *store, int64_t row, const char *state, int6
     op->in.change.session.callback_state = op_copy_text(op, state);
     op->in.change.session.callback_attempts = attempts;
     op->in.change.session.callback_error = op_copy_text(op, error);
-    return post_change(store, op);
+    return post_change(store, op, true);
 }
 
 /* An op that names something. */
@@ -358,7 +368,7 @@ int store_delete(struct store *store, const char *id, store_done *done, void *ct
     struct op *op = new_named(OP_DELETE, id, ctx);
     if (!op) return -ENOMEM;
     op->done.plain = done;
-    return post_change(store, op);
+    return post_change(store, op, true);
 }
 
 bool store_script_name_is_valid(const char *name) {
@@ -386,7 +396,7 @@ int store_save_script(struct store *store, const char *name, struct store_bytes 
     op->in.named.name = op_copy_text(op, name);
     op->in.named.description = op_copy_text(op, description);
     op->in.named.text = op_copy_bytes(op, text);
-    return post_change(store, op);
+    return post_change(store, op, true);
 }
 
 int store_delete_script(struct store *store, const char *name, int64_t version, store_done *done,
@@ -395,27 +405,33 @@ int store_delete_script(struct store *store, const char *name, int64_t version, 
     if (!op) return -ENOMEM;
     op->in.named.version = version;
     op->done.plain = done;
-    return post_change(store, op);
+    return post_change(store, op, true);
 }
 
 /* ---- Posting questions ------------------------------------------------------------------- */
 
-static int post_question(struct store *store, struct worker *worker, struct op *op) {
-    return post(store, worker, op, READ_QUEUE_MAX, 0);
+struct worker *store_answerer(struct store *store, const struct op *op) {
+    return op->kind == OP_LIST ? &store->searcher : &store->reader;
+}
+
+/* By way of the writer while changes wait, which are in the answer then. */
+static int post_question(struct store *store, struct op *op) {
+    if (store->changes) return post(store, &store->writer, op, store->config.queue_changes, 0);
+    return post(store, store_answerer(store, op), op, READ_QUEUE_MAX, 0);
 }
 
 int store_get(struct store *store, const char *id, store_record_done *done, void *ctx) {
     struct op *op = new_named(OP_GET, id, ctx);
     if (!op) return -ENOMEM;
     op->done.record = done;
-    return post_question(store, &store->reader, op);
+    return post_question(store, op);
 }
 
 int store_find_key(struct store *store, const char *key, store_sessions_done *done, void *ctx) {
     struct op *op = new_named(OP_FIND_KEY, key, ctx);
     if (!op) return -ENOMEM;
     op->done.sessions = done;
-    return post_question(store, &store->reader, op);
+    return post_question(store, op);
 }
 
 int store_read_log(struct store *store, const struct store_log_query *query, store_log_done *done,
@@ -427,7 +443,7 @@ int store_read_log(struct store *store, const struct store_log_query *query, sto
     op->in.log = *query;
     op->in.log.id = op_copy_text(op, query->id);
     op->in.log.contains = op_copy_bytes(op, query->contains);
-    return post_question(store, &store->reader, op);
+    return post_question(store, op);
 }
 
 int store_list(struct store *store, const struct store_query *query, store_sessions_done *done,
@@ -451,7 +467,7 @@ int store_list(struct store *store, const struct store_query *query, store_sessi
     op->in.list.text = op_copy_text(op, query->text);
     op->in.list.caller = op_copy_text(op, query->caller);
     op->in.list.tag = op_copy_text(op, query->tag);
-    return post_question(store, &store->searcher, op);
+    return post_question(store, op);
 }
 
 int store_list_scripts(struct store *store, store_scripts_done *done, void *ctx) {
@@ -459,7 +475,7 @@ int store_list_scripts(struct store *store, store_scripts_done *done, void *ctx)
     if (!op) return -ENOMEM;
     op->done.scripts = done;
     op->ctx = ctx;
-    return post_question(store, &store->reader, op);
+    return post_question(store, op);
 }
 
 int store_get_script(struct store *store, const char *name, int64_t version,
@@ -468,5 +484,5 @@ int store_get_script(struct store *store, const char *name, int64_t version,
     if (!op) return -ENOMEM;
     op->in.named.version = version;
     op->done.scripts = done;
-    return post_question(store, &store->reader, op);
+    return post_question(store, op);
 }

@@ -5,18 +5,26 @@
  *     <dir>/logs/<xx>/<id>.log       the log of a session that outgrew the database (xx: first two
  *                    .tail, .old     characters of the id); beyond its byte limit the head stays in
  *                                    .log and the newest lines rotate through .tail and .old
- *     <dir>/lines.journal            lines on their way to one of these (see store_append)
+ *     <dir>/changes.journal          changes on their way to one of these: memory that is mapped,
+ * and survives the process
  *
  * Threads. The caller has an event loop that must not block. It posts work, which copies what it is
  * given once and returns at once; threads of the store do the work; the completion is called on the
  * caller's own thread by store_dispatch, when store_fd has become readable. All functions here are
  * for that one thread. Three threads work, each with a connection of its own: one writes (all
  * changes in the order they were posted), one reads single records and log pages, one searches and
- * checkpoints. So a search over everything delays neither an insert nor a page of a log.
+ * checkpoints. So a search over everything delays neither an insert nor a page of a log. A question
+ * sees every change that was posted before it.
  *
- * Group commit. All changes that wait are one transaction. With `synchronous=NORMAL` a commit is a
- * write to the page cache: what has been completed with status 0 survives kill -9 of the process. A
- * power cut may take the last seconds, and leaves a consistent database.
+ * What survives. Inserts, lines and ends of common size are copied into the journal when they are
+ * posted, and survive kill -9 of the process from then on: *ret_is_safe (NULL: not wanted) is true,
+ * nobody needs to wait, and the writer is not woken. An insert must be safe, or completed, before
+ * what comes after it is. Others, and those that find the journal full, survive when they are
+ * completed with status 0. A power cut may take the last seconds, and leaves a consistent database.
+ *
+ * Group commit. All changes that wait are one transaction (with `synchronous=NORMAL`, so a commit
+ * is a write to the page cache). Safe ones wait for company, up to a second, until store_nudge, a
+ * question or a change that is not safe.
  *
  * A completion has a status: 0, STORE_DEFERRED (see "Full disk"), or a negative errno.
  *     -ENOENT  no such session or script          -EBUSY   the session has not ended
@@ -25,10 +33,10 @@
  * will not be called: -ENOBUFS when the queue is full, -ENOMEM. `done` may be NULL.
  *
  * Full disk. A change of a session that cannot be written is kept in memory and tried again each
- * second, up to STORE_DEFERRED_MAX_BYTES, and completed with STORE_DEFERRED: it will not survive
- * the process yet. What is beyond that is lost, counted, and completed with -ENOSPC or -EIO. Lines
- * of a log file are not kept; they are lost and counted, for the session and in all, and show as a
- * gap in the numbers of lines. Nothing here ends the process.
+ * second, up to STORE_DEFERRED_MAX_BYTES, and completed with STORE_DEFERRED: unless it is safe, it
+ * will not survive the process yet. What is beyond that is lost, counted, and completed with
+ * -ENOSPC or -EIO. Lines of a log file are not kept; they are lost and counted, for the session and
+ * in all, and show as a gap in the numbers of lines. Nothing here ends the process.
  *
  * Files are 0600, directories 0700. Secret values of environment variables are
  * never given to the store.
@@ -149,24 +157,21 @@ struct store_request {
     struct store_bytes script;
     const char *working_dir;
     const char *env_vars; /* JSON object of texts; null for a secret value, which is never given */
-    const char *args;      /* JSON array of texts */
-    const char *inputs;    /* JSON object */
-    const char *callback;  /* JSON object */
+    const char *args;     /* JSON array of texts */
+    const char *inputs;   /* JSON object */
+    const char *callback; /* JSON object */
 };
 
 /* ---- A session's life -------------------------------------------------------------------- */
 
 struct store_lines;
 
-/* A new session; it may be acknowledged when this is completed. Returns its row, by which the
- * changes below name it (also when the insert then fails: they follow it into memory), or a
+/* A new session; it may be acknowledged when this is safe or completed. Returns its row, by which
+ * the changes below name it (also when the insert then fails: they follow it into memory), or a
  * negative errno. */
 int64_t store_insert(struct store *store, const struct store_session *session,
-                     const struct store_request *request, store_done *done, void *ctx);
-/* The same, but it wakes nobody: written with the next change, or after store_nudge. For a session
- * whose caller waits for its end anyway, so that both are one transaction. */
-int64_t store_insert_lazily(struct store *store, const struct store_session *session,
-                            const struct store_request *request, store_done *done, void *ctx);
+                     const struct store_request *request, bool *ret_is_safe, store_done *done,
+                     void *ctx);
 
 /* Has everything written now that waits for company. */
 void store_nudge(struct store *store);
@@ -175,16 +180,17 @@ void store_nudge(struct store *store);
 int store_start(struct store *store, int64_t row, int64_t started_us, int64_t pid);
 
 /* Some of its lines, to be posted in order and before they leave the ring. `lines` is taken when
- * the post succeeds. Completed: they survive the process. A small batch mostly does so at once, for
- * it is copied into the journal, memory that outlives the process: then this returns 1. */
-int store_append(struct store *store, struct store_lines *lines, store_done *done, void *ctx);
+ * the post succeeds. */
+int store_append(struct store *store, struct store_lines *lines, bool *ret_is_safe,
+                 store_done *done, void *ctx);
 
 /* It has ended: everything from `started_us` on in struct store_session that is not named as fixed
  * by the request, `value` (JSON text) and the lines that have not been appended (NULL: none;
  * taken). A short session needs nothing between store_insert and this. Refused only without memory.
  */
 int store_end(struct store *store, int64_t row, const struct store_session *session,
-              struct store_bytes value, struct store_lines *lines, store_done *done, void *ctx);
+              struct store_bytes value, struct store_lines *lines, bool *ret_is_safe,
+              store_done *done, void *ctx);
 
 /* How its callback fares. */
 int store_set_callback(struct store *store, int64_t row, const char *state, int64_t attempts,

@@ -22,6 +22,7 @@
 #define REMOVE_STEP 32
 #define VACUUM_MIN_PAGES 256 /* free ones that are left alone */
 #define RETRY_BATCH 256
+#define ENDED_ROWS 1024 /* of the newest ends that are remembered */
 
 struct writer {
     struct worker *worker;
@@ -33,6 +34,7 @@ struct writer {
     int failure; /* of the transaction; 0: none */
     /* What the transaction will have changed. */
     uint64_t added, removed, bytes_added, bytes_removed;
+    int64_t ended[ENDED_ROWS]; /* by row: it need not be said any more that they run */
     struct op_list deferred;
     int degraded; /* the error; 0: all is well */
     int wal_pages;
@@ -193,7 +195,9 @@ static int apply_in_transaction(struct writer *writer, struct op *op) {
         error = history_insert(&writer->history, op);
         if (!error) writer->added++;
         return error;
-    case OP_START: return history_start(&writer->history, op);
+    case OP_START:
+        return writer->ended[op->row % ENDED_ROWS] == op->row ? 0
+                                                              : history_start(&writer->history, op);
     case OP_CALLBACK: return history_set_callback(&writer->history, op);
     case OP_DELETE: return apply_delete(writer, op);
     case OP_SAVE_SCRIPT: return history_save_script(&writer->history, op, &op->out.version);
@@ -205,6 +209,7 @@ static int apply_in_transaction(struct writer *writer, struct op *op) {
 
 /* Sets the op's status, and writer->failure when the transaction cannot go on. */
 static void apply(struct writer *writer, struct op *op) {
+    if (op->kind >= OP_LIST) return; /* a question, which waits for the changes before it */
     if (op->kind == OP_APPEND)
         op->status = store_lines(writer, op);
     else if (op->kind == OP_END)
@@ -287,29 +292,29 @@ static void defer(struct writer *writer, struct op *op, struct op_list *complete
         lose(writer, op, completed);
         return;
     }
-    if (op->done.plain || op->journal_slot) {
-        struct op *notice = op_new(OP_START, 0);
-        if (!notice) {
-            lose(writer, op, completed);
-            return;
-        }
-        notice->done = op->done;
-        notice->ctx = op->ctx;
-        notice->status = STORE_DEFERRED;
-        notice->journal_slot = op->journal_slot;
-        op->done.plain = NULL;
-        op->journal_slot = 0;
-        STAILQ_INSERT_TAIL(completed, notice, link);
+    struct op *notice = op_new(OP_START, 0);
+    if (!notice) {
+        lose(writer, op, completed);
+        return;
     }
+    notice->done = op->done;
+    notice->ctx = op->ctx;
+    notice->status = STORE_DEFERRED;
+    op->done.plain = NULL;
+    STAILQ_INSERT_TAIL(completed, notice, link);
     STAILQ_INSERT_TAIL(&writer->deferred, op, link);
     counters->deferred++;
     counters->deferred_bytes += size;
 }
 
-static void take_deferred(struct writer *writer, struct op *op) {
+/* It is stored, or nobody's business any more. */
+static void end_deferred(struct writer *writer, struct op *op) {
     STAILQ_REMOVE(&writer->deferred, op, op, link);
     writer->counters->deferred--;
     writer->counters->deferred_bytes -= op->bytes;
+    forget_log(writer, op);
+    if (op->journal) journal_release(&writer->store->journal, op->journal);
+    op_free(op);
 }
 
 /* Nothing waits any more for a session that has been deleted. */
@@ -317,10 +322,7 @@ static void drop_deferred(struct writer *writer, int64_t row) {
     struct op *op = STAILQ_FIRST(&writer->deferred), *next;
     for (; op; op = next) {
         next = STAILQ_NEXT(op, link);
-        if (op->row != row) continue;
-        take_deferred(writer, op);
-        forget_log(writer, op);
-        op_free(op);
+        if (op->row == row) end_deferred(writer, op);
     }
 }
 
@@ -346,12 +348,10 @@ static void apply_degraded(struct writer *writer, struct op *op, struct op_list 
 }
 
 static void complete_deferred(struct writer *writer, struct op *op) {
-    take_deferred(writer, op);
     writer->counters->changes++;
     /* The record it belongs to was given up before. */
     if (op->kind == OP_END && op->status == -ENOENT) writer->counters->lost_records++;
-    forget_log(writer, op);
-    op_free(op);
+    end_deferred(writer, op);
 }
 
 /* Tries again what was deferred, oldest first, until all is written or one transaction fails. */
@@ -379,13 +379,26 @@ static void retry_deferred(struct writer *writer) {
 
 /* ---- Batches ----------------------------------------------------------------------------- */
 
+/* Which of the sessions that begin to run in a batch have ended in it. */
+static void note_ends(struct writer *writer, const struct op_list *batch) {
+    const struct op *op;
+    STAILQ_FOREACH(op, batch, link) {
+        if (op->kind == OP_END) writer->ended[op->row % ENDED_ROWS] = op->row;
+    }
+}
+
 static void run_batch(struct writer *writer, struct op_list *batch, struct op_list *completed) {
+    note_ends(writer, batch);
     int error = writer->degraded ? writer->degraded
                                  : run_transaction(writer, STAILQ_FIRST(batch), SIZE_MAX);
     if (error && !writer->degraded) degrade(writer, error);
     struct op *op;
     while ((op = STAILQ_FIRST(batch))) {
         STAILQ_REMOVE_HEAD(batch, link);
+        if (op->kind >= OP_LIST) {
+            op_queue_push(&store_answerer(writer->store, op)->queue, op, 0, 0);
+            continue;
+        }
         if (error) {
             apply_degraded(writer, op, completed);
             continue;

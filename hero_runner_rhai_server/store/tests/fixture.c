@@ -65,6 +65,7 @@ static void run_once(struct fixture *fixture, int timeout_ms) {
 
 void wait_for(struct fixture *fixture, const bool *done) {
     int64_t until = now_s() + DEADLINE_S;
+    store_nudge(fixture->store);
     while (!*done) {
         if (now_s() > until) fail_msg("no completion");
         run_once(fixture, 1000);
@@ -128,7 +129,7 @@ struct store_session *pending_session(unsigned n) {
 int insert_as(struct fixture *fixture, const struct store_session *session,
               const struct store_request *request, int64_t *ret_row) {
     struct answer answer = {0};
-    int64_t row = store_insert(fixture->store, session, request, on_done, &answer);
+    int64_t row = store_insert(fixture->store, session, request, NULL, on_done, &answer);
     if (ret_row) *ret_row = row;
     if (row < 0) return (int)row;
     wait_for(fixture, &answer.is_done);
@@ -145,7 +146,8 @@ int end_with(struct fixture *fixture, int64_t row, const struct store_session *s
              const char *value, struct store_lines *lines) {
     struct answer answer = {0};
     struct store_bytes bytes = {value, value ? strlen(value) : 0};
-    assert_int_equal(store_end(fixture->store, row, session, bytes, lines, on_done, &answer), 0);
+    assert_int_equal(store_end(fixture->store, row, session, bytes, lines, NULL, on_done, &answer),
+                     0);
     wait_for(fixture, &answer.is_done);
     return answer.status;
 }
@@ -158,7 +160,7 @@ int end(struct fixture *fixture, int64_t row, const char *status) {
 
 int append(struct fixture *fixture, struct store_lines *lines) {
     struct answer answer = {0};
-    assert_true(store_append(fixture->store, lines, on_done, &answer) >= 0);
+    assert_int_equal(store_append(fixture->store, lines, NULL, on_done, &answer), 0);
     wait_for(fixture, &answer.is_done);
     return answer.status;
 }

@@ -160,12 +160,13 @@ static void die_after(const struct store_config *config, int count) {
     int stored = 0, appended = 0;
     for (unsigned n = 0; n < (unsigned)count; n++) {
         struct store_request request = {0};
-        int64_t row = store_insert(store, pending_session(n), &request, ignore_status, &stored);
+        int64_t row =
+            store_insert(store, pending_session(n), &request, NULL, ignore_status, &stored);
         store_start(store, row, 1500000, 42);
         if (n % 10 == 0) {
             struct store_lines *lines = store_lines_new(row, id_of(n), 1);
             store_lines_add(lines, 1, 1, "here", 4);
-            store_append(store, lines, ignore_status, &appended);
+            store_append(store, lines, NULL, ignore_status, &appended);
         }
     }
     while (stored < count || appended < count / 10) {
@@ -212,17 +213,21 @@ static void die_with_lines_on_their_way(const struct store_config *config, int64
     int stored = 0;
     struct store_request request = {0};
     for (unsigned n = 0; n < 2; n++)
-        rows[n] = store_insert(store, pending_session(n), &request, ignore_status, &stored);
-    store_append(store, make_lines(rows[1], 1, 1, 3000), ignore_status, &stored);
+        rows[n] = store_insert(store, pending_session(n), &request, NULL, ignore_status, &stored);
+    store_append(store, make_lines(rows[1], 1, 1, 3000), NULL, ignore_status, &stored);
+    store_nudge(store);
     while (stored < 3) {
         struct pollfd poll_fd = {.fd = store_fd(store), .events = POLLIN};
         poll(&poll_fd, 1, -1);
         store_dispatch(store);
     }
+    bool is_safe;
     for (unsigned n = 0; n < 2; n++) {
         uint64_t first = n == 0 ? 1 : 3001;
         for (uint64_t seq = first; seq < first + 20; seq += 4)
-            if (store_append(store, make_lines(rows[n], n, seq, seq + 3), NULL, NULL) != 1)
+            if (store_append(store, make_lines(rows[n], n, seq, seq + 3), &is_safe, NULL, NULL) <
+                    0 ||
+                !is_safe)
                 _exit(2);
     }
     raise(SIGKILL);
@@ -253,6 +258,108 @@ static void lines_in_the_journal_survive_before_they_are_completed(void **state)
                 assert_is_line(&page->lines[i], i + 1);
             store_log_page_free(page);
         }
+    }
+}
+
+/* Posts whole lives of sessions and dies: nothing need have been completed. Every fourth still
+ * runs, every fifth has more lines than a record of the journal takes. */
+#define SAFE_SESSIONS 200
+
+static bool has_ended(unsigned n) {
+    return n % 4 != 0;
+}
+
+static uint64_t lines_of(unsigned n) {
+    return n % 5 == 0 ? 1000 : n % 3;
+}
+
+static void die_with_all_told(const struct store_config *config) {
+    struct rpc_error err = {0};
+    struct store *store = store_open(config, NULL, &err);
+    if (!store) _exit(1);
+    struct store_request request = {.script = {"40+2", 4}, .args = "[\"a\"]"};
+    for (unsigned n = 0; n < SAFE_SESSIONS; n++) {
+        bool is_safe, is_end_safe;
+        int64_t row = store_insert(store, pending_session(n), &request, &is_safe, NULL, NULL);
+        if (row < 0 || !is_safe) _exit(2);
+        store_start(store, row, 2000000, 77);
+        if (!has_ended(n)) continue;
+        struct store_session over = {
+            .status = "succeeded", .started_us = 2000000, .ended_us = 3000000, .lines = 5};
+        uint64_t lines = lines_of(n);
+        if (store_end(store, row, &over, (struct store_bytes){"42", 2},
+                      lines ? make_lines(row, n, 1, lines) : NULL, &is_end_safe, NULL, NULL) < 0)
+            _exit(3);
+        if (is_end_safe != (lines < 1000)) _exit(4);
+    }
+    raise(SIGKILL);
+}
+
+static void what_is_safe_survives_before_it_is_completed(void **state) {
+    struct fixture *fixture = *state;
+    store_close(fixture->store);
+    fixture->store = NULL;
+    pid_t pid = fork();
+    if (pid == 0) die_with_all_told(&fixture->config);
+    int status;
+    waitpid(pid, &status, 0);
+    assert_true(WIFSIGNALED(status));
+    for (int reopened = 0; reopened < 2; reopened++) { /* nor does it come twice */
+        fixture_reopen(fixture);
+        for (unsigned n = 0; n < SAFE_SESSIONS; n++) {
+            struct store_record *record = get(fixture, id_of(n));
+            assert_non_null(record);
+            assert_memory_equal(record->request.script.data, "40+2", 4);
+            assert_string_equal(record->request.args, "[\"a\"]");
+            /* An end that was not safe may or may not have come into the database. */
+            bool is_lost = !has_ended(n) ||
+                           (lines_of(n) == 1000 && strcmp(record->session.status, "failed") == 0);
+            assert_string_equal(record->session.status, is_lost ? "failed" : "succeeded");
+            if (!is_lost) assert_memory_equal(record->value.data, "42", 2);
+            store_record_free(record);
+            struct store_log_page *page =
+                read_log(fixture, &(struct store_log_query){.id = id_of(n), .after_seq = 0});
+            if (!is_lost) assert_int_equal(page->count, lines_of(n));
+            store_log_page_free(page);
+        }
+    }
+}
+
+/* More than the ring has room for goes round it, and waits when it is full. */
+static void the_journal_goes_round(void **state) {
+    struct fixture *fixture = *state;
+    unsigned safe = 0;
+    char script[20000];
+    memset(script, ' ', sizeof script);
+    for (unsigned n = 0; n < 1000; n++) {
+        struct store_request request = {.script = {script, 10000 + n * 10}};
+        bool is_safe;
+        int64_t row =
+            store_insert(fixture->store, pending_session(n), &request, &is_safe, NULL, NULL);
+        assert_true(row > 0);
+        safe += is_safe;
+        store_dispatch(fixture->store);
+    }
+    assert_true(safe > 100);
+    fixture_reopen(fixture);
+    struct store_sessions *sessions = list(fixture, &(struct store_query){.limit = 1});
+    assert_int_equal(sessions->total, 1000);
+    store_sessions_free(sessions);
+}
+
+static void a_question_sees_the_changes_before_it(void **state) {
+    struct fixture *fixture = *state;
+    struct store_request request = {0};
+    for (unsigned n = 0; n < 50; n++) {
+        bool is_safe;
+        store_insert(fixture->store, pending_session(n), &request, &is_safe, NULL, NULL);
+        assert_true(is_safe);
+        struct store_sessions *sessions = list(fixture, &(struct store_query){.limit = 1});
+        assert_int_equal(sessions->total, n + 1);
+        store_sessions_free(sessions);
+        struct store_record *record = get(fixture, id_of(n));
+        assert_non_null(record);
+        store_record_free(record);
     }
 }
 
@@ -426,15 +533,15 @@ static void a_full_queue_refuses_but_never_the_end_of_a_session(void **state) {
     int stored = 0, ended = 0, accepted = 0, refused = 0;
     for (unsigned n = 1; n <= 2000; n++) {
         struct store_request request = {0};
-        int64_t next =
-            store_insert(fixture->store, pending_session(n), &request, ignore_status, &stored);
+        int64_t next = store_insert(fixture->store, pending_session(n), &request, NULL,
+                                    ignore_status, &stored);
         if (next > 0) accepted++;
         if (next == -ENOBUFS) refused++;
     }
     struct store_session over = {.status = "succeeded", .ended_us = 5};
-    assert_int_equal(
-        store_end(fixture->store, row, &over, (struct store_bytes){0}, NULL, ignore_status, &ended),
-        0);
+    assert_int_equal(store_end(fixture->store, row, &over, (struct store_bytes){0}, NULL, NULL,
+                               ignore_status, &ended),
+                     0);
     assert_true(refused > 0);
     assert_int_equal(accepted + refused, 2000);
     struct store_stats stats;
@@ -458,6 +565,9 @@ int main(void) {
         CASE(the_state_of_a_callback_is_kept),
         CASE(what_was_acknowledged_survives_kill_9_and_ends_as_lost),
         CASE(lines_in_the_journal_survive_before_they_are_completed),
+        CASE(what_is_safe_survives_before_it_is_completed),
+        CASE(the_journal_goes_round),
+        CASE(a_question_sees_the_changes_before_it),
         CASE(lists_are_filtered),
         CASE(lists_are_sorted_and_paged),
         CASE(a_session_is_found_by_its_idempotency_key),
