@@ -45,7 +45,6 @@ static void end_session(struct process *process) {
     char text[128];
     int status = process->exit.status;
 
-    session->usage = process->exit.usage;
     if (!session->started_us) { /* it died before it could say so */
         session->started_us = process->begun_us;
         session->pid = process->pid;
@@ -123,7 +122,10 @@ static void finish(struct process *process) {
     close_pipe(&process->pipes[0]);
     close_pipe(&process->pipes[1]);
     process->is_unread = has_not_begun(process);
-    if (process->session && !process->is_unread) end_session(process);
+    if (process->session && !process->is_unread && !session_is_over(process->session)) {
+        process->session->usage = process->exit.usage;
+        end_session(process);
+    }
     process->owner->over(process->owner->ctx, process);
 }
 
@@ -243,13 +245,6 @@ static void on_resume(evutil_socket_t fd, short what, void *ctx) {
     pause_if_full(process);
 }
 
-static void on_readable(evutil_socket_t fd, short what, void *ctx) {
-    (void)fd, (void)what;
-    struct process *process = ctx;
-    read_socket(process, READS_PER_TURN);
-    finish_if_over(process);
-}
-
 /* ---- The pipes -------------------------------------------------------------------------- */
 
 static void put_pipe_line(void *ctx, const char *text, size_t len, bool is_partial) {
@@ -259,24 +254,28 @@ static void put_pipe_line(void *ctx, const char *text, size_t len, bool is_parti
     add_line(pipe->process, (uint64_t)rpc_clock_wall_us(), stream, text, len);
 }
 
-static void read_pipe(struct process_pipe *pipe, int turns) {
+/* True: there was nothing more to read. */
+static bool read_pipe(struct process_pipe *pipe, int turns) {
     static char bytes[PIPE_READ_BYTES];
-    bool has_read = false;
+    bool has_read = false, is_empty = false;
     while (pipe->fd >= 0 && turns-- > 0) {
         ssize_t got = rpc_fd_read(pipe->fd, bytes, sizeof bytes);
-        if (got < 0 && errno == EAGAIN) break;
+        is_empty = got < 0 && errno == EAGAIN;
+        if (is_empty) break;
         has_read = true;
         if (got <= 0)
             close_pipe(pipe);
         else
             lines_add(&pipe->lines, bytes, (size_t)got, put_pipe_line, pipe);
     }
-    if (!has_read || !pipe->process->session) return;
-    if (pipe->fd >= 0 && pipe->lines.len > 0) {
-        struct timeval after = {.tv_usec = PROCESS_PARTIAL_LINE_MS * 1000};
-        event_add(&pipe->silence, &after);
+    if (has_read && pipe->process->session) {
+        if (pipe->fd >= 0 && pipe->lines.len > 0) {
+            struct timeval after = {.tv_usec = PROCESS_PARTIAL_LINE_MS * 1000};
+            event_add(&pipe->silence, &after);
+        }
+        tell_lines(pipe->process);
     }
-    tell_lines(pipe->process);
+    return is_empty || pipe->fd < 0;
 }
 
 static void on_pipe_readable(evutil_socket_t fd, short what, void *ctx) {
@@ -291,6 +290,30 @@ static void on_pipe_silent(evutil_socket_t fd, short what, void *ctx) {
     struct process_pipe *pipe = ctx;
     lines_flush(&pipe->lines, true, put_pipe_line, pipe);
     if (pipe->process->session) tell_lines(pipe->process);
+}
+
+/* The script has come to its end by itself and nothing else of it is left: what is in the pipes is
+ * all there will be, and nobody need wait until the process has gone. */
+static void end_early(struct process *process) {
+    struct session *session = process->session;
+    if (!session || !session->result.is_alone || session_is_over(session) ||
+        session->is_stop_asked || process->is_timed_out || process->over_limit >= 0 ||
+        process->lost || session->result.outcome == OUTCOME_TERMINATED)
+        return;
+    if (!read_pipe(&process->pipes[0], READS_PER_TURN) ||
+        !read_pipe(&process->pipes[1], READS_PER_TURN))
+        return;
+    for (int i = 0; i < 2; i++)
+        lines_flush(&process->pipes[i].lines, false, put_pipe_line, &process->pipes[i]);
+    end_session(process);
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *ctx) {
+    (void)fd, (void)what;
+    struct process *process = ctx;
+    read_socket(process, READS_PER_TURN);
+    end_early(process);
+    finish_if_over(process);
 }
 
 /* ---- The request ------------------------------------------------------------------------ */

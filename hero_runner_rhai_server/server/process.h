@@ -4,7 +4,8 @@
  *
  * A process is parked (waits for its one request), then runs a session. It is over when the zygote
  * has told its exit (nothing of it survives then) and its socket and both pipes have been read to
- * their end. Only then does the session get its final status and the owner is told.
+ * their end; then the owner is told. The session gets its final status at that time too, or earlier:
+ * when the process has given the result and said that nothing else of the session is left.
  */
 #ifndef RUNNER_SERVER_PROCESS_H
 #define RUNNER_SERVER_PROCESS_H

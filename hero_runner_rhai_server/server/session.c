@@ -274,6 +274,16 @@ static enum session_outcome outcome_of(const json_t *object) {
     return OUTCOME_NONE;
 }
 
+static bool take_usage(struct control_usage *usage, const json_t *numbers) {
+    int64_t *places[] = {&usage->user_us, &usage->system_us, &usage->max_rss_kib,
+                         &usage->voluntary_switches, &usage->involuntary_switches};
+    size_t count = sizeof places / sizeof places[0];
+    if (json_array_size(numbers) != count) return false;
+    for (size_t i = 0; i < count; i++)
+        *places[i] = json_integer_value(json_array_get(numbers, i));
+    return true;
+}
+
 int session_take_result(struct session *session, const struct frame *frame) {
     const char *value = find_value(frame);
     json_t *object = read_head(frame, value);
@@ -295,6 +305,7 @@ int session_take_result(struct session *session, const struct frame *frame) {
         result->error_line = (int)json_integer_value(json_object_get(problem, "line"));
         result->error_position = (int)json_integer_value(json_object_get(problem, "position"));
     }
+    result->is_alone = take_usage(&session->usage, json_object_get(object, "usage"));
     if (value) take_value(result, frame, value);
     json_decref(object);
     return 0;

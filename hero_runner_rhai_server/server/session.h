@@ -75,6 +75,7 @@ struct session_result {
     int error_line, error_position; /* 0: unknown */
     int64_t exit_code;
     int64_t operations, peak_memory;
+    bool is_alone; /* nothing of the session is left but the process that says so; usage is known */
 };
 
 struct process;

@@ -12,8 +12,10 @@
  * value}, dir?: text, limits?: {cpu_ms?, memory_bytes?, operations?, open_files?}} or {task:
  * "check", script}, {task: "functions"} (zygote/tasks.h) progress  {done, total, text} result
  * {outcome: "ok"|"exit"|"error"|"terminated", value_type?, value?, value_truncated?, error?:
- * {message, line?, position?}, limit?: true, operations, peak_memory} `value` is always the last
- * member, so its text can be cut out and passed on.
+ * {message, line?, position?}, limit?: true, operations, peak_memory, usage?: [user_us, system_us,
+ * max_rss_kib, voluntary_switches, involuntary_switches]} `value` is always the last member, so its
+ * text can be cut out and passed on. `usage` says that nothing of the session is left but the
+ * process itself, which exits now.
  *
  * Both programs use this one encoder and decoder. The decoder never reads beyond what it is given
  * and refuses unknown kinds and lengths over the bound of the kind.

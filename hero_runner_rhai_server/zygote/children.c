@@ -138,11 +138,7 @@ static void reap_session(struct children *children, struct child *child, childre
         .pid = child->pid,
         .status = status,
         .is_survived = has_survivors(children, child),
-        .usage = {.user_us = usage.ru_utime.tv_sec * INT64_C(1000000) + usage.ru_utime.tv_usec,
-                  .system_us = usage.ru_stime.tv_sec * INT64_C(1000000) + usage.ru_stime.tv_usec,
-                  .max_rss_kib = usage.ru_maxrss,
-                  .voluntary_switches = usage.ru_nvcsw,
-                  .involuntary_switches = usage.ru_nivcsw},
+        .usage = control_usage_of(&usage),
     };
     drop(children, child);
     exited(ctx, &message);

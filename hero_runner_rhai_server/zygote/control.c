@@ -2,8 +2,19 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+struct control_usage control_usage_of(const struct rusage *usage) {
+    return (struct control_usage){
+        .user_us = usage->ru_utime.tv_sec * INT64_C(1000000) + usage->ru_utime.tv_usec,
+        .system_us = usage->ru_stime.tv_sec * INT64_C(1000000) + usage->ru_stime.tv_usec,
+        .max_rss_kib = usage->ru_maxrss,
+        .voluntary_switches = usage->ru_nvcsw,
+        .involuntary_switches = usage->ru_nivcsw,
+    };
+}
 
 int control_send(int fd, const struct control_message *message, const int *fds, int count) {
     union {

@@ -41,6 +41,9 @@ struct control_usage {
     int64_t voluntary_switches, involuntary_switches;
 };
 
+struct rusage;
+struct control_usage control_usage_of(const struct rusage *usage);
+
 struct control_message {
     uint32_t kind;
     int32_t pid;

@@ -157,6 +157,17 @@ static void add_result_value(struct builder *out, rhai_engine *engine, const rha
     rhai_value_done(engine, &json);
 }
 
+static void add_usage(struct builder *out, const struct control_usage *usage) {
+    add_literal(out, ",\"usage\":[");
+    const int64_t numbers[] = {usage->user_us, usage->system_us, usage->max_rss_kib,
+                               usage->voluntary_switches, usage->involuntary_switches};
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        if (i) add_literal(out, ",");
+        add_uint(out, (uint64_t)numbers[i]);
+    }
+    add_literal(out, "]");
+}
+
 struct json_text json_result(rhai_engine *engine, const struct json_result *result) {
     struct builder out = {0};
     add_literal(&out, "{\"outcome\":\"");
@@ -167,6 +178,7 @@ struct json_text json_result(rhai_engine *engine, const struct json_result *resu
     add_uint(&out, rhai_engine_peak_memory(engine));
     if (result->error || result->message) add_error(&out, engine, result);
     if (result->is_limit) add_literal(&out, ",\"limit\":true");
+    if (result->usage) add_usage(&out, result->usage);
     if (result->value) add_result_value(&out, engine, result->value);
     add_literal(&out, "}");
     return out.text;

@@ -5,6 +5,8 @@
 #ifndef RUNNER_ZYGOTE_JSON_H
 #define RUNNER_ZYGOTE_JSON_H
 
+#include "zygote/control.h"
+
 #include <rhai/rhai.h>
 
 /* Text from malloc; bytes NULL when there was no memory. */
@@ -27,6 +29,8 @@ struct json_result {
     const rhai_error *error; /* NULL: none */
     const char *message;     /* an error that is not the engine's; NULL: none */
     bool is_limit;
+    const struct control_usage
+        *usage; /* when nothing of the session is left but this process; else NULL */
 };
 /* The payload of a result frame (session/frames.h). */
 struct json_text json_result(rhai_engine *engine, const struct json_result *result);

@@ -15,7 +15,9 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* One per process, static: signal handlers use them, and their pages are warm at fork. */
@@ -241,7 +243,30 @@ static struct json_result run_task(const char *task, const char *script, size_t 
     return (struct json_result){.outcome = "error", .message = "out of memory"};
 }
 
-static void send_result(const struct json_result *result) {
+/* The process is the subreaper of everything that the script started, so without children there is
+ * nothing of it. */
+static bool is_alone(void) {
+    siginfo_t info;
+    return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 && errno == ECHILD;
+}
+
+/* As wait4(2) will give it, but for the exit itself. */
+static struct control_usage own_usage(void) {
+    struct rusage self, children;
+    getrusage(RUSAGE_SELF, &self);
+    getrusage(RUSAGE_CHILDREN, &children);
+    struct control_usage usage = control_usage_of(&self), more = control_usage_of(&children);
+    usage.user_us += more.user_us;
+    usage.system_us += more.system_us;
+    if (more.max_rss_kib > usage.max_rss_kib) usage.max_rss_kib = more.max_rss_kib;
+    usage.voluntary_switches += more.voluntary_switches;
+    usage.involuntary_switches += more.involuntary_switches;
+    return usage;
+}
+
+static void send_result(struct json_result *result) {
+    struct control_usage usage = own_usage();
+    if (is_alone()) result->usage = &usage;
     static char no_memory[] = "{\"outcome\":\"error\",\"error\":{\"message\":\"out of memory\"}}";
     struct json_text json = json_result(engine, result);
     if (!json.bytes) json = (struct json_text){no_memory, sizeof no_memory - 1};
