@@ -16,9 +16,11 @@
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #define MIB (1024 * 1024)
+#define WORKER_NICE 5
 #define READ_QUEUE_MAX 4096 /* questions that may wait */
 
 /* ---- Opening ----------------------------------------------------------------------------- */
@@ -34,9 +36,11 @@ void store_config_init(struct store_config *config) {
     };
 }
 
+/* Nobody waits for these threads as a rule, so sessions go first (nice is a thread's own on Linux). */
 static void *run_worker(void *ctx) {
     struct worker *worker = ctx;
     prctl(PR_SET_NAME, worker->name);
+    setpriority(PRIO_PROCESS, 0, WORKER_NICE);
     worker->run(worker);
     return NULL;
 }
