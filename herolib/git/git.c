@@ -68,6 +68,8 @@ static rhai_status give_path(rhai_call *call, const rhai_custom_type *type, char
 
 #define ARGS_MAX 12
 
+static const struct tool git = {.module = "Git error", .program = "git", .package = "git"};
+
 /* git -C dir args...; args end with NULL. A password that git asks for is empty. */
 static rhai_status run_git(rhai_call *call, const char *dir, const char *const *args,
                            struct command_result *ret) {
@@ -81,7 +83,7 @@ static rhai_status run_git(rhai_call *call, const char *dir, const char *const *
         argv[count++] = args[i];
     argv[count] = NULL;
     struct command command = {.argv = argv, .is_silent = true};
-    return tool_run(call, "Git error", "git", &command, ret);
+    return tool_run(call, &git, &command, ret);
 }
 
 /* The same; a failure is thrown: "Git error: pull /x: ...". */
@@ -91,9 +93,9 @@ static rhai_status do_git(rhai_call *call, const char *dir, const char *what,
     char text[PATH_MAX + 32];
     if (run_git(call, dir, args, &result) != RHAI_OK) return RHAI_ERROR;
     snprintf(text, sizeof text, "%s %s", args[0], what);
-    if (result.code != 0) return tool_throw(call, "Git error", text, &result);
+    rhai_status status = result.code == 0 ? RHAI_OK : tool_throw(call, &git, text, &result);
     command_result_done(&result);
-    return RHAI_OK;
+    return status;
 }
 
 #define DO_GIT(call, dir, ...) do_git(call, dir, dir, (const char *const[]){__VA_ARGS__, NULL})
@@ -115,10 +117,10 @@ static rhai_status has_changes(rhai_call *call, const char *path, bool *ret) {
     struct command_result result;
     static const char *const args[] = {"status", "--porcelain", NULL};
     if (run_git(call, path, args, &result) != RHAI_OK) return RHAI_ERROR;
-    if (result.code != 0) return tool_throw(call, "Git error", path, &result);
+    rhai_status status = result.code == 0 ? RHAI_OK : tool_throw(call, &git, path, &result);
     *ret = result.out.len > 0;
     command_result_done(&result);
-    return RHAI_OK;
+    return status;
 }
 
 static rhai_status git_has_changes(rhai_call *call, rhai_value *args, rhai_value *ret) {

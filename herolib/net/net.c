@@ -20,6 +20,10 @@
 /* What ssh exits with when it could not run the command (ssh(1)). */
 #define SSH_FAILED 255
 
+static const struct tool ping = {.module = "net", .program = "ping", .package = "iputils-ping"};
+static const struct tool ssh_client = {
+    .module = "ssh", .program = "ssh", .package = "openssh-client"};
+
 static int64_t in_seconds(int64_t seconds) {
     return herolib_now_ns() + seconds * NS_PER_SECOND;
 }
@@ -83,7 +87,7 @@ static rhai_status net_tcp_ping(rhai_call *call, rhai_value *args, rhai_value *r
     const char *const argv[] = {"ping", "-c", "1", "-W", "3", "--", host, NULL};
     struct command command = {.argv = argv, .is_silent = true};
     struct command_result result;
-    if (tool_run(call, "net", "iputils-ping", &command, &result) != RHAI_OK) return RHAI_ERROR;
+    if (tool_run(call, &ping, &command, &result) != RHAI_OK) return RHAI_ERROR;
     *ret = rhai_from_bool(result.code == 0);
     command_result_done(&result);
     return RHAI_OK;
@@ -169,7 +173,7 @@ static rhai_status run_ssh(rhai_call *call, const struct ssh *ssh, bool is_silen
     argv[count++] = ssh->host;
     argv[count++] = ssh->command;
     struct command command = {.argv = argv, .is_silent = is_silent};
-    return tool_run(call, "ssh", "openssh-client", &command, ret);
+    return tool_run(call, &ssh_client, &command, ret);
 }
 
 /* Host, user, and, unless it is given, the command; then perhaps options. */

@@ -4,6 +4,7 @@
 #include "process/command.h"
 #include "process/program.h"
 #include "process/shell.h"
+#include "process/tool.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -95,8 +96,7 @@ static rhai_status throw_failed(rhai_call *call, const struct shell_run *run,
                       more, result->code, colon, tail_len, tail);
 }
 
-/* Makes the result a value that owns it. */
-static rhai_status give_result(rhai_call *call, struct command_result *result, rhai_value *ret) {
+rhai_status tool_give_result(rhai_call *call, struct command_result *result, rhai_value *ret) {
     struct command_result *object = malloc(sizeof *object);
     if (!object) {
         command_result_done(result);
@@ -151,7 +151,7 @@ rhai_status shell_run(rhai_call *call, const struct shell_run *run, rhai_value *
     if (failed == -ECANCELED) return rhai_throw_terminated(call);
     if (failed == -ENOMEM) return rhai_throw_out_of_memory(call);
     if (failed) return throw_not_started(call, run, -failed);
-    if (result.code == 0 || run->ignores_errors) return give_result(call, &result, ret);
+    if (result.code == 0 || run->ignores_errors) return tool_give_result(call, &result, ret);
 
     rhai_status status = throw_failed(call, run, &result);
     command_result_done(&result);

@@ -56,3 +56,9 @@ void fixture_expect(struct fixture *f, const char *script, const char *value) {
     assert_string_equal(shown, value);
     free(shown);
 }
+
+void fixture_expect_part(struct fixture *f, const char *script, const char *part) {
+    char *shown = fixture_evaluate(f, script);
+    if (!strstr(shown, part)) fail_msg("'%s' does not hold '%s'", shown, part);
+    free(shown);
+}

@@ -22,6 +22,8 @@ int fixture_tear_down(void **state);
 char *fixture_evaluate(struct fixture *f, const char *script);
 /* Fails the test unless the script's value, as `print` shows it, is `value`. */
 void fixture_expect(struct fixture *f, const char *script, const char *value);
+/* Fails the test unless the value, or the error's text, has `part` in it. */
+void fixture_expect_part(struct fixture *f, const char *script, const char *part);
 
 #define FIXTURE_CASE(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
 
