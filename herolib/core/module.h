@@ -38,6 +38,7 @@ extern const herolib_module herolib_process_list_module;
 extern const herolib_module herolib_process_module;
 extern const herolib_module herolib_rand_module;
 extern const herolib_module herolib_redis_module;
+extern const herolib_module herolib_rfs_module;
 extern const herolib_module herolib_text_csv_module;
 extern const herolib_module herolib_text_encode_module;
 extern const herolib_module herolib_text_hash_module;
