@@ -24,6 +24,8 @@ extern const herolib_module herolib_crypt_key_store_module;
 extern const herolib_module herolib_crypt_keys_module;
 extern const herolib_module herolib_crypt_symmetric_module;
 extern const herolib_module herolib_git_module;
+extern const herolib_module herolib_nerdctl_container_module;
+extern const herolib_module herolib_nerdctl_module;
 extern const herolib_module herolib_net_http_module;
 extern const herolib_module herolib_net_module;
 extern const herolib_module herolib_os_download_module;

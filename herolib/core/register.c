@@ -23,6 +23,8 @@ static const herolib_module *const modules[] = {
     &herolib_crypt_keys_module,
     &herolib_crypt_symmetric_module,
     &herolib_git_module,
+    &herolib_nerdctl_container_module,
+    &herolib_nerdctl_module,
     &herolib_net_module,
     &herolib_net_http_module,
     &herolib_postgres_module,
