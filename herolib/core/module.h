@@ -34,6 +34,7 @@ extern const herolib_module herolib_os_files_module;
 extern const herolib_module herolib_os_find_module;
 extern const herolib_module herolib_os_package_module;
 extern const herolib_module herolib_os_platform_module;
+extern const herolib_module herolib_postgres_container_module;
 extern const herolib_module herolib_postgres_module;
 extern const herolib_module herolib_process_builder_module;
 extern const herolib_module herolib_process_list_module;

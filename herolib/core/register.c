@@ -28,6 +28,7 @@ static const herolib_module *const modules[] = {
     &herolib_net_module,
     &herolib_net_http_module,
     &herolib_postgres_module,
+    &herolib_postgres_container_module,
     &herolib_redis_module,
     &herolib_rfs_module,
     &herolib_text_csv_module,
