@@ -16,6 +16,7 @@ typedef struct herolib_module {
     size_t function_count;
 } herolib_module;
 
+extern const herolib_module herolib_buildah_module;
 extern const herolib_module herolib_core_machine_module;
 extern const herolib_module herolib_core_module;
 extern const herolib_module herolib_core_value_module;

@@ -22,6 +22,7 @@ static const herolib_module *const modules[] = {
     &herolib_crypt_key_store_module,
     &herolib_crypt_keys_module,
     &herolib_crypt_symmetric_module,
+    &herolib_buildah_module,
     &herolib_git_module,
     &herolib_nerdctl_container_module,
     &herolib_nerdctl_module,
