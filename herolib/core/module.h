@@ -25,6 +25,7 @@ extern const herolib_module herolib_crypt_key_store_module;
 extern const herolib_module herolib_crypt_keys_module;
 extern const herolib_module herolib_crypt_symmetric_module;
 extern const herolib_module herolib_git_module;
+extern const herolib_module herolib_mycelium_module;
 extern const herolib_module herolib_nerdctl_container_module;
 extern const herolib_module herolib_nerdctl_module;
 extern const herolib_module herolib_net_http_module;

@@ -24,6 +24,7 @@ static const herolib_module *const modules[] = {
     &herolib_crypt_symmetric_module,
     &herolib_buildah_module,
     &herolib_git_module,
+    &herolib_mycelium_module,
     &herolib_nerdctl_container_module,
     &herolib_nerdctl_module,
     &herolib_net_module,

@@ -1,7 +1,8 @@
 /* encode.c - base64, hexadecimal and percent-encoding. */
+#include "text/encode.h"
+
 #include "core/module.h"
 #include "core/text.h"
-#include "core/native.h"
 
 #include <ctype.h>
 #include <sodium.h>
@@ -9,25 +10,31 @@
 #include <stdlib.h>
 #include <string.h>
 
-static rhai_status encode_base64(rhai_call *call, const rhai_value *value, int variant,
-                                 rhai_value *ret) {
-    struct bytes bytes = value_bytes(value);
+static char *base64(struct bytes bytes, int variant) {
     size_t size = sodium_base64_ENCODED_LEN(bytes.len, variant);
     char *text = malloc(size);
     if (text) sodium_bin2base64(text, size, bytes.data, bytes.len, variant);
+    return text;
+}
+
+char *encode_base64(struct bytes bytes) {
+    return base64(bytes, sodium_base64_VARIANT_ORIGINAL);
+}
+
+/* Takes `text` over. */
+static rhai_status take(rhai_call *call, char *text, rhai_value *ret) {
     return text_take(call, text, text ? strlen(text) : 0, ret);
 }
 
 static rhai_status text_base64_encode(rhai_call *call, rhai_value *args, rhai_value *ret) {
-    return encode_base64(call, &args[0], sodium_base64_VARIANT_ORIGINAL, ret);
+    return take(call, encode_base64(value_bytes(&args[0])), ret);
 }
 
 static rhai_status text_base64_url_encode(rhai_call *call, rhai_value *args, rhai_value *ret) {
-    return encode_base64(call, &args[0], sodium_base64_VARIANT_URLSAFE_NO_PADDING, ret);
+    return take(call, base64(value_bytes(&args[0]), sodium_base64_VARIANT_URLSAFE_NO_PADDING), ret);
 }
 
-/* Both alphabets, with or without the padding, with white space anywhere. */
-static bool decode_base64(const char *text, size_t len, uint8_t *out, size_t *ret_len) {
+bool decode_base64(const char *text, size_t len, uint8_t *out, size_t *ret_len) {
     static const int variants[] = {
         sodium_base64_VARIANT_ORIGINAL, sodium_base64_VARIANT_ORIGINAL_NO_PADDING,
         sodium_base64_VARIANT_URLSAFE, sodium_base64_VARIANT_URLSAFE_NO_PADDING};
@@ -83,16 +90,15 @@ static rhai_status text_hex_decode_blob(rhai_call *call, rhai_value *args, rhai_
     return decode(call, &args[0], decode_hex, "hexadecimal", false, ret);
 }
 
-/* What stands for itself: the unreserved characters of RFC 3986 §2.3. */
 static bool is_unreserved(uint8_t c) {
     return c < 0x80 && (isalnum(c) || strchr("-._~", c)) && c != '\0';
 }
 
-static rhai_status text_url_encode(rhai_call *call, rhai_value *args, rhai_value *ret) {
+char *encode_percent(struct bytes bytes) {
     static const char digits[] = "0123456789ABCDEF";
-    struct bytes bytes = value_bytes(&args[0]);
     char *text = malloc(bytes.len * 3 + 1), *out = text;
-    for (size_t i = 0; text && i < bytes.len; i++) {
+    if (!text) return NULL;
+    for (size_t i = 0; i < bytes.len; i++) {
         uint8_t c = bytes.data[i];
         if (is_unreserved(c)) {
             *out++ = (char)c;
@@ -102,7 +108,12 @@ static rhai_status text_url_encode(rhai_call *call, rhai_value *args, rhai_value
             *out++ = digits[c & 15];
         }
     }
-    return text_take(call, text, (size_t)(out - text), ret);
+    *out = '\0';
+    return text;
+}
+
+static rhai_status text_url_encode(rhai_call *call, rhai_value *args, rhai_value *ret) {
+    return take(call, encode_percent(value_bytes(&args[0])), ret);
 }
 
 static int hex_digit(char c) {
