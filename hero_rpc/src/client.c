@@ -10,9 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #define CONNECT_TIMEOUT_MS 5000
 #define TOTAL_TIMEOUT_MS 60000
@@ -251,56 +248,11 @@ int rpc_client_http(struct rpc_client *client, const char *path, const char *bod
     return status;
 }
 
-/* The message of {"error": "..."}, else the beginning of the body. */
-static void set_http_error(struct rpc_client *client, int status, struct rpc_error *err) {
-    json_t *body = json_loadb(rpc_strbuf_text(&client->answer), client->answer.len, 0, NULL);
-    const char *message = json_string_value(json_object_get(body, "error"));
-    rpc_error_set(err, RPC_ERROR_HTTP, status, "HTTP %d: %s", status,
-                  message ? message : rpc_strbuf_text(&client->answer));
-    json_decref(body);
-}
-
-static char *encode_call(long long id, const char *method, json_t *params, size_t *ret_len) {
-    struct rpc_strbuf body = RPC_STRBUF_INIT;
-    rpc_strbuf_add_text(&body, "{\"jsonrpc\":\"2.0\",\"id\":");
-    rpc_strbuf_add_int(&body, id);
-    rpc_strbuf_add_text(&body, ",\"method\":");
-    rpc_strbuf_add_json_string(&body, method, strlen(method));
-    if (params) {
-        rpc_strbuf_add_text(&body, ",\"params\":");
-        rpc_strbuf_add_json(&body, params);
-    }
-    rpc_strbuf_add_char(&body, '}');
-    return rpc_strbuf_take(&body, ret_len);
-}
-
-/* The result of a response object (JSON-RPC 2.0, section 5), or NULL and the error. */
-static json_t *open_response(const json_t *response, long long id, struct rpc_error *err) {
-    const json_t *error = json_object_get(response, "error");
-    const json_t *code = json_object_get(error, "code");
-    const json_t *message = json_object_get(error, "message");
-    const json_t *answered = json_object_get(response, "id");
-    json_t *result = json_object_get(response, "result");
-    const char *version = json_string_value(json_object_get(response, "jsonrpc"));
-    if (version && strcmp(version, "2.0") == 0) {
-        if (json_is_integer(code) && json_is_string(message)) {
-            rpc_error_set(err, RPC_ERROR_RPC, (int)json_integer_value(code), "%s",
-                          json_string_value(message));
-            if (err) err->data = json_incref(json_object_get(error, "data"));
-            return NULL;
-        }
-        if (result && json_is_integer(answered) && json_integer_value(answered) == id)
-            return json_incref(result);
-    }
-    rpc_error_set(err, RPC_ERROR_PROTOCOL, 0, "the answer is not a JSON-RPC 2.0 response");
-    return NULL;
-}
-
 json_t *rpc_client_call(struct rpc_client *client, const char *method, json_t *params,
                         struct rpc_error *err) {
     long long id = ++client->next_id;
     size_t len;
-    char *body = encode_call(id, method, params, &len);
+    char *body = rpc_encode_call(id, method, params, &len);
     if (!body) {
         rpc_error_set(err, RPC_ERROR_SYSTEM, ENOMEM, "out of memory");
         return NULL;
@@ -309,20 +261,7 @@ json_t *rpc_client_call(struct rpc_client *client, const char *method, json_t *p
     int status = perform(client, "/rpc", body, len, client->headers, &t, err);
     free(body);
     if (status < 0) return NULL;
-    if (status != 200) {
-        set_http_error(client, status, err);
-        return NULL;
-    }
-    json_error_t where;
-    json_t *response =
-        json_loadb(rpc_strbuf_text(&client->answer), client->answer.len, JSON_ALLOW_NUL, &where);
-    if (!response) {
-        rpc_error_set(err, RPC_ERROR_PROTOCOL, 0, "the answer is not JSON: %s", where.text);
-        return NULL;
-    }
-    json_t *result = open_response(response, id, err);
-    json_decref(response);
-    return result;
+    return rpc_read_answer(status, &client->answer, id, err);
 }
 
 static struct curl_slist *follow_headers(struct rpc_client *client, const char *last_event_id) {
@@ -362,7 +301,7 @@ int rpc_client_follow(struct rpc_client *client, const char *path, const char *l
     curl_slist_free_all(headers);
     if (status < 0) return -1;
     if (status != 200) {
-        set_http_error(client, status, err);
+        rpc_set_http_error(status, &client->answer, err);
         return -1;
     }
     return t.sse_result == SSE_STOPPED ? RPC_FOLLOW_STOPPED : RPC_FOLLOW_CLOSED;
@@ -370,15 +309,4 @@ int rpc_client_follow(struct rpc_client *client, const char *path, const char *l
 
 const char *rpc_client_last_event_id(const struct rpc_client *client) {
     return rpc_strbuf_text(&client->last_event_id);
-}
-
-bool rpc_client_is_listening(const char *socket_path) {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (strlen(socket_path) > RPC_SOCKET_PATH_MAX_BYTES) return false;
-    memcpy(address.sun_path, socket_path, strlen(socket_path) + 1);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) return false;
-    bool is_listening = connect(fd, (struct sockaddr *)&address, sizeof address) == 0;
-    close(fd);
-    return is_listening;
 }

@@ -1,7 +1,6 @@
 #include "hero_rpc/jsonrpc.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -242,17 +241,6 @@ json_t *rpc_call_param(const struct rpc_call *call, const char *name) {
 const char *rpc_call_text(const struct rpc_call *call, const char *name, const char *otherwise) {
     const json_t *value = rpc_call_param(call, name);
     return json_is_string(value) ? json_string_value(value) : otherwise;
-}
-
-long long rpc_integer_of_real(double real) {
-    if (real >= 9223372036854775808.0) return INT64_MAX;
-    if (real < -9223372036854775808.0) return INT64_MIN;
-    return (long long)real;
-}
-
-long long rpc_json_integer(const json_t *value, long long otherwise) {
-    if (json_is_integer(value)) return json_integer_value(value);
-    return json_is_real(value) ? rpc_integer_of_real(json_real_value(value)) : otherwise;
 }
 
 long long rpc_call_integer(const struct rpc_call *call, const char *name, long long otherwise) {

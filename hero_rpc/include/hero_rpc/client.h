@@ -68,4 +68,14 @@ const char *rpc_client_last_event_id(const struct rpc_client *client);
 /* Whether somebody accepts connections on a Unix socket, without sending anything. */
 bool rpc_client_is_listening(const char *socket_path);
 
+/* ---- Without a client: for programs that make HTTP requests in a way of their own ----------- */
+
+/* The body of a POST /rpc, from malloc; params NULL: none. NULL: out of memory. */
+char *rpc_encode_call(long long id, const char *method, const json_t *params, size_t *ret_len);
+/* The result in an answer to it, as rpc_client_call gives it. status: of HTTP. */
+json_t *rpc_read_answer(int status, const struct rpc_strbuf *body, long long id,
+                        struct rpc_error *err);
+/* RPC_ERROR_HTTP with what the body says: the message of {"error": "..."}, else its beginning. */
+void rpc_set_http_error(int status, const struct rpc_strbuf *body, struct rpc_error *err);
+
 #endif
