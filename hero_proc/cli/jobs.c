@@ -73,19 +73,23 @@ static const struct command job_list = {
 
 /* ---- create ----------------------------------------------------------------------------- */
 
-/* Waits for the end and shows the output. */
+static void show_line(void *ctx, const struct proc_log_line *line) {
+    (void)ctx;
+    printf("%s\n", line->text);
+    fflush(stdout);
+}
+
+/* Shows the output until the end. */
 static bool follow_job(struct session *session, int64_t id) {
     struct proc_job job;
-    struct rpc_strbuf text = RPC_STRBUF_INIT;
-    if (proc_job_wait(session->client, id, WAIT_TIMEOUT_MS, &job, &session->err) < 0) return false;
+    if (proc_job_follow(session->client, id, WAIT_TIMEOUT_MS, show_line, NULL, &job,
+                        &session->err) < 0)
+        return false;
     bool is_good = job.phase == PROC_SUCCEEDED;
-    if (proc_job_logs(session->client, id, &text, &session->err) == 0)
-        fputs(rpc_strbuf_text(&text), stdout);
     if (!is_good)
         tell("job %lld is %s%s%s", (long long)id, proc_phase_name(job.phase), job.error ? ": " : "",
              job.error ? job.error : "");
     proc_job_done(&job);
-    rpc_strbuf_done(&text);
     return is_good;
 }
 
@@ -108,7 +112,7 @@ static int run_create(const struct options *options) {
 
 static const struct option_spec create_specs[] = {
     {"follow", 'f', OPTION_FLAG, offsetof(struct options, follow), NULL,
-     "wait for its end and show its output"},
+     "show its output until its end"},
 };
 
 static const struct command job_create = {

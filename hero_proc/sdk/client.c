@@ -67,12 +67,15 @@ static void *out_of_memory(struct rpc_error *err) {
     return NULL;
 }
 
-struct proc_client *proc_open(const char *socket_path, struct rpc_error *err) {
+struct proc_client *proc_open_with(const struct proc_transport *transport, const char *socket_path,
+                                   struct rpc_error *err) {
     struct proc_client *client = calloc(1, sizeof *client);
     if (!client) return out_of_memory(err);
     client->socket_path = socket_path ? strdup(socket_path) : find_socket(err);
-    if (client->socket_path) client->rpc = rpc_client_new_unix(client->socket_path, err);
-    if (client->rpc) return client;
+    if (client->socket_path && rpc_path_check_socket(client->socket_path, err) == 0) {
+        client->transport = *transport;
+        return client;
+    }
     proc_close(client);
     return NULL;
 }
@@ -85,7 +88,7 @@ static void forget_contract(struct proc_client *client) {
 void proc_close(struct proc_client *client) {
     if (!client) return;
     forget_contract(client);
-    rpc_client_free(client->rpc);
+    if (client->transport.close) client->transport.close(client->transport.ctx);
     rpc_strbuf_done(&client->omitted);
     free(client->socket_path);
     free(client);
@@ -95,12 +98,28 @@ const char *proc_socket_path(const struct proc_client *client) {
     return client->socket_path;
 }
 
-void proc_set_timeouts(struct proc_client *client, long connect_ms, long total_ms) {
-    rpc_client_set_timeouts(client->rpc, connect_ms, total_ms);
+int client_pause(struct proc_client *client, int64_t ms, struct rpc_error *err) {
+    return client->transport.pause(client->transport.ctx, ms, err);
 }
 
-void proc_set_stop_fd(struct proc_client *client, int fd) {
-    rpc_client_set_stop_fd(client->rpc, fd);
+static int http(struct proc_client *client, const char *path, const char *body, size_t len,
+                struct rpc_strbuf *ret_body, struct rpc_error *err) {
+    const struct proc_transport *transport = &client->transport;
+    return transport->http(transport->ctx, client->socket_path, path, body, len, ret_body, err);
+}
+
+static json_t *rpc(struct proc_client *client, const char *method, const json_t *params,
+                   struct rpc_error *err) {
+    struct rpc_strbuf answer = RPC_STRBUF_INIT;
+    long long id = ++client->next_id;
+    size_t len;
+    char *body = rpc_encode_call(id, method, params, &len);
+    if (!body) return out_of_memory(err);
+    int status = http(client, "/rpc", body, len, &answer, err);
+    json_t *result = status < 0 ? NULL : rpc_read_answer(status, &answer, id, err);
+    rpc_strbuf_done(&answer);
+    free(body);
+    return result;
 }
 
 /* ---- Its document ----------------------------------------------------------------------- */
@@ -109,7 +128,7 @@ static json_t *fetch(struct proc_client *client, const char *path, int *ret_stat
                      struct rpc_error *err) {
     struct rpc_strbuf body = RPC_STRBUF_INIT;
     json_t *value = NULL;
-    *ret_status = rpc_client_http(client->rpc, path, NULL, 0, &body, err);
+    *ret_status = http(client, path, NULL, 0, &body, err);
     if (*ret_status == 200) value = json_loadb(rpc_strbuf_text(&body), body.len, 0, NULL);
     rpc_strbuf_done(&body);
     return value;
@@ -123,7 +142,7 @@ static int load_document(struct proc_client *client, json_t **ret_document, stru
     if (status < 0) return -1;
     if (!json_is_array(json_object_get(document, "methods"))) {
         json_decref(document);
-        document = rpc_client_call(client->rpc, "rpc.discover", NULL, &refusal);
+        document = rpc(client, "rpc.discover", NULL, &refusal);
         if (!document && refusal.kind != RPC_ERROR_RPC && refusal.kind != RPC_ERROR_HTTP) {
             rpc_error_set(err, refusal.kind, refusal.code, "%s", refusal.message);
             return -1;
@@ -207,7 +226,7 @@ static bool try_name(void *ctx, const char *name, size_t len) {
     char copy[64];
     snprintf(copy, sizeof copy, "%.*s", (int)len, name);
     rpc_error_clear(&attempt->err);
-    attempt->result = rpc_client_call(attempt->client->rpc, copy, attempt->params, &attempt->err);
+    attempt->result = rpc(attempt->client, copy, attempt->params, &attempt->err);
     return attempt->result || !proc_is_missing(&attempt->err);
 }
 
@@ -228,7 +247,7 @@ static json_t *call_unknown(struct proc_client *client, enum proc_method method,
 static json_t *call_known(struct proc_client *client, const char *name, json_t *params,
                           enum proc_method method, struct rpc_error *err) {
     struct rpc_error refusal = {0};
-    json_t *result = rpc_client_call(client->rpc, name, params, &refusal);
+    json_t *result = rpc(client, name, params, &refusal);
     if (result) return result;
     /* It is another server by now, or its document promises what it does not keep. */
     if (proc_is_missing(&refusal) || refusal.kind != RPC_ERROR_RPC) forget_contract(client);

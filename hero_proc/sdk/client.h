@@ -7,7 +7,9 @@
 #include <hero_rpc/client.h>
 
 struct proc_client {
-    struct rpc_client *rpc;
+    struct proc_transport transport;
+    struct rpc_client *rpc; /* the transport's, of proc_open; NULL: another transport */
+    long long next_id;
     char *socket_path;
     struct contract contract;
     bool has_contract;
@@ -21,5 +23,8 @@ json_t *client_call(struct proc_client *client, enum proc_method method, json_t 
 /* The same where the result tells nothing. */
 int client_do(struct proc_client *client, enum proc_method method, json_t *params,
               struct rpc_error *err);
+
+/* Lets time pass, in functions that ask again and again. 0, or -1 when the call is to end. */
+int client_pause(struct proc_client *client, int64_t ms, struct rpc_error *err);
 
 #endif

@@ -4,9 +4,10 @@
 
 #include <hero_rpc/clock.h>
 
-#include <time.h>
+#include <string.h>
 
-#define WAIT_POLL_MS 100
+#define POLL_FIRST_MS 10
+#define POLL_MAX_MS 100
 
 static int read_id(json_t *result, int64_t *ret_id, struct rpc_error *err) {
     if (!result) return -1;
@@ -31,6 +32,11 @@ int proc_job_create_spec(struct proc_client *client, const struct proc_action *a
                          int64_t *ret_id, struct rpc_error *err) {
     json_t *params = json_pack("{s:o}", "spec", proc_action_json(action));
     return read_id(client_call(client, PROC_JOB_CREATE, params, err), ret_id, err);
+}
+
+int proc_job_create_json(struct proc_client *client, const json_t *params, int64_t *ret_id,
+                         struct rpc_error *err) {
+    return read_id(proc_call(client, PROC_JOB_CREATE, params, err), ret_id, err);
 }
 
 void proc_job_done(struct proc_job *job) {
@@ -64,41 +70,124 @@ int proc_job_get(struct proc_client *client, int64_t id, struct proc_job *ret_jo
     return 0;
 }
 
-int proc_job_wait(struct proc_client *client, int64_t id, int64_t timeout_ms,
-                  struct proc_job *ret_job, struct rpc_error *err) {
-    int64_t deadline_ms = rpc_clock_monotonic_ms() + timeout_ms;
+/* ---- Output ----------------------------------------------------------------------------- */
+
+/* Whom to tell lines of a job, and what has been told. A server with a cursor sends what follows
+ * it, another one all lines each time. */
+struct output {
+    void (*line)(void *ctx, const struct proc_log_line *line); /* NULL: nobody wants them */
+    void *ctx;
+    int64_t cursor; /* 0: none */
+    size_t known;   /* lines since the cursor that have been told */
+};
+
+static void tell_text(const char *text, struct output *output) {
+    struct rpc_strbuf line = RPC_STRBUF_INIT;
+    size_t index = 0;
+    for (size_t len; *text; text += len + (text[len] == '\n'), index++) {
+        len = strcspn(text, "\n");
+        if (index < output->known) continue;
+        rpc_strbuf_clear(&line);
+        rpc_strbuf_add(&line, text, len);
+        output->line(output->ctx, &(struct proc_log_line){
+                                      .source = "", .level = "", .text = rpc_strbuf_text(&line)});
+    }
+    rpc_strbuf_done(&line);
+    output->known = index;
+}
+
+static void tell_list(const json_t *list, struct output *output) {
+    size_t index;
+    json_t *record;
+    json_array_foreach((json_t *)(uintptr_t)list, index, record) {
+        struct proc_log_line read;
+        if (index < output->known) continue;
+        proc_log_line_read(record, &read);
+        output->line(output->ctx, &read);
+    }
+    output->known = json_array_size(list);
+}
+
+/* Whether the server can be asked for lines after one that it named. */
+static bool takes_cursor(const struct proc_client *client) {
+    const json_t *schema = client->contract.methods[PROC_JOB_LOGS].schema;
+    return json_object_get(json_object_get(schema, "properties"), "after_id");
+}
+
+/* Tells the lines that are new; whether there may be more at once, or -1. */
+static int tell_new_lines(struct proc_client *client, int64_t id, struct output *output,
+                          struct rpc_error *err) {
+    json_t *params = json_pack("{s:I}", "id", (json_int_t)id);
+    if (output->cursor) json_object_set_new(params, "after_id", json_integer(output->cursor));
+    json_t *result = client_call(client, PROC_JOB_LOGS, params, err);
+    if (!result) return -1;
+    if (json_is_string(result))
+        tell_text(json_string_value(result), output);
+    else
+        tell_list(lenient_list(result, "lines|logs|entries"), output);
+    int64_t cursor = takes_cursor(client) ? lenient_number(result, "cursor", 0) : 0;
+    bool may_be_more = cursor > output->cursor;
+    if (may_be_more) *output = (struct output){output->line, output->ctx, cursor, 0};
+    json_decref(result);
+    return may_be_more;
+}
+
+static int tell_output(struct proc_client *client, int64_t id, struct output *output,
+                       struct rpc_error *err) {
+    struct rpc_error failure = {0};
+    int more = output->line ? 1 : 0;
+    while (more > 0)
+        more = tell_new_lines(client, id, output, &failure);
+    if (more == 0) return 0;
+    bool is_missing = proc_is_missing(&failure);
+    if (is_missing)
+        output->line = NULL;
+    else
+        rpc_error_set(err, failure.kind, failure.code, "%s", failure.message);
+    rpc_error_clear(&failure);
+    return is_missing ? 0 : -1;
+}
+
+int proc_job_follow(struct proc_client *client, int64_t id, int64_t timeout_ms,
+                    void (*line)(void *ctx, const struct proc_log_line *line), void *ctx,
+                    struct proc_job *ret_job, struct rpc_error *err) {
+    int64_t deadline_ms = rpc_clock_monotonic_ms() + timeout_ms, pause_ms = POLL_FIRST_MS;
+    struct output output = {.line = line, .ctx = ctx};
     for (;;) {
         struct proc_job job;
         if (proc_job_get(client, id, &job, err) < 0) return -1;
-        if (proc_phase_is_final(job.phase)) {
+        int told = tell_output(client, id, &output, err);
+        if (told == 0 && proc_phase_is_final(job.phase)) {
             *ret_job = job;
             return 0;
         }
-        bool is_over = rpc_clock_monotonic_ms() >= deadline_ms;
-        if (is_over)
+        int64_t left_ms = deadline_ms - rpc_clock_monotonic_ms();
+        if (told == 0 && left_ms <= 0)
             rpc_error_set(err, RPC_ERROR_TIMEOUT, 0, "job %lld has not ended: it is %s",
                           (long long)id, proc_phase_name(job.phase));
         proc_job_done(&job);
-        if (is_over) return -1;
-        nanosleep(&(struct timespec){.tv_nsec = WAIT_POLL_MS * 1000000L}, NULL);
+        if (told < 0 || left_ms <= 0) return -1;
+        if (client_pause(client, pause_ms < left_ms ? pause_ms : left_ms, err) < 0) return -1;
+        pause_ms = pause_ms * 2 < POLL_MAX_MS ? pause_ms * 2 : POLL_MAX_MS;
     }
+}
+
+int proc_job_wait(struct proc_client *client, int64_t id, int64_t timeout_ms,
+                  struct proc_job *ret_job, struct rpc_error *err) {
+    return proc_job_follow(client, id, timeout_ms, NULL, NULL, ret_job, err);
+}
+
+static void add_line(void *ctx, const struct proc_log_line *line) {
+    rpc_strbuf_addf(ctx, "%s\n", line->text);
 }
 
 int proc_job_logs(struct proc_client *client, int64_t id, struct rpc_strbuf *ret_text,
                   struct rpc_error *err) {
-    json_t *result =
-        client_call(client, PROC_JOB_LOGS, json_pack("{s:I}", "id", (json_int_t)id), err);
-    if (!result) return -1;
-    if (json_is_string(result)) rpc_strbuf_add_text(ret_text, json_string_value(result));
-    size_t index;
-    json_t *line;
-    json_array_foreach(lenient_list(result, "lines|logs|entries"), index, line) {
-        struct proc_log_line read;
-        proc_log_line_read(line, &read);
-        rpc_strbuf_addf(ret_text, "%s\n", read.text);
-    }
-    json_decref(result);
-    return 0;
+    struct output output = {.line = add_line, .ctx = ret_text};
+    int more = 1;
+    while (more > 0)
+        more = tell_new_lines(client, id, &output, err);
+    return more;
 }
 
 int proc_job_cancel(struct proc_client *client, int64_t id, struct rpc_error *err) {

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define POLL_FIRST_MS 20
 #define POLL_MAX_MS 250
@@ -140,11 +139,40 @@ int proc_action_set(struct proc_client *client, const struct proc_action *action
     return client_do(client, PROC_ACTION_SET, proc_action_json(action), err);
 }
 
+int proc_service_set_json(struct proc_client *client, const json_t *actions, const json_t *service,
+                          struct rpc_error *err) {
+    size_t index;
+    json_t *action, *result;
+    json_array_foreach((json_t *)(uintptr_t)actions, index, action) {
+        if (!(result = proc_call(client, PROC_ACTION_SET, action, err))) return -1;
+        json_decref(result);
+    }
+    if (!(result = proc_call(client, PROC_SERVICE_SET, service, err))) return -1;
+    json_decref(result);
+    return 0;
+}
+
+/* Both as JSON; false without memory. */
+static bool specs_json(const struct proc_service *service, json_t **ret_actions,
+                       json_t **ret_service, struct rpc_error *err) {
+    bool is_made = (*ret_actions = json_array());
+    for (size_t i = 0; i < service->action_count && is_made; i++)
+        is_made = json_array_append_new(*ret_actions, proc_action_json(&service->actions[i])) == 0;
+    *ret_service = proc_service_json(service);
+    if (is_made && *ret_service) return true;
+    rpc_error_set(err, RPC_ERROR_SYSTEM, ENOMEM, "out of memory");
+    return false;
+}
+
 int proc_service_set(struct proc_client *client, const struct proc_service *service,
                      struct rpc_error *err) {
-    for (size_t i = 0; i < service->action_count; i++)
-        if (proc_action_set(client, &service->actions[i], err) < 0) return -1;
-    return client_do(client, PROC_SERVICE_SET, proc_service_json(service), err);
+    json_t *actions, *json;
+    int result = -1;
+    if (specs_json(service, &actions, &json, err))
+        result = proc_service_set_json(client, actions, json, err);
+    json_decref(actions);
+    json_decref(json);
+    return result;
 }
 
 static int call_by_name(struct proc_client *client, enum proc_method method, const char *name,
@@ -174,13 +202,14 @@ static struct wait wait_begin(int64_t timeout_ms) {
     return (struct wait){rpc_clock_monotonic_ms() + timeout_ms, POLL_FIRST_MS};
 }
 
-/* False when the time is over. */
-static bool wait_more(struct wait *wait) {
-    if (rpc_clock_monotonic_ms() >= wait->deadline_ms) return false;
-    struct timespec pause = {.tv_nsec = wait->pause_ms * 1000000};
-    nanosleep(&pause, NULL);
+/* 1; 0 when the time is over; -1 when the wait is to end at once. */
+static int wait_more(struct proc_client *client, struct wait *wait, struct rpc_error *err) {
+    int64_t left_ms = wait->deadline_ms - rpc_clock_monotonic_ms();
+    if (left_ms <= 0) return 0;
+    if (client_pause(client, wait->pause_ms < left_ms ? wait->pause_ms : left_ms, err) < 0)
+        return -1;
     wait->pause_ms = wait->pause_ms * 2 < POLL_MAX_MS ? wait->pause_ms * 2 : POLL_MAX_MS;
-    return true;
+    return 1;
 }
 
 static bool is_said(const struct rpc_error *err, const char *const *texts) {
@@ -208,6 +237,7 @@ static int stop_and_wait(struct proc_client *client, const char *name, struct wa
         return is_nothing ? 0 : -1;
     }
     char state[64];
+    int more;
     do {
         struct proc_service_status status;
         if (proc_service_status(client, name, &status, err) < 0) return -1;
@@ -215,7 +245,8 @@ static int stop_and_wait(struct proc_client *client, const char *name, struct wa
         snprintf(state, sizeof state, "%s", status.state_text);
         proc_service_status_done(&status);
         if (is_down) return 0;
-    } while (wait_more(wait));
+    } while ((more = wait_more(client, wait, err)) > 0);
+    if (more < 0) return -1;
     rpc_error_set(err, RPC_ERROR_TIMEOUT, 0, "%s does not stop: it is %s", name, state);
     return -1;
 }
@@ -265,18 +296,22 @@ static int wait_until_running(struct proc_client *client, const char *name, int6
         int64_t settles_ms = settles_after_ms(state);
         bool is_settled = settles_ms >= 0 && now_ms - since_ms >= settles_ms;
         bool is_good = is_settled && state != PROC_FAILED;
-        bool is_over = is_settled || !wait_more(wait);
-        if (is_over && !is_good) set_not_running(&status, name, timeout_ms, is_settled, err);
+        int more = is_settled ? 0 : wait_more(client, wait, err);
+        if (more == 0 && !is_good) set_not_running(&status, name, timeout_ms, is_settled, err);
         proc_service_status_done(&status);
-        if (is_over) return is_good ? 0 : -1;
+        if (more <= 0) return is_good ? 0 : -1;
     }
 }
 
 int proc_service_wait(struct proc_client *client, const char *name, int64_t timeout_ms,
                       struct rpc_strbuf *ret_log, struct rpc_error *err) {
     struct wait wait = wait_begin(timeout_ms);
-    if (wait_until_running(client, name, timeout_ms, &wait, err) == 0) return 0;
-    if (ret_log) proc_service_log_tail(client, name, TAIL_LINES, ret_log);
+    struct rpc_error failure = {0};
+    if (wait_until_running(client, name, timeout_ms, &wait, &failure) == 0) return 0;
+    if (ret_log && (failure.kind == RPC_ERROR_INVALID || failure.kind == RPC_ERROR_TIMEOUT))
+        proc_service_log_tail(client, name, TAIL_LINES, ret_log);
+    rpc_error_set(err, failure.kind, failure.code, "%s", failure.message);
+    rpc_error_clear(&failure);
     return -1;
 }
 
@@ -308,17 +343,30 @@ static int start_if_not_started(struct proc_client *client, const char *name,
 }
 
 /* What runs is stopped only when the specs have been accepted. */
-int proc_restart_service(struct proc_client *client, const struct proc_service *service,
-                         int64_t timeout_ms, struct rpc_strbuf *ret_log, struct rpc_error *err) {
+int proc_restart_service_json(struct proc_client *client, const json_t *actions,
+                              const json_t *service, int64_t timeout_ms, struct rpc_strbuf *ret_log,
+                              struct rpc_error *err) {
+    const char *name = json_string_value(json_object_get(service, "name"));
     struct wait wait = wait_begin(timeout_ms);
     bool was_there;
-    int was_up = is_up(client, service->name, err);
-    if (was_up < 0 || proc_service_set(client, service, err) < 0 ||
-        (was_up && stop_and_wait(client, service->name, &wait, &was_there, err) < 0) ||
-        start_if_not_started(client, service->name, err) < 0)
+    int was_up = is_up(client, name, err);
+    if (was_up < 0 || proc_service_set_json(client, actions, service, err) < 0 ||
+        (was_up && stop_and_wait(client, name, &wait, &was_there, err) < 0) ||
+        start_if_not_started(client, name, err) < 0)
         return -1;
-    return proc_service_wait(client, service->name, wait.deadline_ms - rpc_clock_monotonic_ms(),
-                             ret_log, err);
+    return proc_service_wait(client, name, wait.deadline_ms - rpc_clock_monotonic_ms(), ret_log,
+                             err);
+}
+
+int proc_restart_service(struct proc_client *client, const struct proc_service *service,
+                         int64_t timeout_ms, struct rpc_strbuf *ret_log, struct rpc_error *err) {
+    json_t *actions, *json;
+    int result = -1;
+    if (specs_json(service, &actions, &json, err))
+        result = proc_restart_service_json(client, actions, json, timeout_ms, ret_log, err);
+    json_decref(actions);
+    json_decref(json);
+    return result;
 }
 
 /* ---- Its log ---------------------------------------------------------------------------- */

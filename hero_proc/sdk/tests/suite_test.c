@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -254,6 +256,52 @@ static void a_job_brings_its_own_action(void **state) {
     expect_output(client, id, "just once\n");
 }
 
+struct followed {
+    char output[64];
+    const char *go; /* a file that lets the job end */
+};
+
+static void note_line(void *ctx, const struct proc_log_line *line) {
+    struct followed *followed = ctx;
+    strcat(strcat(followed->output, line->text), ";");
+    if (strcmp(line->text, "first") == 0) assert_int_equal(mkdir(followed->go, 0700), 0);
+}
+
+static void output_is_told_while_the_job_runs(void **state) {
+    const struct target *target = *state;
+    char script[256], go[128];
+    snprintf(go, sizeof go, "%s/go", target->home);
+    snprintf(script, sizeof script,
+             "echo first; until rmdir %s 2>/dev/null; do :; done; echo second", go);
+    struct proc_action action = {
+        .name = "chatty", .script = script, .interpreter = "bash", .env = env};
+    struct followed followed = {.go = go};
+    struct proc_job job;
+    int64_t id;
+    CHECK(proc_job_create_spec(target->client, &action, &id, &err));
+    CHECK(proc_job_follow(target->client, id, TIMEOUT_MS, note_line, &followed, &job, &err));
+    assert_int_equal(job.phase, PROC_SUCCEEDED);
+    assert_string_equal(followed.output, "first;second;");
+    proc_job_done(&job);
+}
+
+static void a_stop_ends_a_wait_at_once(void **state) {
+    struct proc_client *client = client_of(state);
+    struct proc_action action = {
+        .name = "slow", .script = "sleep 1000", .interpreter = "exec", .env = env};
+    int stop_fd = eventfd(1, EFD_CLOEXEC);
+    struct proc_job job;
+    int64_t id;
+    CHECK(proc_job_create_spec(client, &action, &id, &err));
+    proc_set_stop_fd(client, stop_fd);
+    assert_int_equal(proc_job_wait(client, id, TIMEOUT_MS, &job, &err), -1);
+    assert_int_equal(err.kind, RPC_ERROR_INTERRUPTED);
+    rpc_error_clear(&err);
+    proc_set_stop_fd(client, -1);
+    close(stop_fd);
+    CHECK(proc_job_cancel(client, id, &err));
+}
+
 /* ---- What one of them cannot do --------------------------------------------------------- */
 
 static void expect_missing(int result, const char *method) {
@@ -411,7 +459,8 @@ static int tear_down(void **state) {
         cmocka_unit_test(a_failure_tells_state_and_last_lines),                                    \
         cmocka_unit_test(stopping_what_is_not_there_is_fine),                                      \
         cmocka_unit_test(an_unknown_service_is_not_found),                                         \
-        cmocka_unit_test(an_action_runs_as_a_job), cmocka_unit_test(a_job_brings_its_own_action)
+        cmocka_unit_test(an_action_runs_as_a_job), cmocka_unit_test(a_job_brings_its_own_action),  \
+        cmocka_unit_test(output_is_told_while_the_job_runs)
 
 int main(void) {
     const struct CMUnitTest other[] = {
@@ -430,6 +479,7 @@ int main(void) {
         cmocka_unit_test(attempts_are_spaced_and_then_used_up),
         cmocka_unit_test(a_check_that_fails_restarts_the_service),
         cmocka_unit_test(ours_has_logs_and_secrets),
+        cmocka_unit_test(a_stop_ends_a_wait_at_once),
     };
     int failed =
         cmocka_run_group_tests_name("another hero_proc", other, set_up_other, tear_down) +

@@ -43,8 +43,29 @@ void proc_close(struct proc_client *client); /* NULL is allowed */
 const char *proc_socket_path(const struct proc_client *client);
 /* For each call: time to connect, and in all. 0 leaves one as it is (5 s, 60 s). */
 void proc_set_timeouts(struct proc_client *client, long connect_ms, long total_ms);
-/* As rpc_client_set_stop_fd. */
+/* As rpc_client_set_stop_fd; it ends what waits between two calls, too. */
 void proc_set_stop_fd(struct proc_client *client, int fd);
+
+/*
+ * For a program that has its own way to make requests and to let time pass. Linked statically, the
+ * SDK then needs no libcurl, but for proc_logs_follow, which asks again and again instead of
+ * reading the event stream. proc_set_timeouts and proc_set_stop_fd do nothing.
+ */
+struct proc_transport {
+    void *ctx;
+    /* One HTTP request to the server on a Unix socket. body NULL: GET, else POST of
+     * application/json. The answer's body replaces what is in *ret_body. The HTTP status, or -1
+     * with *err set. */
+    int (*http)(void *ctx, const char *socket_path, const char *path, const char *body, size_t len,
+                struct rpc_strbuf *ret_body, struct rpc_error *err);
+    /* Between two questions of a call that waits for something. 0, or -1 with *err set: the call
+     * ends with that error, without asking again. */
+    int (*pause)(void *ctx, int64_t ms, struct rpc_error *err);
+    void (*close)(void *ctx); /* at proc_close; may be NULL */
+};
+/* socket_path as for proc_open. The transport is copied. */
+struct proc_client *proc_open_with(const struct proc_transport *transport, const char *socket_path,
+                                   struct rpc_error *err);
 
 /* ---- What the server can do ---------------------------------------------------------------- */
 
@@ -156,6 +177,9 @@ int proc_action_set(struct proc_client *client, const struct proc_action *action
                     struct rpc_error *err);
 int proc_service_set(struct proc_client *client, const struct proc_service *service,
                      struct rpc_error *err);
+/* The same from JSON: an array of actions and a service as hero_proc/openrpc.json has them. */
+int proc_service_set_json(struct proc_client *client, const json_t *actions, const json_t *service,
+                          struct rpc_error *err);
 int proc_service_start(struct proc_client *client, const char *name, struct rpc_error *err);
 int proc_service_stop(struct proc_client *client, const char *name, struct rpc_error *err);
 int proc_service_delete(struct proc_client *client, const char *name, struct rpc_error *err);
@@ -182,6 +206,9 @@ int proc_service_wait(struct proc_client *client, const char *name, int64_t time
  */
 int proc_restart_service(struct proc_client *client, const struct proc_service *service,
                          int64_t timeout_ms, struct rpc_strbuf *ret_log, struct rpc_error *err);
+int proc_restart_service_json(struct proc_client *client, const json_t *actions,
+                              const json_t *service, int64_t timeout_ms, struct rpc_strbuf *ret_log,
+                              struct rpc_error *err);
 /* Stops it and waits until nothing of it runs; its record stays. *ret_was_there (may be NULL) is
  * false when there is no such service, which is a success. */
 int proc_stop_service(struct proc_client *client, const char *name, int64_t timeout_ms,
@@ -207,6 +234,8 @@ const char *proc_phase_name(enum proc_phase phase);
 enum proc_phase proc_phase_parse(const char *text);
 bool proc_phase_is_final(enum proc_phase phase);
 
+struct proc_log_line; /* see Logs */
+
 struct proc_job {
     int64_t id;
     const char *action;
@@ -227,11 +256,19 @@ int proc_job_create(struct proc_client *client, const char *action, int64_t *ret
 /* Runs an action that is not set. */
 int proc_job_create_spec(struct proc_client *client, const struct proc_action *action,
                          int64_t *ret_id, struct rpc_error *err);
+/* With parameters as hero_proc/openrpc.json has them: an action or a spec, inputs, tags. */
+int proc_job_create_json(struct proc_client *client, const json_t *params, int64_t *ret_id,
+                         struct rpc_error *err);
 int proc_job_get(struct proc_client *client, int64_t id, struct proc_job *ret_job,
                  struct rpc_error *err);
 /* Waits for its end. RPC_ERROR_TIMEOUT when it has not ended by then. */
 int proc_job_wait(struct proc_client *client, int64_t id, int64_t timeout_ms,
                   struct proc_job *ret_job, struct rpc_error *err);
+/* The same, and calls back for each line of its output as it comes, in order: up to ten times a
+ * second. Without any line where the server does not tell them. */
+int proc_job_follow(struct proc_client *client, int64_t id, int64_t timeout_ms,
+                    void (*line)(void *ctx, const struct proc_log_line *line), void *ctx,
+                    struct proc_job *ret_job, struct rpc_error *err);
 /* Its output, each line ended by a newline. */
 int proc_job_logs(struct proc_client *client, int64_t id, struct rpc_strbuf *ret_text,
                   struct rpc_error *err);
