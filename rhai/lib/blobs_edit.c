@@ -197,7 +197,7 @@ NATIVE(append_string) {
 
 NATIVE(append_char) {
     char bytes[4];
-    return append_bytes(call, &args[0], bytes, utf8_encode(args[1].c, bytes));
+    return append_bytes(call, &args[0], bytes, utf8_write(args[1].c, bytes));
 }
 
 NATIVE(insert) {

@@ -102,7 +102,7 @@ static void write_standard_leaf(text *out, const rhai_value *v) {
         else
             write_debug_text(out, v);
         break;
-    case RHAI_CHAR: json_write_string(out, utf8, utf8_encode(v->c, utf8)); break;
+    case RHAI_CHAR: json_write_string(out, utf8, utf8_write(v->c, utf8)); break;
     case RHAI_BLOB: write_base64(out, as_blob(v)->data, as_blob(v)->len); break;
     default: write_debug_text(out, v);
     }

@@ -27,7 +27,7 @@ STRING_NATIVES(X)
 
 /* The text of a string or a character, which is written to `buffer`. */
 static inline span string_span(const rhai_value *v, char buffer[4]) {
-    if (v->type == RHAI_CHAR) return (span){buffer, utf8_encode(v->c, buffer)};
+    if (v->type == RHAI_CHAR) return (span){buffer, utf8_write(v->c, buffer)};
     return (span){as_str(v)->data, as_str(v)->len};
 }
 

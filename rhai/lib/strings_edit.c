@@ -199,7 +199,7 @@ rhai_status string_set(rhai_call *call, rhai_value *args, rhai_value *ret) {
     size_t index, chars = str_chars(s);
     if (!slice_index(chars, args[1].i, &index)) return RHAI_OK;
     char with[4];
-    size_t with_len = utf8_encode(args[2].c, with);
+    size_t with_len = utf8_write(args[2].c, with);
     size_t at = str_offset(s, index), behind = str_offset(s, index + 1);
     s = str_own(call->h, &args[0], with_len);
     if (!s) return call_no_memory(call);

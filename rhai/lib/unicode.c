@@ -67,12 +67,12 @@ static size_t map_char(case_mapper mapper, const char *at, size_t len, char mapp
     if (out == (uint8_t *)mapped && (size != len || memcmp(at, mapped, len) != 0)) return size;
     uint32_t c;
     utf8_decode(at, len, &c);
-    return utf8_encode(map_newer(mapper, c), mapped);
+    return utf8_write(map_newer(mapper, c), mapped);
 }
 
 static uint32_t map_to_one(case_mapper mapper, uint32_t c) {
     char from[4], to[MAPPED_SIZE];
-    size_t len = map_char(mapper, from, utf8_encode(c, from), to);
+    size_t len = map_char(mapper, from, utf8_write(c, from), to);
     uint32_t mapped;
     return utf8_decode(to, len, &mapped) == len ? mapped : c;
 }

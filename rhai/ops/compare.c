@@ -135,7 +135,7 @@ static op_result is_in_text(const operation *o) {
         return give(o, memmem(s->data, s->len, as_str(o->a)->data, as_str(o->a)->len) != NULL);
     if (o->a->type != RHAI_CHAR) return OP_NOT_BUILTIN;
     char bytes[4];
-    size_t len = utf8_encode(o->a->c, bytes);
+    size_t len = utf8_write(o->a->c, bytes);
     return give(o, memmem(s->data, s->len, bytes, len) != NULL);
 }
 

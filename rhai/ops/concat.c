@@ -40,7 +40,7 @@ static bool piece_init(piece *p, heap *h, const rhai_value *v) {
         p->data = as_str(v)->data;
         p->len = as_str(v)->len;
         return true;
-    case RHAI_CHAR: p->len = utf8_encode(v->c, p->few); return true;
+    case RHAI_CHAR: p->len = utf8_write(v->c, p->few); return true;
     case RHAI_INT: p->len = int_text(v->i, p->few); return true;
     case RHAI_BOOL:
     case RHAI_FLOAT:
@@ -154,7 +154,7 @@ static op_result concat_blob(const operation *o) {
         return concat_bytes(o, as_blob(o->b)->data, as_blob(o->b)->len);
     }
     char bytes[4];
-    return concat_bytes(o, bytes, utf8_encode(o->b->c, bytes));
+    return concat_bytes(o, bytes, utf8_write(o->b->c, bytes));
 }
 
 op_result op_concat(const operation *o) {
@@ -233,7 +233,7 @@ static bool append_to_blob(const operation *o, rhai_value *target, op_result *re
         bytes[0] = (char)(v->i & 0xff);
         done = append_bytes(o->h, target, bytes, 1);
     } else if (v->type == RHAI_CHAR) {
-        done = append_bytes(o->h, target, bytes, utf8_encode(v->c, bytes));
+        done = append_bytes(o->h, target, bytes, utf8_write(v->c, bytes));
     } else if (v->type == RHAI_STRING) {
         done = append_bytes(o->h, target, as_str(v)->data, as_str(v)->len);
     } else if (v->type == RHAI_BLOB) {

@@ -73,7 +73,7 @@ static bool scan_numeric_escape(lexer *lx, string_scan *s, const char *escape) {
         set_escape_fault(lx, escape);
         return false;
     }
-    add_bytes(lx, s, bytes, utf8_encode(c, bytes));
+    add_bytes(lx, s, bytes, utf8_write(c, bytes));
     return true;
 }
 

@@ -54,7 +54,7 @@ static int different_types(const rhai_value *a, const rhai_value *b) {
     if (a->type == RHAI_FLOAT && b->type == RHAI_INT) return float_equal(a->f, (double)b->i);
     if (a->type == RHAI_CHAR && b->type == RHAI_STRING) {
         char bytes[4];
-        size_t len = utf8_encode(a->c, bytes);
+        size_t len = utf8_write(a->c, bytes);
         return as_str(b)->len == len && memcmp(as_str(b)->data, bytes, len) == 0;
     }
     if (a->type == RHAI_STRING && b->type == RHAI_CHAR) return different_types(b, a);

@@ -60,7 +60,7 @@ bool value_new_text(heap *h, const char *text, size_t len, rhai_value *ret);
 /* UTF-8 (RFC 3629: no surrogates, no overlong forms). decode returns the bytes used (1-4), 0 at
  * invalid input; encode writes 1-4 bytes. */
 size_t utf8_decode(const char *text, size_t len, uint32_t *ret);
-size_t utf8_encode(uint32_t c, char *ret);
+size_t utf8_write(uint32_t c, char *ret);
 bool utf8_is_valid(const char *text, size_t len);
 size_t utf8_count(const char *text, size_t len); /* characters of valid text */
 

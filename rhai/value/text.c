@@ -56,7 +56,7 @@ void text_add_str(text *t, const rhai_str *s) {
 
 void text_add_char(text *t, uint32_t c) {
     char bytes[4];
-    text_add(t, bytes, utf8_encode(c, bytes));
+    text_add(t, bytes, utf8_write(c, bytes));
 }
 
 size_t int_text(int64_t i, char ret[INT_TEXT_MAX]) {

@@ -23,7 +23,7 @@ size_t utf8_decode(const char *text, size_t len, uint32_t *ret) {
     return n;
 }
 
-size_t utf8_encode(uint32_t c, char *ret) {
+size_t utf8_write(uint32_t c, char *ret) {
     if (c < 0x80) {
         ret[0] = (char)c;
         return 1;

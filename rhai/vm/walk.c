@@ -370,7 +370,7 @@ static rhai_status write_back(vm *m, spot *s, rhai_pos pos) {
         char c[4];
         if (v->type != RHAI_CHAR)
             return vm_fail(m, error_mismatch(m->h, "char", vm_raw_type_name(v), pos));
-        return replace_chars(m, s, c, utf8_encode(v->c, c));
+        return replace_chars(m, s, c, utf8_write(v->c, c));
     }
     case SPOT_SLICE: {
         text t;
