@@ -1,4 +1,5 @@
 /* The scripts of examples/automation do what they say, on data of their own. */
+#include "hero_proc/sdk/tests/target.h"
 #include "os/tests/sandbox.h"
 
 #include "core/file.h"
@@ -147,12 +148,28 @@ static void mirror_git_tree(void **state) {
     assert_non_null(strstr(RUN("mirror_git_tree", "tree", "file:///no/where"), "1 of 1 repositories failed"));
 }
 
+static void deploy_service(void **state) {
+    struct fixture *f = *state;
+    struct target hero_proc;
+    char *home = strdup(getenv("HOME"));
+    target_start(&hero_proc, OURS);
+    const char *said = RUN("deploy_service", "greeter");
+    assert_memory_equal(said, "greeter is running, its process is ", 35);
+    assert_non_null(strstr(said, "\nlog: hello from "));
+    assert_non_null(strstr(said, "\ngreeter is removed\n"));
+    fixture_expect(f, "service_list().map(|s| s.name)", "[]");
+    assert_non_null(strstr(RUN("deploy_service", "no name"), "Runtime error: proc: start: "));
+    target_stop(&hero_proc);
+    setenv("HOME", home, 1);
+    free(home);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         SANDBOX_CASE(clean_old_files), SANDBOX_CASE(backup_rotate), SANDBOX_CASE(watch_log),
         SANDBOX_CASE(check_disk),      SANDBOX_CASE(retry_command), SANDBOX_CASE(wait_for_file),
         SANDBOX_CASE(batch_rename),    SANDBOX_CASE(render_report), SANDBOX_CASE(csv_to_yaml),
-        SANDBOX_CASE(encrypt_file),    SANDBOX_CASE(mirror_git_tree),
+        SANDBOX_CASE(encrypt_file),    SANDBOX_CASE(mirror_git_tree), SANDBOX_CASE(deploy_service),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
