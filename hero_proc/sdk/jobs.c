@@ -114,7 +114,8 @@ static bool takes_cursor(const struct proc_client *client) {
     return json_object_get(json_object_get(schema, "properties"), "after_id");
 }
 
-/* Tells the lines that are new; whether there may be more at once, or -1. */
+/* Tells the lines that are new: one question, so that a job that writes without end holds nobody.
+ */
 static int tell_new_lines(struct proc_client *client, int64_t id, struct output *output,
                           struct rpc_error *err) {
     json_t *params = json_pack("{s:I}", "id", (json_int_t)id);
@@ -126,19 +127,16 @@ static int tell_new_lines(struct proc_client *client, int64_t id, struct output 
     else
         tell_list(lenient_list(result, "lines|logs|entries"), output);
     int64_t cursor = takes_cursor(client) ? lenient_number(result, "cursor", 0) : 0;
-    bool may_be_more = cursor > output->cursor;
-    if (may_be_more) *output = (struct output){output->line, output->ctx, cursor, 0};
+    if (cursor > 0) *output = (struct output){output->line, output->ctx, cursor, 0};
     json_decref(result);
-    return may_be_more;
+    return 0;
 }
 
+/* The same where somebody wants them and the server tells them. */
 static int tell_output(struct proc_client *client, int64_t id, struct output *output,
                        struct rpc_error *err) {
     struct rpc_error failure = {0};
-    int more = output->line ? 1 : 0;
-    while (more > 0)
-        more = tell_new_lines(client, id, output, &failure);
-    if (more == 0) return 0;
+    if (!output->line || tell_new_lines(client, id, output, &failure) == 0) return 0;
     bool is_missing = proc_is_missing(&failure);
     if (is_missing)
         output->line = NULL;
@@ -184,10 +182,7 @@ static void add_line(void *ctx, const struct proc_log_line *line) {
 int proc_job_logs(struct proc_client *client, int64_t id, struct rpc_strbuf *ret_text,
                   struct rpc_error *err) {
     struct output output = {.line = add_line, .ctx = ret_text};
-    int more = 1;
-    while (more > 0)
-        more = tell_new_lines(client, id, &output, err);
-    return more;
+    return tell_new_lines(client, id, &output, err);
 }
 
 int proc_job_cancel(struct proc_client *client, int64_t id, struct rpc_error *err) {

@@ -8,6 +8,7 @@
 #include "proc/link.h"
 #include "proc/remove.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -288,6 +289,10 @@ static int put(struct proc_client *client, const struct builder *builder, int64_
         remove_service(client, text_in(builder->service, "name"), &was_there, err) < 0)
         return -1;
     json_t *actions = json_pack("[o]", action_of(builder));
+    if (!actions) {
+        rpc_error_set(err, RPC_ERROR_SYSTEM, ENOMEM, "out of memory");
+        return -1;
+    }
     int failed =
         waits ? proc_restart_service_json(client, actions, builder->service, timeout_ms, log, err)
               : proc_service_set_json(client, actions, builder->service, err);
@@ -386,10 +391,9 @@ static const rhai_native functions[] = {
     {"start", BUILDER "?", builder_start, RHAI_FN_VOLATILE,
      "ServiceBuilder.start(seconds: number) -> map",
      "Registers the service, stops what runs of it, starts it, and waits until it is running and "
-     "its "
-     "checks pass (or, with oneshot, has ended well), for at most so many seconds in all; not at "
-     "all with 0. Gives its status. That it fails is an error with the reason and the last lines "
-     "of its log."},
+     "its checks pass (or, with oneshot, has ended well), for at most so many seconds in all; not "
+     "at all with 0. Gives its status. That it fails is an error with the reason and the last "
+     "lines of its log."},
 };
 
 static const rhai_custom_type *const types[] = {&builder_type};

@@ -286,7 +286,7 @@ static const rhai_native functions[] = {
     {"job_start", "mm", job_start, RHAI_FN_VOLATILE, "job_start(action: map, options: map) -> int",
      "The same with the options inputs and tags of job_run."},
     {"job_wait", "i", job_wait, RHAI_FN_VOLATILE, "job_wait(id: int) -> map",
-     "Shows all output of a job, waits for its end, and gives what job_run gives."},
+     "Shows the output of a job, waits for its end, and gives what job_run gives."},
     {"job_wait", "im", job_wait, RHAI_FN_VOLATILE, "job_wait(id: int, options: map) -> map",
      "The same with the options silent, die and timeout of job_run."},
     {"job_status", "i", job_status, RHAI_FN_VOLATILE, "job_status(id: int) -> map",
@@ -300,7 +300,7 @@ static const rhai_native functions[] = {
     {"job_list", "m", job_list, RHAI_FN_VOLATILE, "job_list(filter: map) -> array",
      "Those that the filter chooses: action, service, phase (strings), and limit."},
     {"job_logs", "i", job_logs, RHAI_FN_VOLATILE, "job_logs(id: int) -> array",
-     "The lines that a job has written so far."},
+     "The lines that a job has written so far; of long ones the newest 10000."},
     {"job_cancel", "i", job_cancel, RHAI_FN_VOLATILE, "job_cancel(id: int) -> bool",
      "Ends a job; false when it had ended already."},
 };

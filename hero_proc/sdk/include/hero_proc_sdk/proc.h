@@ -264,12 +264,14 @@ int proc_job_get(struct proc_client *client, int64_t id, struct proc_job *ret_jo
 /* Waits for its end. RPC_ERROR_TIMEOUT when it has not ended by then. */
 int proc_job_wait(struct proc_client *client, int64_t id, int64_t timeout_ms,
                   struct proc_job *ret_job, struct rpc_error *err);
-/* The same, and calls back for each line of its output as it comes, in order: up to ten times a
- * second. Without any line where the server does not tell them. */
+/* The same, and calls back for each line of its output, in order and as it comes: it is asked for
+ * ten times a second. What was written before begins where proc_job_logs does. No line where the
+ * server tells none. */
 int proc_job_follow(struct proc_client *client, int64_t id, int64_t timeout_ms,
                     void (*line)(void *ctx, const struct proc_log_line *line), void *ctx,
                     struct proc_job *ret_job, struct rpc_error *err);
-/* Its output, each line ended by a newline. */
+/* Its output so far, each line ended by a newline; of long ones the newest lines (of our daemon
+ * 10,000). */
 int proc_job_logs(struct proc_client *client, int64_t id, struct rpc_strbuf *ret_text,
                   struct rpc_error *err);
 int proc_job_cancel(struct proc_client *client, int64_t id, struct rpc_error *err);
