@@ -26,22 +26,26 @@ static bool flag_in(const rhai_value *map, const char *name, bool otherwise) {
     return value ? rhai_as_bool(value) : otherwise;
 }
 
-/* Of the argument `index`, which need not be there; those of one that only waits have no `inputs`.
- */
-static rhai_status take_options(rhai_call *call, rhai_value *args, size_t index, bool is_new,
+/* Which of the options a function has. */
+static const struct value_option known[] = {{"silent", RHAI_BOOL},
+                                            {"die", RHAI_BOOL},
+                                            {"timeout", RHAI_UNIT},
+                                            {"inputs", RHAI_MAP},
+                                            {"tags", RHAI_ARRAY}};
+enum option_set { OF_WAITING = 1, OF_CREATING = 2, OF_BOTH = 3 };
+#define WAITING_COUNT 3
+
+/* Of the second argument, which need not be there. */
+static rhai_status take_options(rhai_call *call, rhai_value *args, enum option_set set,
                                 struct job_options *ret) {
-    static const struct value_option known[] = {{"silent", RHAI_BOOL},
-                                                {"die", RHAI_BOOL},
-                                                {"timeout", RHAI_UNIT},
-                                                {"inputs", RHAI_MAP},
-                                                {"tags", RHAI_ARRAY}};
     *ret = (struct job_options){.timeout_ms = NO_TIMEOUT_MS};
-    if (rhai_call_nargs(call) <= index) return RHAI_OK;
-    const rhai_value *map = &args[index], *timeout = rhai_map_get(map, "timeout", 7);
+    if (rhai_call_nargs(call) < 2) return RHAI_OK;
+    const rhai_value *map = &args[1], *timeout = rhai_map_get(map, "timeout", 7);
+    size_t first = set & OF_WAITING ? 0 : WAITING_COUNT;
+    size_t end = set & OF_CREATING ? HEROLIB_COUNT(known) : WAITING_COUNT;
     char what[64];
     snprintf(what, sizeof what, "proc: %s", rhai_call_name(call));
-    if (value_check_options(call, map, what, known, HEROLIB_COUNT(known) - (is_new ? 0 : 2)) !=
-            RHAI_OK ||
+    if (value_check_options(call, map, what, known + first, end - first) != RHAI_OK ||
         (timeout && link_seconds(call, timeout, &ret->timeout_ms) != RHAI_OK))
         return RHAI_ERROR;
     ret->inputs = rhai_map_get(map, "inputs", 6);
@@ -195,7 +199,7 @@ static rhai_status watch_job(rhai_call *call, struct proc_client *client, int64_
 
 static rhai_status job_wait(rhai_call *call, rhai_value *args, rhai_value *ret) {
     struct job_options options;
-    if (take_options(call, args, 1, false, &options) != RHAI_OK) return RHAI_ERROR;
+    if (take_options(call, args, OF_WAITING, &options) != RHAI_OK) return RHAI_ERROR;
     struct proc_client *client = link_client(call);
     return client ? watch_job(call, client, rhai_as_int(&args[0]), &options, ret) : RHAI_ERROR;
 }
@@ -225,10 +229,10 @@ static json_t *params_of(rhai_call *call, const rhai_value *what,
 }
 
 /* The client; NULL: thrown. */
-static struct proc_client *create_job(rhai_call *call, rhai_value *args,
+static struct proc_client *create_job(rhai_call *call, rhai_value *args, enum option_set set,
                                       struct job_options *options, int64_t *ret_id) {
     struct rpc_error err = {0};
-    if (take_options(call, args, 1, true, options) != RHAI_OK) return NULL;
+    if (take_options(call, args, set, options) != RHAI_OK) return NULL;
     json_t *params = params_of(call, &args[0], options);
     struct proc_client *client = params ? link_client(call) : NULL;
     if (client && proc_job_create_json(client, params, ret_id, &err) < 0) {
@@ -242,14 +246,14 @@ static struct proc_client *create_job(rhai_call *call, rhai_value *args,
 static rhai_status job_run(rhai_call *call, rhai_value *args, rhai_value *ret) {
     struct job_options options;
     int64_t id;
-    struct proc_client *client = create_job(call, args, &options, &id);
+    struct proc_client *client = create_job(call, args, OF_BOTH, &options, &id);
     return client ? watch_job(call, client, id, &options, ret) : RHAI_ERROR;
 }
 
 static rhai_status job_start(rhai_call *call, rhai_value *args, rhai_value *ret) {
     struct job_options options;
     int64_t id;
-    if (!create_job(call, args, &options, &id)) return RHAI_ERROR;
+    if (!create_job(call, args, OF_CREATING, &options, &id)) return RHAI_ERROR;
     *ret = rhai_from_int(id);
     return RHAI_OK;
 }

@@ -100,8 +100,8 @@ struct proc_client *link_client(rhai_call *call) {
     return shared.client;
 }
 
-static rhai_status throw(rhai_call * call, struct rpc_error *err, const char *more, const char *log,
-                         int log_len) {
+static rhai_status throw_text(rhai_call *call, struct rpc_error *err, const char *more,
+                              const char *log, int log_len) {
     rhai_status status = shared.is_thrown
                              ? RHAI_ERROR
                              : rhai_throw(call, "proc: %s: %s%s%.*s", rhai_call_name(call),
@@ -116,7 +116,7 @@ static rhai_status throw(rhai_call * call, struct rpc_error *err, const char *mo
 }
 
 rhai_status link_throw(rhai_call *call, struct rpc_error *err) {
-    return throw(call, err, "", "", 0);
+    return throw_text(call, err, "", "", 0);
 }
 
 rhai_status link_throw_log(rhai_call *call, struct rpc_error *err, struct rpc_strbuf *log) {
@@ -127,8 +127,8 @@ rhai_status link_throw_log(rhai_call *call, struct rpc_error *err, struct rpc_st
     while (from < len && text_is_continuation(text[from]))
         from++;
     if (from > len) from = len;
-    rhai_status status = throw(call, err, len > from ? "; last lines of its log:\n" : "",
-                               text + from, (int)(len - from));
+    rhai_status status = throw_text(call, err, len > from ? "; last lines of its log:\n" : "",
+                                    text + from, (int)(len - from));
     rpc_strbuf_done(log);
     return status;
 }

@@ -211,6 +211,8 @@ static void a_job_that_fails_is_an_error_unless_it_may(void **state) {
     expect_part(f, "job_run(#{interpreter: \"bash\"})", "proc: job_run: ");
     expect_part(f, "job_run(\"x\", #{quiet: true})", "proc: job_run: there is no option 'quiet'");
     expect_part(f, "job_wait(1, #{inputs: #{}})", "proc: job_wait: there is no option 'inputs'");
+    expect_part(f, "job_start(\"x\", #{silent: true})",
+                "proc: job_start: there is no option 'silent'");
     expect_part(f, "job_status(999999)", "proc: job_status: job \"999999\" not found");
 }
 
