@@ -1,7 +1,7 @@
 /* cmd_check.c - `rhai check`: every syntax error of some scripts, without running them. */
 #include "commands.h"
 
-#include "files.h"
+#include <rhai_console/scripts.h>
 
 #include <getopt.h>
 #include <stdio.h>
@@ -81,15 +81,15 @@ static bool print_json(check *c) {
 
 /* Returns false after a message when the file cannot be read. */
 static bool check_file(check *c, const char *path) {
-    file_text script;
-    int error = file_read(path, &script);
+    script_text script;
+    int error = script_read(path, &script);
     if (error) {
         fprintf(stderr, "rhai: cannot read %s: %s\n", path, strerror(error));
         return false;
     }
     c->file = path;
     rhai_check(c->engine, script.text, script.len, on_error, c);
-    file_text_done(&script);
+    script_text_done(&script);
     return true;
 }
 

@@ -1,8 +1,8 @@
 /* cmd_run.c - `rhai run`: runs one script. */
 #include "commands.h"
 
-#include "files.h"
-#include "report.h"
+#include <rhai_console/scripts.h>
+#include <rhai_console/report.h>
 
 #include <errno.h>
 #include <getopt.h>
@@ -252,7 +252,7 @@ static int show_value(rhai_engine *engine, const rhai_value *value) {
 }
 
 static void show_error(const rhai_error *error, const known_names *known, const run_options *o,
-                       const file_text *script, const module_files *modules) {
+                       const script_text *script, const module_files *modules) {
     fflush(stdout);
     fprintf(stderr, "%s\n", rhai_error_text(error));
     if (isatty(STDERR_FILENO))
@@ -260,7 +260,7 @@ static void show_error(const rhai_error *error, const known_names *known, const 
                      modules, known);
 }
 
-static int dump_script(rhai_engine *engine, const run_options *o, const file_text *script,
+static int dump_script(rhai_engine *engine, const run_options *o, const script_text *script,
                        const module_files *modules, const rhai_scope *scope) {
     rhai_error *error = NULL;
     rhai_program *program = rhai_compile(engine, script->text, script->len, NULL, scope, &error);
@@ -279,7 +279,7 @@ static int dump_script(rhai_engine *engine, const run_options *o, const file_tex
     return 0;
 }
 
-static int run_script(rhai_engine *engine, const run_options *o, const file_text *script,
+static int run_script(rhai_engine *engine, const run_options *o, const script_text *script,
                       const module_files *modules) {
     rhai_scope *scope = rhai_scope_new(engine);
     if (!scope || push_args(engine, scope, o) != RHAI_OK) {
@@ -308,15 +308,15 @@ static int run_script(rhai_engine *engine, const run_options *o, const file_text
 }
 
 static int run_file(const run_options *o) {
-    file_text script;
-    int error = file_read(o->file, &script);
+    script_text script;
+    int error = script_read(o->file, &script);
     if (error) {
         fprintf(stderr, "rhai: cannot read %s: %s\n", o->file, strerror(error));
         return EXIT_USAGE;
     }
     rhai_engine *engine = rhai_engine_new(NULL);
     if (!engine) {
-        file_text_done(&script);
+        script_text_done(&script);
         fprintf(stderr, "rhai: out of memory\n");
         return EXIT_SCRIPT;
     }
@@ -332,7 +332,7 @@ static int run_file(const run_options *o) {
     signal(SIGTERM, SIG_DFL);
     rhai_engine_free(engine);
     module_files_done(&modules);
-    file_text_done(&script);
+    script_text_done(&script);
     return code;
 }
 

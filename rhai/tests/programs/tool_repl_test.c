@@ -1,5 +1,6 @@
 /* `rhai repl`: fed from a pipe, and on a terminal as a user types. */
 #include "program.h"
+#include "terminal.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -7,14 +8,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <poll.h>
-#include <pty.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 static int set_up(void **state) {
     static sandbox s;
@@ -108,145 +102,104 @@ static void an_unknown_command_is_told(void **state) {
 
 /* ---- On a terminal ------------------------------------------------------------------------ */
 
-typedef struct terminal {
-    pid_t pid;
-    int fd;
-    char text[16384];
-    size_t len, seen;
-} terminal;
-
-static terminal open_terminal(sandbox *s) {
-    terminal t = {.fd = -1};
-    t.pid = forkpty(&t.fd, NULL, NULL, NULL);
-    assert_true(t.pid >= 0);
-    if (t.pid == 0) {
-        setenv("HOME", s->dir, 1);
-        setenv("TERM", "xterm", 1);
-        unsetenv("XDG_STATE_HOME");
-        execl(RHAI, RHAI, "repl", NULL);
-        _exit(127);
-    }
-    return t;
-}
-
-/* Waits until the text appears behind what was awaited before. */
-static void await(terminal *t, const char *wanted) {
-    for (;;) {
-        t->text[t->len] = '\0';
-        char *found = strstr(t->text + t->seen, wanted);
-        if (found) {
-            t->seen = (size_t)(found - t->text) + strlen(wanted);
-            return;
-        }
-        struct pollfd p = {.fd = t->fd, .events = POLLIN};
-        ssize_t n = -1;
-        if (poll(&p, 1, 20000) == 1) n = read(t->fd, t->text + t->len, sizeof t->text - 1 - t->len);
-        if (n <= 0) {
-            kill(t->pid, SIGKILL);
-            fail_msg("no '%s' in:\n%s", wanted, t->text + t->seen);
-        }
-        t->len += (size_t)n;
-    }
-}
-
-static void type(terminal *t, const char *keys) {
-    assert_int_equal(write(t->fd, keys, strlen(keys)), strlen(keys));
-}
-
-static void close_terminal(terminal *t) {
-    int status;
-    char rest[256];
-    type(t, "\4");
-    while (read(t->fd, rest, sizeof rest) > 0)
-        ;
-    assert_int_equal(waitpid(t->pid, &status, 0), t->pid);
-    assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), 0);
-    close(t->fd);
+static terminal open_terminal(const sandbox *s) {
+    return terminal_open(s->dir, (const char *const[]){RHAI, "repl", NULL});
 }
 
 static void a_terminal_gets_prompts_and_a_second_one_for_the_next_lines(void **state) {
     terminal t = open_terminal(*state);
-    await(&t, "rhai> ");
-    type(&t, "(40 +\n");
-    await(&t, "  ... ");
-    type(&t, "2)\n");
-    await(&t, "42\r\n");
-    await(&t, "rhai> ");
-    close_terminal(&t);
+    terminal_await(&t, "rhai> ");
+    terminal_type(&t, "(40 +\n");
+    terminal_await(&t, "  ... ");
+    terminal_type(&t, "2)\n");
+    terminal_await(&t, "42\r\n");
+    terminal_await(&t, "rhai> ");
+    terminal_close(&t);
 }
 
 static void control_c_ends_what_runs_and_not_the_session(void **state) {
     terminal t = open_terminal(*state);
-    await(&t, "rhai> ");
-    type(&t, "let x = 5; print(`ready`); loop { x += 1 }\n");
-    await(&t, "ready\r\n");
-    type(&t, "\3");
-    await(&t, "Script terminated");
-    await(&t, "rhai> ");
-    type(&t, "x > 5\n");
-    await(&t, "true\r\n");
-    await(&t, "rhai> ");
-    close_terminal(&t);
+    terminal_await(&t, "rhai> ");
+    terminal_type(&t, "let x = 5; print(`ready`); loop { x += 1 }\n");
+    terminal_await(&t, "ready\r\n");
+    terminal_type(&t, "\3");
+    terminal_await(&t, "Script terminated");
+    terminal_await(&t, "rhai> ");
+    terminal_type(&t, "x > 5\n");
+    terminal_await(&t, "true\r\n");
+    terminal_await(&t, "rhai> ");
+    terminal_close(&t);
 }
 
 static void control_c_drops_an_unfinished_input(void **state) {
     terminal t = open_terminal(*state);
-    await(&t, "rhai> ");
-    type(&t, "[1,\n");
-    await(&t, "  ... ");
-    type(&t, "\3");
-    await(&t, "rhai> ");
-    type(&t, "6 * 7\n");
-    await(&t, "42\r\n");
-    await(&t, "rhai> ");
-    close_terminal(&t);
+    terminal_await(&t, "rhai> ");
+    terminal_type(&t, "[1,\n");
+    terminal_await(&t, "  ... ");
+    terminal_type(&t, "\3");
+    terminal_await(&t, "rhai> ");
+    terminal_type(&t, "6 * 7\n");
+    terminal_await(&t, "42\r\n");
+    terminal_await(&t, "rhai> ");
+    terminal_close(&t);
 }
 
 static void tab_completes_variables_functions_map_keys_and_commands(void **state) {
     terminal t = open_terminal(*state);
-    await(&t, "rhai> ");
-    type(&t, "let zebra = #{stripes: #{black: 41}}; fn zz_double(x) { x * 2 }\n");
-    await(&t, "rhai> ");
-    type(&t, "zeb\t.str\t.bla\t + 1\n");
-    await(&t, "42\r\n");
-    type(&t, "zz_d\t(4)\n");
-    await(&t, "8\r\n");
-    type(&t, "is_od\t(4)\n");
-    await(&t, "false\r\n");
-    type(&t, ".he\t\n");
-    await(&t, "show this");
-    await(&t, "rhai> ");
-    close_terminal(&t);
+    terminal_await(&t, "rhai> ");
+    terminal_type(&t, "let zebra = #{stripes: #{black: 41}}; fn zz_double(x) { x * 2 }\n");
+    terminal_await(&t, "rhai> ");
+    terminal_type(&t, "zeb\t.str\t.bla\t + 1\n");
+    terminal_await(&t, "42\r\n");
+    terminal_type(&t, "zz_d\t(4)\n");
+    terminal_await(&t, "8\r\n");
+    terminal_type(&t, "is_od\t(4)\n");
+    terminal_await(&t, "false\r\n");
+    terminal_type(&t, ".he\t\n");
+    terminal_await(&t, "show this");
+    terminal_await(&t, "rhai> ");
+    terminal_close(&t);
 }
 
 static void errors_come_with_their_place_and_the_nearest_names(void **state) {
     terminal t = open_terminal(*state);
-    await(&t, "rhai> ");
-    type(&t, "let counter = 1;\n");
-    await(&t, "rhai> ");
-    type(&t, "1 + conuter\n");
-    await(&t, "Variable not found: conuter (line 1, position 5)\r\n");
-    await(&t, "    1 | 1 + conuter\r\n      |     ^\r\n");
-    await(&t, "did you mean counter");
-    await(&t, "rhai> ");
-    close_terminal(&t);
+    terminal_await(&t, "rhai> ");
+    terminal_type(&t, "let counter = 1;\n");
+    terminal_await(&t, "rhai> ");
+    terminal_type(&t, "1 + conuter\n");
+    terminal_await(&t, "Variable not found: conuter (line 1, position 5)\r\n");
+    terminal_await(&t, "    1 | 1 + conuter\r\n      |     ^\r\n");
+    terminal_await(&t, "did you mean counter");
+    terminal_await(&t, "rhai> ");
+    terminal_close(&t);
 }
 
 static void the_history_is_kept_for_the_next_session(void **state) {
     terminal first = open_terminal(*state);
-    await(&first, "rhai> ");
-    type(&first, "21 * 2\n");
-    await(&first, "42\r\n");
-    await(&first, "rhai> ");
-    close_terminal(&first);
+    terminal_await(&first, "rhai> ");
+    terminal_type(&first, "21 * 2\n");
+    terminal_await(&first, "42\r\n");
+    terminal_await(&first, "rhai> ");
+    terminal_close(&first);
 
     terminal second = open_terminal(*state);
-    await(&second, "rhai> ");
-    type(&second, "\20\n"); /* Ctrl-P: the line before */
-    await(&second, "42\r\n");
-    await(&second, "rhai> ");
-    close_terminal(&second);
+    terminal_await(&second, "rhai> ");
+    terminal_type(&second, "\20\n"); /* Ctrl-P: the line before */
+    terminal_await(&second, "42\r\n");
+    terminal_await(&second, "rhai> ");
+    terminal_close(&second);
+}
+
+static void text_beyond_ascii_is_typed_and_edited(void **state) {
+    terminal t = open_terminal(*state);
+    terminal_await(&t, "rhai> ");
+    terminal_type(&t, "\"grün€x\b\".len\n");
+    terminal_await(&t, "5\r\n");
+    terminal_await(&t, "rhai> ");
+    terminal_type(&t, "\"grün\" + 1\n");
+    terminal_await(&t, "\"grün1\"\r\n");
+    terminal_await(&t, "rhai> ");
+    terminal_close(&t);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -271,6 +224,7 @@ int main(void) {
         TEST(tab_completes_variables_functions_map_keys_and_commands),
         TEST(errors_come_with_their_place_and_the_nearest_names),
         TEST(the_history_is_kept_for_the_next_session),
+        TEST(text_beyond_ascii_is_typed_and_edited),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

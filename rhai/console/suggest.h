@@ -1,17 +1,8 @@
 /* suggest.h - the nearest known names for one that is not known. */
-#ifndef RHAI_TOOL_SUGGEST_H
-#define RHAI_TOOL_SUGGEST_H
+#ifndef RHAI_CONSOLE_SUGGEST_H
+#define RHAI_CONSOLE_SUGGEST_H
 
-#include <rhai/rhai.h>
-
-#include <stdio.h>
-
-/* What the script could have meant; scope and program may be NULL. */
-typedef struct known_names {
-    rhai_engine *engine;
-    const rhai_scope *scope;
-    const rhai_program *program; /* for its functions */
-} known_names;
+#include <rhai_console/report.h>
 
 /* For errors about an unknown variable, function or property: writes a line with the nearest
  * names of the engine, the scope and the program, and those that `script` itself defines.

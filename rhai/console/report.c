@@ -1,4 +1,6 @@
-#include "report.h"
+#include <rhai_console/report.h>
+
+#include "suggest.h"
 
 #include <string.h>
 #include <unistr.h>
@@ -7,7 +9,8 @@
 /* Characters shown of a source line; of a longer one the part around the column. */
 enum { SHOWN_MAX = 120, SHOWN_BEFORE = 80 };
 
-static bool find_line(const file_text *t, uint32_t number, const char **ret_line, size_t *ret_len) {
+static bool find_line(const script_text *t, uint32_t number, const char **ret_line,
+                      size_t *ret_len) {
     const char *line = t->text, *end = t->text + t->len;
     for (uint32_t n = 1; n < number; n++) {
         const char *newline = memchr(line, '\n', (size_t)(end - line));
@@ -77,7 +80,7 @@ static void report_line(FILE *out, const char *line, size_t len, rhai_pos pos) {
 }
 
 static void report_place(FILE *out, const rhai_error *error, const char *script_path,
-                         const file_text *script, const module_files *modules) {
+                         const script_text *script, const module_files *modules) {
     rhai_pos pos = rhai_error_pos(error);
     if (!pos.line) return;
 
@@ -87,17 +90,18 @@ static void report_place(FILE *out, const rhai_error *error, const char *script_
     if (pos.column) fprintf(out, ":%u", (unsigned)pos.column);
     fputc('\n', out);
 
-    file_text module = {0};
-    if (source && (!path || file_read(path, &module) != 0)) return;
+    script_text module = {0};
+    if (source && (!path || script_read(path, &module) != 0)) return;
     const char *line;
     size_t len;
     if (find_line(source ? &module : script, pos.line, &line, &len))
         report_line(out, line, len, pos);
-    file_text_done(&module);
+    script_text_done(&module);
 }
 
 void report_error(FILE *out, const rhai_error *error, const char *script_path,
-                  const file_text *script, const module_files *modules, const known_names *known) {
+                  const script_text *script, const module_files *modules,
+                  const known_names *known) {
     report_place(out, error, script_path, script, modules);
     suggest_names(out, error, known, script->text, script->len);
 }

@@ -1,20 +1,20 @@
-/* files.h - scripts and modules from the file system. */
-#ifndef RHAI_TOOL_FILES_H
-#define RHAI_TOOL_FILES_H
+/* scripts.h - scripts and modules from the file system. */
+#ifndef RHAI_CONSOLE_SCRIPTS_H
+#define RHAI_CONSOLE_SCRIPTS_H
 
 #include <rhai/rhai.h>
 
 /* A file's content. `text` starts behind a first line that begins with #!, at its newline, so
- * that line numbers stay true. Ended with file_text_done. */
-typedef struct file_text {
+ * that line numbers stay true. Ended with script_text_done. */
+typedef struct script_text {
     char *text;
     size_t len;
     char *block; /* what to free */
-} file_text;
+} script_text;
 
 /* Reads the whole file; "-" is standard input. Returns 0, or an errno value. */
-int file_read(const char *path, file_text *ret_text);
-void file_text_done(file_text *t);
+int script_read(const char *path, script_text *ret_text);
+void script_text_done(script_text *t);
 
 /* Where a script's imports are looked for. */
 typedef struct module_files {

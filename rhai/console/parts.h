@@ -1,14 +1,15 @@
-/* repl.h - the parts of `rhai repl`. */
-#ifndef RHAI_TOOL_REPL_H
-#define RHAI_TOOL_REPL_H
+/* parts.h - what the REPL consists of. */
+#ifndef RHAI_CONSOLE_PARTS_H
+#define RHAI_CONSOLE_PARTS_H
 
-#include <rhai/rhai.h>
+#include <rhai_console/repl.h>
 
 #include <stdio.h>
 
-/* What lives from input to input. */
+/* What lives from piece to piece. */
 typedef struct repl {
-    rhai_engine *engine;
+    const repl_setup *setup;
+    rhai_engine *engine; /* of the setup, as is the scope */
     rhai_scope *scope;
     rhai_program *program; /* the newest piece, which continues all others; NULL: none yet */
     bool is_terminal;      /* prompts, and hints below errors */
@@ -22,7 +23,7 @@ typedef struct repl_command {
 } repl_command;
 extern const repl_command repl_commands[]; /* ends with a NULL name */
 
-/* ---- repl_line.c: lines from a terminal, with editing and history, or from anything else ---- */
+/* ---- line.c: lines from a terminal, with editing and history, or from anything else ---- */
 
 typedef struct line_reader line_reader;
 
@@ -41,7 +42,7 @@ line_result line_reader_read(line_reader *lr, const char *prompt, const char **r
                              size_t *ret_len);
 void line_reader_remember(line_reader *lr, const char *input); /* in the history */
 
-/* ---- repl_complete.c ---- */
+/* ---- complete.c ---- */
 
 typedef struct completion {
     char **names; /* sorted, each once; malloc'd */
@@ -51,12 +52,12 @@ typedef struct completion {
 
 /* What the word that ends at text[len] could become: variables, functions, keywords; keys of a
  * map and methods after `name.`; commands after a dot at the start of the line. */
-void complete(const repl *r, const char *text, size_t len, completion *ret);
-void completion_done(completion *c);
+void repl_complete(const repl *r, const char *text, size_t len, completion *ret);
+void repl_completion_done(completion *c);
 
-/* ---- repl_functions.c ---- */
+/* ---- functions.c ---- */
 
 /* Lists functions whose name contains the pattern ("": all), signatures and documentation. */
-void list_functions(const repl *r, const char *pattern, FILE *out);
+void repl_list_functions(const repl *r, const char *pattern, FILE *out);
 
 #endif

@@ -1,4 +1,4 @@
-#include "files.h"
+#include <rhai_console/scripts.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -47,7 +47,7 @@ static int read_all(int fd, char **ret_block, size_t *ret_len) {
     return 0;
 }
 
-int file_read(const char *path, file_text *ret_text) {
+int script_read(const char *path, script_text *ret_text) {
     bool is_stdin = !strcmp(path, "-");
     int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) return errno;
@@ -63,13 +63,13 @@ int file_read(const char *path, file_text *ret_text) {
         const char *newline = memchr(block, '\n', len);
         skip = newline ? (size_t)(newline - block) : len;
     }
-    *ret_text = (file_text){.text = block + skip, .len = len - skip, .block = block};
+    *ret_text = (script_text){.text = block + skip, .len = len - skip, .block = block};
     return 0;
 }
 
-void file_text_done(file_text *t) {
+void script_text_done(script_text *t) {
     free(t->block);
-    *t = (file_text){0};
+    *t = (script_text){0};
 }
 
 /* ---- Modules ------------------------------------------------------------------------------ */
@@ -137,12 +137,12 @@ rhai_status module_files_resolve(void *data, rhai_call *call, const char *path,
     if (!file) return RHAI_ERROR;
     if (!remember(m, path, file)) return rhai_throw_out_of_memory(call);
 
-    file_text source;
-    int error = file_read(file, &source);
+    script_text source;
+    int error = script_read(file, &source);
     if (error) return rhai_throw(call, "cannot read module '%s': %s", file, strerror(error));
     rhai_value text;
     rhai_status status = rhai_from_text(engine, source.text, source.len, &text);
-    file_text_done(&source);
+    script_text_done(&source);
     if (status != RHAI_OK) return rhai_throw(call, "module '%s' is not UTF-8 text", file);
 
     rhai_value name;

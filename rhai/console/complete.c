@@ -1,4 +1,4 @@
-#include "repl.h"
+#include "parts.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -46,7 +46,7 @@ static void sort_names(completion *c) {
     c->len = kept;
 }
 
-void completion_done(completion *c) {
+void repl_completion_done(completion *c) {
     for (size_t i = 0; i < c->len; i++)
         free(c->names[i]);
     free(c->names);
@@ -139,7 +139,7 @@ static size_t word_start(const char *text, size_t end, bool with_dots) {
     return end;
 }
 
-void complete(const repl *r, const char *text, size_t len, completion *ret) {
+void repl_complete(const repl *r, const char *text, size_t len, completion *ret) {
     size_t start = word_start(text, len, false);
     *ret = (completion){.typed = len - start};
     char *prefix = strndup(text + start, len - start);

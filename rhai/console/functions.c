@@ -1,4 +1,4 @@
-#include "repl.h"
+#include "parts.h"
 
 #include <string.h>
 
@@ -42,7 +42,7 @@ static void list_script_function(void *data, const rhai_script_function *fn) {
     l->count++;
 }
 
-void list_functions(const repl *r, const char *pattern, FILE *out) {
+void repl_list_functions(const repl *r, const char *pattern, FILE *out) {
     listing l = {.pattern = pattern, .out = out};
     rhai_each_function(r->engine, list_native, &l);
     if (r->program) rhai_each_script_function(r->engine, r->program, list_script_function, &l);

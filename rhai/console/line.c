@@ -1,7 +1,9 @@
-#include "repl.h"
+#include "parts.h"
 
 #include <errno.h>
 #include <histedit.h>
+#include <langinfo.h>
+#include <locale.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -33,14 +35,14 @@ static void make_folders(char *path) {
 }
 
 /* The XDG base directory specification: $XDG_STATE_HOME counts if it is an absolute path. */
-static char *history_path(void) {
+static char *history_path(const char *program) {
     const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
     char *path = NULL;
     int n = -1;
     if (state && *state == '/')
-        n = asprintf(&path, "%s/rhai/history", state);
+        n = asprintf(&path, "%s/%s/history", state, program);
     else if (home && *home)
-        n = asprintf(&path, "%s/.local/state/rhai/history", home);
+        n = asprintf(&path, "%s/.local/state/%s/history", home, program);
     if (n < 0) return NULL;
     make_folders(path);
     return path;
@@ -97,7 +99,7 @@ static unsigned char on_tab(EditLine *editor, wint_t key) {
     el_get(editor, EL_CLIENTDATA, &lr);
     const LineInfo *line = el_line(editor);
     completion c;
-    complete(lr->r, line->buffer, (size_t)(line->cursor - line->buffer), &c);
+    repl_complete(lr->r, line->buffer, (size_t)(line->cursor - line->buffer), &c);
     unsigned char result = CC_ERROR;
     if (c.len) {
         size_t more = common_len(&c);
@@ -110,7 +112,7 @@ static unsigned char on_tab(EditLine *editor, wint_t key) {
         }
         free(rest);
     }
-    completion_done(&c);
+    repl_completion_done(&c);
     return result;
 }
 
@@ -135,14 +137,21 @@ static int read_char(EditLine *editor, wchar_t *ret) {
     }
 }
 
+/* Scripts are UTF-8, so a locale whose text is not serves nobody here. */
+static void set_locale(void) {
+    if (!setlocale(LC_CTYPE, "") || strcmp(nl_langinfo(CODESET), "UTF-8") != 0)
+        setlocale(LC_CTYPE, "C.UTF-8");
+}
+
 static bool open_editor(line_reader *lr) {
     HistEvent event;
-    lr->editor = el_init("rhai", stdin, stdout, stderr);
+    set_locale();
+    lr->editor = el_init(lr->r->setup->name, stdin, stdout, stderr);
     lr->history = history_init();
     if (!lr->editor || !lr->history) return false;
     history(lr->history, &event, H_SETSIZE, HISTORY_LINES);
     history(lr->history, &event, H_SETUNIQUE, 1);
-    lr->history_file = history_path();
+    lr->history_file = history_path(lr->r->setup->name);
     if (lr->history_file) history(lr->history, &event, H_LOAD, lr->history_file);
 
     el_set(lr->editor, EL_CLIENTDATA, lr);
