@@ -39,25 +39,26 @@ struct options {
     int64_t version;
 };
 
-extern const struct command command_run;
-extern const struct command command_list;
-extern const struct command command_logs;
-extern const struct command command_stop;
-extern const struct command command_status;
-extern const struct command command_rerun;
-extern const struct command command_delete;
-extern const struct command command_scripts_save;
-extern const struct command command_scripts_list;
-extern const struct command command_scripts_show;
-extern const struct command command_scripts_delete;
-extern const struct command command_check;
-extern const struct command command_functions;
-extern const struct command command_reload;
-extern const struct command command_drain;
-extern const struct command command_config;
-extern const struct command command_start;
-extern const struct command command_stop_service;
-extern const struct command command_info;
+extern const struct command run_command;
+extern const struct command list_command;
+extern const struct command logs_command;
+extern const struct command stop_command;
+extern const struct command status_command;
+extern const struct command rerun_command;
+extern const struct command delete_command;
+extern const struct command scripts_save_command;
+extern const struct command scripts_list_command;
+extern const struct command scripts_show_command;
+extern const struct command scripts_delete_command;
+extern const struct command check_command;
+extern const struct command functions_command;
+extern const struct command repl_command;
+extern const struct command reload_command;
+extern const struct command drain_command;
+extern const struct command config_command;
+extern const struct command start_command;
+extern const struct command stop_service_command;
+extern const struct command info_command;
 
 /* ---- The server and its sessions -------------------------------------------------------- */
 

@@ -156,7 +156,7 @@ static const struct option_spec specs[] = {
     {"offset", 0, OPTION_NUMBER, offsetof(struct options, offset), "N", "pass over the first N"},
 };
 
-const struct command command_list = {
+const struct command list_command = {
     .name = "list",
     .operands = "",
     .summary = "show the sessions",

@@ -77,7 +77,7 @@ static const struct option_spec specs[] = {
      "only lines of that stream"},
 };
 
-const struct command command_logs = {
+const struct command logs_command = {
     .name = "logs",
     .operands = "ID",
     .summary = "show the lines of a session",

@@ -31,7 +31,7 @@ static const struct option_spec rerun_specs[] = {
      "print the session's ID and leave it running"},
 };
 
-const struct command command_rerun = {
+const struct command rerun_command = {
     .name = "rerun",
     .operands = "ID",
     .summary = "run a session again",
@@ -53,7 +53,7 @@ static int delete (const struct options *options) {
     return failed ? tell_error(&err) : EXIT_OK;
 }
 
-const struct command command_delete = {
+const struct command delete_command = {
     .name = "delete",
     .operands = "ID",
     .summary = "forget a session that has ended",

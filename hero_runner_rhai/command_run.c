@@ -296,7 +296,7 @@ static const struct option_spec specs[] = {
      "print the session's ID and leave it running"},
 };
 
-const struct command command_run = {
+const struct command run_command = {
     .name = "run",
     .operands = "[FILE|-] [-- ARG...]",
     .summary = "run a script and show what it prints",

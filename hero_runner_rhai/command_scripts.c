@@ -55,7 +55,7 @@ static const struct option_spec save_specs[] = {
      "what the script is for"},
 };
 
-const struct command command_scripts_save = {
+const struct command scripts_save_command = {
     .name = "scripts save",
     .operands = "NAME FILE|-",
     .summary = "save a script in the library",
@@ -107,7 +107,7 @@ static const struct option_spec list_specs[] = {
      "print one JSON document: {\"scripts\": [...]}"},
 };
 
-const struct command command_scripts_list = {
+const struct command scripts_list_command = {
     .name = "scripts list",
     .operands = "",
     .summary = "show the library",
@@ -138,7 +138,7 @@ static const struct option_spec show_specs[] = {
      "print all that is known of it, its versions too"},
 };
 
-const struct command command_scripts_show = {
+const struct command scripts_show_command = {
     .name = "scripts show",
     .operands = "NAME",
     .summary = "print a script of the library",
@@ -162,7 +162,7 @@ static const struct option_spec delete_specs[] = {
      "only that version (default: all)"},
 };
 
-const struct command command_scripts_delete = {
+const struct command scripts_delete_command = {
     .name = "scripts delete",
     .operands = "NAME",
     .summary = "delete a script of the library",

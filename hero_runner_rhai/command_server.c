@@ -3,6 +3,7 @@
 
 #include <hero_cli/table.h>
 
+#include <ctype.h>
 #include <string.h>
 
 static const char *text(const json_t *object, const char *name) {
@@ -55,7 +56,7 @@ static const struct option_spec check_specs[] = {
      "print one JSON document, with the declared inputs"},
 };
 
-const struct command command_check = {
+const struct command check_command = {
     .name = "check",
     .operands = "FILE|-",
     .summary = "find the errors of a script without running it",
@@ -68,6 +69,38 @@ const struct command command_check = {
 
 /* ---- functions ---------------------------------------------------------------------------- */
 
+#define DOC_INDENT 4
+
+/* At a terminal lines break between words. */
+static void print_doc(const char *doc, const struct style *style) {
+    size_t room = style->width > 2 * DOC_INDENT ? style->width - DOC_INDENT : SIZE_MAX;
+    while (*doc) {
+        size_t len = strlen(doc);
+        if (len > room) {
+            const char *space = memrchr(doc, ' ', room + 1);
+            len = space ? (size_t)(space - doc) : strcspn(doc, " ");
+        }
+        printf("%*s%.*s\n", DOC_INDENT, "", (int)len, doc);
+        doc += len + (doc[len] == ' ');
+    }
+}
+
+static bool is_operator(const char *name) {
+    return !isalpha((unsigned char)*name) && *name != '_';
+}
+
+/* Operators come last: few look for them. */
+static void print_functions(const json_t *list, bool operators) {
+    struct style style = style_of(stdout);
+    size_t index;
+    const json_t *function;
+    json_array_foreach(list, index, function) {
+        if (is_operator(text(function, "name")) != operators) continue;
+        puts(text(function, "signature"));
+        print_doc(text(function, "doc"), &style);
+    }
+}
+
 static int functions(const struct options *options) {
     struct rpc_error err = {0};
     struct runner *runner = open_runner();
@@ -76,14 +109,14 @@ static int functions(const struct options *options) {
     json_t *result = runner_functions(runner, pattern, &err);
     runner_close(runner);
     if (!result) return tell_error(&err);
-    if (options->as_json) return print_json(result) ? EXIT_OK : EXIT_FAILED;
-    size_t index;
-    const json_t *function;
-    json_array_foreach(json_object_get(result, "functions"), index, function) {
-        printf("%s\n    %s\n", text(function, "signature"), text(function, "doc"));
-    }
+    const json_t *list = json_object_get(result, "functions");
+    int code = json_array_size(list) > 0 ? EXIT_OK : EXIT_FAILED;
+    if (options->as_json) return print_json(result) ? code : EXIT_FAILED;
+    print_functions(list, false);
+    print_functions(list, true);
+    if (code != EXIT_OK) tell("no function's name is like '%s'", pattern);
     json_decref(result);
-    return EXIT_OK;
+    return code;
 }
 
 static const struct option_spec functions_specs[] = {
@@ -91,12 +124,14 @@ static const struct option_spec functions_specs[] = {
      "print one JSON document: {\"functions\": [...]}"},
 };
 
-const struct command command_functions = {
+const struct command functions_command = {
     .name = "functions",
     .operands = "[PATTERN]",
     .summary = "show the functions that scripts can call",
-    .description = "Shows signature and meaning of every function, or of those whose name holds\n"
-                   "PATTERN; with * and ? in it, of those whose name is like it.",
+    .description =
+        "Shows signature and meaning of every function, or of those whose name holds\n"
+        "PATTERN; with * and ? in it, of those whose name is like it. Exits 1 when there\n"
+        "is none.",
     .rules = {COMMAND_RULES(functions_specs), .operands_max = 1, .operand_name = "PATTERN"},
     .run = functions,
 };
@@ -116,7 +151,7 @@ static int reload(const struct options *options) {
     return EXIT_OK;
 }
 
-const struct command command_reload = {
+const struct command reload_command = {
     .name = "reload",
     .operands = "",
     .summary = "renew the engine without stopping anything",
@@ -139,7 +174,7 @@ static int drain(const struct options *options) {
     return EXIT_OK;
 }
 
-const struct command command_drain = {
+const struct command drain_command = {
     .name = "drain",
     .operands = "",
     .summary = "take no new sessions",
@@ -192,7 +227,7 @@ static const struct option_spec config_specs[] = {
      "print one JSON document: {\"settings\": [...]}"},
 };
 
-const struct command command_config = {
+const struct command config_command = {
     .name = "config",
     .operands = "",
     .summary = "show the settings of the server",

@@ -326,7 +326,7 @@ static const struct option_spec info_specs[] = {
      "print the service.toml of one of the programs"},
 };
 
-const struct command command_start = {
+const struct command start_command = {
     .name = "--start",
     .operands = "",
     .summary = "start the service, or start it anew",
@@ -339,7 +339,7 @@ const struct command command_start = {
     .run = run_start,
 };
 
-const struct command command_stop_service = {
+const struct command stop_service_command = {
     .name = "--stop",
     .operands = "",
     .summary = "stop the service",
@@ -349,7 +349,7 @@ const struct command command_stop_service = {
     .run = run_stop,
 };
 
-const struct command command_info = {
+const struct command info_command = {
     .name = "--info",
     .operands = "",
     .summary = "describe the service",

@@ -139,7 +139,7 @@ static const struct option_spec specs[] = {
      "print one JSON document: {\"health\": ..., \"stats\": ...}"},
 };
 
-const struct command command_status = {
+const struct command status_command = {
     .name = "status",
     .operands = "",
     .summary = "show how the server is",

@@ -44,7 +44,7 @@ static const struct option_spec specs[] = {
      "all sessions, running or waiting; does not wait for\ntheir end"},
 };
 
-const struct command command_stop = {
+const struct command stop_command = {
     .name = "stop",
     .operands = "ID|--all",
     .summary = "stop a session",

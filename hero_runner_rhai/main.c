@@ -2,11 +2,26 @@
 #include "command.h"
 
 static const struct command *const commands[] = {
-    &command_run,          &command_rerun,        &command_list,         &command_logs,
-    &command_stop,         &command_delete,       &command_check,        &command_functions,
-    &command_scripts_save, &command_scripts_list, &command_scripts_show, &command_scripts_delete,
-    &command_status,       &command_config,       &command_reload,       &command_drain,
-    &command_start,        &command_stop_service, &command_info,
+    &run_command,
+    &rerun_command,
+    &list_command,
+    &logs_command,
+    &stop_command,
+    &delete_command,
+    &check_command,
+    &functions_command,
+    &repl_command,
+    &scripts_save_command,
+    &scripts_list_command,
+    &scripts_show_command,
+    &scripts_delete_command,
+    &status_command,
+    &config_command,
+    &reload_command,
+    &drain_command,
+    &start_command,
+    &stop_service_command,
+    &info_command,
 };
 
 static const struct command_alias aliases[] = {{"--status", "status"}};

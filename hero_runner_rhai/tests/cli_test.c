@@ -472,6 +472,13 @@ static void check_and_functions_tell_about_scripts(void **state) {
     assert_int_equal(outcome.code, 0);
     assert_non_null(strstr(outcome.out, "sleep("));
     outcome_done(&outcome);
+    place_run(&place, &outcome, "functions", "sleep_m*");
+    expect(&outcome, 0,
+           "sleep_ms(milliseconds: int)\n    Waits that many milliseconds. Ends at once when the "
+           "session is stopped.\n",
+           "");
+    place_run(&place, &outcome, "functions", "zz_nothing");
+    expect(&outcome, 1, "", "hero_runner_rhai: no function's name is like 'zz_nothing'\n");
     place_run(&place, &outcome, "reload");
     assert_memory_equal(outcome.out, "generation ", 11);
     outcome_done(&outcome);
@@ -484,7 +491,8 @@ static void each_command_has_help(void **state) {
     (void)state;
     static const char *const names[] = {"run",    "rerun",  "list",   "logs",
                                         "stop",   "delete", "check",  "functions",
-                                        "status", "config", "reload", "drain"};
+                                        "status", "config", "reload", "drain",
+                                        "repl"};
     struct outcome all, one;
     char usage[64];
     place_run(&place, &all, "--help");
