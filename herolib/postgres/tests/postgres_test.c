@@ -1,95 +1,25 @@
 /* Against a real PostgreSQL server on a socket of its own. */
 #include "tests/fixture.h"
+#include "tests/servers.h"
 
-#include <glob.h>
-#include <pwd.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 static char dir[] = "/tmp/pg_test.XXXXXX";
-static char bin[256];
 static pid_t server;
-
-/* The server does not run as root. */
-static void become_user(void) {
-    const struct passwd *user = getuid() == 0 ? getpwnam("postgres") : NULL;
-    if (getuid() == 0 && (!user || setgid(user->pw_gid) < 0 || setuid(user->pw_uid) < 0)) _exit(126);
-}
-
-static pid_t start(const char *program, const char *const *args) {
-    char path[300];
-    const char *argv[16] = {program};
-    snprintf(path, sizeof path, "%s/%s", bin, program);
-    for (size_t i = 0; args[i]; i++)
-        argv[i + 1] = args[i];
-    pid_t pid = fork();
-    if (pid == 0) {
-        become_user();
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (!freopen("/dev/null", "w", stdout)) _exit(127);
-        execv(path, (char *const *)(uintptr_t)argv);
-        _exit(127);
-    }
-    return pid;
-}
-
-/* The server says so in its lock file. */
-static bool is_up(void) {
-    char text[1000];
-    FILE *file = fopen("data/postmaster.pid", "r");
-    if (!file) return false;
-    size_t len = fread(text, 1, sizeof text - 1, file);
-    fclose(file);
-    text[len] = '\0';
-    return strstr(text, "ready") != NULL;
-}
-
-static int start_server(void) {
-    server = start("postgres", (const char *const[]){"-D", "data", "-k", dir, "-c", "listen_addresses=",
-                                                     "-c", "fsync=off", "-c", "log_min_messages=fatal",
-                                                     NULL});
-    while (!is_up()) {
-        if (waitpid(server, NULL, WNOHANG) != 0) return -1;
-        nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
-    }
-    return 0;
-}
-
-static void stop_server(void) {
-    kill(server, SIGINT); /* fast shutdown: ends connections */
-    waitpid(server, NULL, 0);
-}
 
 static int set_up(void **state) {
     (void)state;
-    glob_t found;
-    int status;
-    if (glob("/usr/lib/postgresql/*/bin", 0, NULL, &found) != 0) {
-        fputs("no PostgreSQL server in /usr/lib/postgresql (Debian package postgresql)\n", stderr);
-        return -1;
-    }
-    snprintf(bin, sizeof bin, "%s", found.gl_pathv[found.gl_pathc - 1]);
-    globfree(&found);
-    const struct passwd *user = getuid() == 0 ? getpwnam("postgres") : NULL;
-    if (!mkdtemp(dir) || chdir(dir) < 0) return -1;
-    if (user && chown(dir, user->pw_uid, user->pw_gid) < 0) return -1;
-    pid_t init = start("initdb", (const char *const[]){"-D", "data", "-U", "tester", "-A", "trust",
-                                                       "-N", "--no-instructions", "-E", "UTF8", NULL});
-    if (waitpid(init, &status, 0) < 0 || status != 0) return -1;
-    setenv("POSTGRES_HOST", dir, 1);
-    setenv("POSTGRES_USER", "tester", 1);
-    setenv("POSTGRES_DB", "postgres", 1);
-    return start_server();
+    if (!mkdtemp(dir) || postgres_cluster_make(dir) < 0) return -1;
+    server = postgres_server_start(dir);
+    return server < 0 ? -1 : 0;
 }
 
 static int remove_dir(void) {
@@ -100,8 +30,8 @@ static int remove_dir(void) {
 
 static int tear_down(void **state) {
     (void)state;
-    stop_server();
-    return chdir("/") == 0 && remove_dir() == 0 ? 0 : -1;
+    postgres_server_stop(server);
+    return remove_dir();
 }
 
 static void expect_part(struct fixture *f, const char *script, const char *part) {
@@ -176,12 +106,14 @@ static void a_transaction_is_kept_or_dropped(void **state) {
 static void a_server_that_was_restarted_is_found_again(void **state) {
     struct fixture *f = *state;
     fixture_expect(f, "pg_begin()", "true");
-    stop_server();
-    assert_int_equal(start_server(), 0);
+    postgres_server_stop(server);
+    server = postgres_server_start(dir);
+    assert_true(server > 0);
     expect_part(f, "pg_ping()", "postgres: the connection broke in a transaction");
     fixture_expect(f, "pg_ping()", "true");
-    stop_server();
-    assert_int_equal(start_server(), 0);
+    postgres_server_stop(server);
+    server = postgres_server_start(dir);
+    assert_true(server > 0);
     fixture_expect(f, "pg_ping()", "true");
 }
 

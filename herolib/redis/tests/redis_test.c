@@ -1,17 +1,12 @@
 /* Against a real redis-server on a socket and a port of its own. */
 #include "tests/fixture.h"
+#include "tests/servers.h"
 
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -19,51 +14,16 @@
 static char dir[] = "/tmp/redis_test.XXXXXX";
 static pid_t server;
 
-static bool is_up(void) {
-    struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "redis.sock"};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool answers = connect(fd, (struct sockaddr *)&address, sizeof address) == 0;
-    close(fd);
-    return answers;
-}
-
-/* Until it takes connections, or has ended: then the program is missing, or does not work. */
-static int start_server(void) {
-    server = fork();
-    if (server == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (!freopen("/dev/null", "w", stdout)) _exit(127);
-        execlp("redis-server", "redis-server", "--port", "0", "--unixsocket", "redis.sock", "--save",
-               "", "--requirepass", "pw", "--loglevel", "warning", (char *)NULL);
-        perror("cannot run redis-server (Debian package redis-server)");
-        _exit(127);
-    }
-    while (!is_up()) {
-        if (waitpid(server, NULL, WNOHANG) != 0) return -1;
-        nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
-    }
-    return 0;
-}
-
-static void stop_server(void) {
-    kill(server, SIGKILL);
-    waitpid(server, NULL, 0);
-    unlink("redis.sock");
-}
-
 static int set_up(void **state) {
     (void)state;
-    char path[64];
-    if (!mkdtemp(dir) || chdir(dir) < 0) return -1;
-    snprintf(path, sizeof path, "%s/redis.sock", dir);
-    setenv("REDIS_SOCKET", path, 1);
-    setenv("REDIS_PASSWORD", "pw", 1);
-    return start_server();
+    if (!mkdtemp(dir)) return -1;
+    server = redis_server_start(dir);
+    return server < 0 ? -1 : 0;
 }
 
 static int tear_down(void **state) {
     (void)state;
-    stop_server();
+    redis_server_stop(server, dir);
     return rmdir(dir);
 }
 
@@ -154,9 +114,10 @@ static void a_handle_has_a_connection_of_its_own(void **state) {
 static void a_server_that_was_restarted_is_found_again(void **state) {
     struct fixture *f = *state;
     fixture_expect(f, "redis_ping()", "PONG");
-    stop_server();
+    redis_server_stop(server, dir);
     expect_part(f, "redis_ping()", "redis.sock: No such file or directory");
-    assert_int_equal(start_server(), 0);
+    server = redis_server_start(dir);
+    assert_true(server > 0);
     fixture_expect(f, "redis_ping()", "PONG");
     fixture_expect(f, "redis_reset()", "true");
 }
