@@ -25,7 +25,7 @@ ui_packages=(nodejs npm)
 # libFuzzer comes with clang's runtime; node checks the OpenRPC document against its meta-schema and
 # drives chromium for the tests of the dashboard; faketime steps the clock.
 test_packages=(libcmocka-dev clang libclang-rt-14-dev git curl jq chromium faketime rsync unzip zip
-    redis-server postgresql)
+    redis-server postgresql openssl)
 
 say() { printf '== %s\n' "$*" >&2; }
 
