@@ -1,23 +1,17 @@
 /* key_store.c - names and secret texts in one file, under a password.
  *
- * The file: magic, salt, then the JSON of all entries sealed with the key that the password and the
- * salt give. Each change writes the file anew, atomically.
+ * Each change writes the file anew, atomically.
  */
 #include "core/file.h"
 #include "core/module.h"
 #include "core/text.h"
-#include "crypt/crypt.h"
+#include "crypt/store_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define STORE_MAX_BYTES (16 * 1024 * 1024)
-
-static const char magic[8] = "HEROKEY1";
-#define HEADER_BYTES (sizeof magic + CRYPT_SALT_BYTES)
 
 struct key_store {
     rhai_engine *engine;
@@ -40,30 +34,23 @@ static const rhai_custom_type store_type = {.name = "KeyStore", .free = store_fr
 
 /* ---- The file ---------------------------------------------------------------------------- */
 
-static rhai_status read_entries(rhai_call *call, struct key_store *store, uint8_t *bytes,
+static rhai_status read_entries(rhai_call *call, struct key_store *store, const uint8_t *bytes,
                                 size_t len) {
-    uint8_t *plain = malloc(len + 1);
-    size_t plain_len;
-    if (!plain) return rhai_throw_out_of_memory(call);
-    rhai_error *error = NULL;
-    rhai_status status = RHAI_OK;
-    if (!crypt_open(store->key, bytes + HEADER_BYTES, len - HEADER_BYTES, plain, &plain_len))
-        status = rhai_throw(call, "crypt: the key store %s: another password, or it has been changed",
-                            store->path);
-    else if (rhai_from_json(store->engine, (const char *)plain, plain_len, &store->entries,
-                            &error) != RHAI_OK)
-        status = rhai_throw(call, "crypt: the key store %s: %s", store->path,
-                            rhai_error_text(error));
-    rhai_error_free(error);
-    sodium_memzero(plain, len + 1);
-    free(plain);
-    return status;
+    switch (store_file_read(store->engine, store->key, bytes, len, &store->entries)) {
+    case STORE_FILE_READ: return RHAI_OK;
+    case STORE_FILE_NO_MEMORY: return rhai_throw_out_of_memory(call);
+    case STORE_FILE_WRONG:
+        return rhai_throw(call, "crypt: the key store %s does not hold secrets", store->path);
+    case STORE_FILE_SEALED: break;
+    }
+    return rhai_throw(call, "crypt: the key store %s: another password, or it has been changed",
+                      store->path);
 }
 
 static rhai_status load(rhai_call *call, struct key_store *store, const rhai_value *password) {
     char *bytes = NULL;
     size_t len = 0;
-    int failed = file_load(store->path, STORE_MAX_BYTES, &bytes, &len);
+    int failed = file_load(store->path, STORE_FILE_MAX_BYTES, &bytes, &len);
     if (failed == -ENOENT) {
         randombytes_buf(store->salt, sizeof store->salt);
         if (!crypt_derive_key(call, password, store->salt, store->key)) return RHAI_ERROR;
@@ -73,15 +60,11 @@ static rhai_status load(rhai_call *call, struct key_store *store, const rhai_val
     }
     if (failed)
         return rhai_throw(call, "crypt: the key store %s: %s", store->path, strerror(-failed));
-    rhai_status status;
-    if (len < HEADER_BYTES || memcmp(bytes, magic, sizeof magic) != 0) {
-        status = rhai_throw(call, "crypt: %s is not a key store", store->path);
-    } else {
-        memcpy(store->salt, bytes + sizeof magic, sizeof store->salt);
-        status = crypt_derive_key(call, password, store->salt, store->key)
-                     ? read_entries(call, store, (uint8_t *)bytes, len)
-                     : RHAI_ERROR;
-    }
+    rhai_status status = RHAI_ERROR;
+    if (!store_file_salt((uint8_t *)bytes, len, store->salt))
+        rhai_throw(call, "crypt: %s is not a key store", store->path);
+    else if (crypt_derive_key(call, password, store->salt, store->key))
+        status = read_entries(call, store, (uint8_t *)bytes, len);
     free(bytes);
     return status;
 }
@@ -97,23 +80,11 @@ static int store_private(const char *path, const char *bytes, size_t len) {
 }
 
 static rhai_status save(rhai_call *call, struct key_store *store) {
-    rhai_value json;
-    bool is_truncated;
-    if (rhai_to_json(store->engine, &store->entries, 0, &json, &is_truncated) != RHAI_OK)
-        return rhai_throw_out_of_memory(call);
-    size_t json_len;
-    const char *text = rhai_as_text(&json, &json_len);
-    size_t len = HEADER_BYTES + CRYPT_SEALED_BYTES(json_len);
-    uint8_t *bytes = len <= STORE_MAX_BYTES ? malloc(len) : NULL;
-    int failed = len > STORE_MAX_BYTES ? -EFBIG : -ENOMEM;
-    if (bytes) {
-        memcpy(bytes, magic, sizeof magic);
-        memcpy(bytes + sizeof magic, store->salt, sizeof store->salt);
-        crypt_seal(store->key, text, json_len, bytes + HEADER_BYTES);
-        failed = store_private(store->path, (const char *)bytes, len);
-        free(bytes);
-    }
-    rhai_value_done(store->engine, &json);
+    uint8_t *bytes = NULL;
+    size_t len = 0;
+    int failed = store_file_make(store->engine, store->key, store->salt, &store->entries, &bytes, &len);
+    if (!failed) failed = store_private(store->path, (const char *)bytes, len);
+    free(bytes);
     if (!failed) return RHAI_OK;
     return rhai_throw(call, "crypt: the key store %s: %s", store->path, strerror(-failed));
 }

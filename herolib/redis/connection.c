@@ -45,12 +45,6 @@ void redis_address_done(struct redis_address *address) {
     *address = (struct redis_address){0};
 }
 
-static rhai_status throw_bad_url(rhai_call *call) {
-    /* Not the URL: it may hold a password. */
-    return rhai_throw(call, "redis: the URL must be redis://[user:password@]host[:port][/db] or "
-                            "unix:///path[?db=n]");
-}
-
 static bool parse_number(const char *text, int max, int *ret) {
     char *end;
     long number = strtol(text, &end, 10);
@@ -58,17 +52,23 @@ static bool parse_number(const char *text, int max, int *ret) {
     return isdigit((unsigned char)*text) && *end == '\0' && number <= max;
 }
 
-/* A part of a URL with %XX undone; from malloc. */
+static int hex_digit(char c) {
+    return isdigit((unsigned char)c) ? c - '0' : isxdigit((unsigned char)c) ? (c | 0x20) - 'a' + 10 : -1;
+}
+
+/* A part of a URL with %XX undone (RFC 3986, 2.1), from malloc; NULL for one that nothing can be:
+ * empty, or with a NUL character. */
 static char *decoded(const char *from, const char *end) {
-    char *text = malloc((size_t)(end - from) + 1), *out = text;
+    char *text = from < end ? malloc((size_t)(end - from) + 1) : NULL, *out = text;
     if (!text) return NULL;
     while (from < end) {
-        unsigned byte;
-        if (*from == '%' && end - from > 2 && sscanf(from + 1, "%2x", &byte) == 1) {
-            *out++ = (char)byte;
-            from += 3;
-        } else {
-            *out++ = *from++;
+        bool is_escape = *from == '%' && end - from > 2 && hex_digit(from[1]) >= 0 &&
+                         hex_digit(from[2]) >= 0;
+        *out = is_escape ? (char)(hex_digit(from[1]) << 4 | hex_digit(from[2])) : *from;
+        from += is_escape ? 3 : 1;
+        if (!*out++) {
+            free(text);
+            return NULL;
         }
     }
     *out = '\0';
@@ -78,38 +78,55 @@ static char *decoded(const char *from, const char *end) {
 static bool parse_unix(const char *rest, struct redis_address *address) {
     const char *query = strstr(rest, "?db=");
     address->socket = decoded(rest, query ? query : rest + strlen(rest));
-    return *rest == '/' && (!query || parse_number(query + 4, INT16_MAX, &address->db));
+    return *rest == '/' && address->socket &&
+           (!query || parse_number(query + 4, INT16_MAX, &address->db));
+}
+
+/* "user:password", each of which may be empty. */
+static bool parse_login(const char *from, const char *end, struct redis_address *address) {
+    const char *colon = memchr(from, ':', (size_t)(end - from));
+    const char *user_end = colon ? colon : end;
+    if (user_end > from && !(address->user = decoded(from, user_end))) return false;
+    return !colon || colon + 1 == end || (address->password = decoded(colon + 1, end));
 }
 
 static bool parse_tcp(const char *rest, struct redis_address *address) {
     const char *slash = strchr(rest, '/'), *end = slash ? slash : rest + strlen(rest);
-    const char *at = memchr(rest, '@', (size_t)(end - rest));
-    if (at) {
-        const char *colon = memchr(rest, ':', (size_t)(at - rest));
-        if (colon != rest) address->user = decoded(rest, colon ? colon : at);
-        if (colon) address->password = decoded(colon + 1, at);
-        rest = at + 1;
+    const char *at = memrchr(rest, '@', (size_t)(end - rest));
+    if (at && !parse_login(rest, at, address)) return false;
+    if (at) rest = at + 1;
+
+    /* An IPv6 address is in brackets, and has colons of its own. */
+    bool is_bracketed = *rest == '[';
+    const char *host = rest + is_bracketed;
+    const char *host_end = memchr(host, is_bracketed ? ']' : ':', (size_t)(end - host));
+    if (!host_end && is_bracketed) return false;
+    if (!host_end) host_end = end;
+    const char *port = host_end + is_bracketed;
+    if (!(address->host = decoded(host, host_end)) || (port < end && *port != ':')) return false;
+
+    char digits[8] = "";
+    if (port < end) {
+        if (end - port > (ptrdiff_t)sizeof digits) return false;
+        memcpy(digits, port + 1, (size_t)(end - port - 1));
+        if (!parse_number(digits, UINT16_MAX, &address->port)) return false;
     }
-    const char *colon = *rest == '[' ? memchr(rest, ']', (size_t)(end - rest)) : rest;
-    if (!colon) return false;
-    const char *host_end = *rest == '[' ? colon : end;
-    colon = memchr(colon, ':', (size_t)(end - colon));
-    if (*rest != '[' && colon) host_end = colon;
-    address->host = decoded(rest + (*rest == '['), host_end);
-    char *port = colon ? decoded(colon + 1, end) : NULL;
-    bool is_good = host_end > rest && (!colon || (port && parse_number(port, 65535, &address->port)));
-    free(port);
-    return is_good && (!slash || !slash[1] || parse_number(slash + 1, INT16_MAX, &address->db));
+    return !slash || !slash[1] || parse_number(slash + 1, INT16_MAX, &address->db);
+}
+
+bool redis_address_parse(const char *url, struct redis_address *ret) {
+    *ret = (struct redis_address){.port = DEFAULT_PORT};
+    if (strncmp(url, "unix://", 7) == 0 && parse_unix(url + 7, ret)) return true;
+    if (strncmp(url, "redis://", 8) == 0 && parse_tcp(url + 8, ret)) return true;
+    redis_address_done(ret);
+    return false;
 }
 
 rhai_status redis_address_from_url(rhai_call *call, const char *url, struct redis_address *ret) {
-    *ret = (struct redis_address){.port = DEFAULT_PORT};
-    bool is_good = strncmp(url, "unix://", 7) == 0    ? parse_unix(url + 7, ret)
-                   : strncmp(url, "redis://", 8) == 0 ? parse_tcp(url + 8, ret)
-                                                      : false;
-    if (is_good && (ret->socket || ret->host)) return RHAI_OK;
-    redis_address_done(ret);
-    return throw_bad_url(call);
+    if (redis_address_parse(url, ret)) return RHAI_OK;
+    /* Not the URL: it may hold a password. */
+    return rhai_throw(call, "redis: the URL must be redis://[user:password@]host[:port][/db] or "
+                            "unix:///path[?db=n]");
 }
 
 static char *copy_env(const char *name) {
@@ -138,7 +155,7 @@ rhai_status redis_address_from_env(rhai_call *call, struct redis_address *ret) {
         return rhai_throw_out_of_memory(call);
     ret->user = copy_env("REDIS_USERNAME");
     ret->password = copy_env("REDIS_PASSWORD");
-    bool is_good = (!port || !*port || parse_number(port, 65535, &ret->port)) &&
+    bool is_good = (!port || !*port || parse_number(port, UINT16_MAX, &ret->port)) &&
                    (!db || !*db || parse_number(db, INT16_MAX, &ret->db));
     if (is_good) return RHAI_OK;
     redis_address_done(ret);

@@ -32,7 +32,10 @@ struct redis_connection {
  * REDIS_USERNAME, REDIS_PASSWORD. Without these ~/hero/var/myredis.sock when it is there, else
  * 127.0.0.1:6379. Throws. */
 rhai_status redis_address_from_env(rhai_call *call, struct redis_address *ret);
-/* redis://[[user]:password@]host[:port][/db], unix:///path[?db=n]. Throws. */
+/* redis://[[user]:password@]host[:port][/db], unix:///path[?db=n]; host, user, password and path with
+ * %XX for what else would end them. False, and nothing to free: it is none of these. */
+bool redis_address_parse(const char *url, struct redis_address *ret);
+/* The same, and throws. */
 rhai_status redis_address_from_url(rhai_call *call, const char *url, struct redis_address *ret);
 void redis_address_done(struct redis_address *address);
 

@@ -1,9 +1,11 @@
 /* Against a real redis-server on a socket and a port of its own. */
+#include "redis/connection.h"
 #include "tests/fixture.h"
 #include "tests/servers.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -95,6 +97,33 @@ static void a_transaction_is_done_wholly_or_not(void **state) {
     fixture_expect(f, "redis_get(\"t\")", "2");
 }
 
+static void expect_address(const char *url, const char *wanted) {
+    struct redis_address address;
+    char shown[200] = "no address";
+    if (redis_address_parse(url, &address))
+        snprintf(shown, sizeof shown, "%s|%s|%d|%d|%s|%s", address.socket ? address.socket : "",
+                 address.host ? address.host : "", address.port, address.db,
+                 address.user ? address.user : "", address.password ? address.password : "");
+    redis_address_done(&address);
+    assert_string_equal(shown, wanted);
+}
+
+static void urls_say_where_it_is(void **state) {
+    (void)state;
+    expect_address("redis://db.local", "|db.local|6379|0||");
+    expect_address("redis://db.local:1234/5", "|db.local|1234|5||");
+    expect_address("redis://:p%40ss%2F@[::1]:1/", "|::1|1|0||p@ss/");
+    expect_address("redis://me:a:b@h", "|h|6379|0|me|a:b");
+    expect_address("unix:///run/r%20s.sock?db=2", "/run/r s.sock||6379|2||");
+    static const char *const bad[] = {
+        "http://x",        "redis://",         "redis://:1",     "redis://h:x",    "redis://h:65536",
+        "redis://h/x",     "redis://[::1",     "redis://[::1]x", "redis://u:p@",   "redis://h%00x",
+        "unix://relative", "unix:///x?db=one", "unix://",        "redis://h:%31",
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        expect_address(bad[i], "no address");
+}
+
 static void a_handle_has_a_connection_of_its_own(void **state) {
     struct fixture *f = *state;
     expect_part(f,
@@ -151,6 +180,7 @@ int main(void) {
         FIXTURE_CASE(commands_of_any_kind),
         FIXTURE_CASE(a_pipeline_gives_every_reply),
         FIXTURE_CASE(a_transaction_is_done_wholly_or_not),
+        cmocka_unit_test(urls_say_where_it_is),
         FIXTURE_CASE(a_handle_has_a_connection_of_its_own),
         FIXTURE_CASE(a_server_that_was_restarted_is_found_again),
         FIXTURE_CASE(a_forked_process_connects_for_itself),
