@@ -9,27 +9,29 @@
 #include <unistd.h>
 
 static struct sockaddr_un address = {.sun_family = AF_UNIX};
-static const uint8_t *answer;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static uint8_t answer[FUZZ_TEXT_MAX_BYTES]; /* of the present run */
 static size_t answer_len;
 
-static void send_all(int fd, const uint8_t *bytes, size_t len) {
-    for (ssize_t sent = 0; len > 0; bytes += sent, len -= (size_t)sent)
-        if ((sent = send(fd, bytes, len, MSG_NOSIGNAL)) <= 0) return;
+/* The other side may have left, and the next run begun, before all is sent. */
+static void serve_one(int fd) {
+    static uint8_t bytes[FUZZ_TEXT_MAX_BYTES];
+    char request[4096];
+    pthread_mutex_lock(&lock);
+    size_t len = answer_len;
+    memcpy(bytes, answer, len);
+    pthread_mutex_unlock(&lock);
+    if (read(fd, request, sizeof request) > 0) send(fd, bytes, len, MSG_NOSIGNAL);
+    shutdown(fd, SHUT_WR);
+    while (read(fd, request, sizeof request) > 0)
+        continue;
+    close(fd);
 }
 
-/* The script that a connection comes from waits for its end, so `answer` stays as it is meanwhile.
- */
 static void *serve(void *data) {
-    int listener = *(int *)data;
     for (;;) {
-        char request[4096];
-        int fd = accept(listener, NULL, NULL);
-        if (fd < 0) continue;
-        if (read(fd, request, sizeof request) > 0) send_all(fd, answer, answer_len);
-        shutdown(fd, SHUT_WR);
-        while (read(fd, request, sizeof request) > 0)
-            continue;
-        close(fd);
+        int fd = accept(*(int *)data, NULL, NULL);
+        if (fd >= 0) serve_one(fd);
     }
     return NULL;
 }
@@ -48,8 +50,10 @@ static void start_server(void) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (!*address.sun_path) start_server();
     if (size > FUZZ_TEXT_MAX_BYTES) return 0;
-    answer = data;
+    pthread_mutex_lock(&lock);
+    memcpy(answer, data, size);
     answer_len = size;
+    pthread_mutex_unlock(&lock);
     return fuzz_script("let r = http_get(\"http://localhost/\", #{unix_socket: TEXT, timeout: 5});"
                        "[r.status, r.headers, r.header(\"x\"), r.url, r.body, r.json()]",
                        (const uint8_t *)address.sun_path, strlen(address.sun_path));

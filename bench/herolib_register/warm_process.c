@@ -1,0 +1,119 @@
+/* warm_process - a process with a warm engine that forks, as the zygote of the runner does. Built
+ * twice: without herolib, and (WITH_HEROLIB) with all its modules registered.
+ *
+ * First it writes a line: how long the engine took, once in this process and then as the median of
+ * many, in microseconds; the bytes that the engine holds; the KiB of memory that are the process's
+ * own. Then, for each byte on standard input, a line: the medians of a number of forks, in
+ * microseconds, to the child's first byte and to its end. The child runs a small script first, as
+ * every session does.
+ */
+#include <rhai/rhai.h>
+#ifdef WITH_HEROLIB
+#include <herolib/herolib.h>
+#endif
+
+#include <err.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { ENGINES = 201, FORKS = 200 };
+
+static double now_us(clockid_t clock) {
+    struct timespec t;
+    clock_gettime(clock, &t);
+    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+}
+
+static int compare(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *values, size_t n) {
+    qsort(values, n, sizeof *values, compare);
+    return values[n / 2];
+}
+
+/* With the time of the processor that it took. */
+static rhai_engine *make_engine(double *ret_us) {
+    double start = now_us(CLOCK_PROCESS_CPUTIME_ID);
+    rhai_engine *engine = rhai_engine_new(NULL);
+    if (!engine) errx(2, "no memory");
+#ifdef WITH_HEROLIB
+    static herolib_session session = HEROLIB_SESSION_INIT;
+    if (herolib_register(engine, &session) < 0) errx(2, "no memory");
+#endif
+    *ret_us = now_us(CLOCK_PROCESS_CPUTIME_ID) - start;
+    return engine;
+}
+
+static void run_script(rhai_engine *engine) {
+    static const char script[] = "let a = [20, \"x\"]; let f = |n| n + 2; a[0] + f.call(20)";
+    rhai_value value;
+    rhai_error *error = NULL;
+    if (rhai_eval(engine, script, sizeof script - 1, NULL, &value, &error) != RHAI_OK ||
+        rhai_as_int(&value) != 42)
+        errx(2, "a wrong result");
+    rhai_value_done(engine, &value);
+}
+
+/* Private memory of this process (proc(5), smaps_rollup). */
+static long private_kib(void) {
+    char line[256];
+    long sum = 0, kib;
+    FILE *file = fopen("/proc/self/smaps_rollup", "re");
+    if (!file) err(2, "/proc/self/smaps_rollup");
+    while (fgets(line, sizeof line, file))
+        if (sscanf(line, "Private_Dirty: %ld", &kib) == 1 ||
+            sscanf(line, "Private_Hugetlb: %ld", &kib) == 1)
+            sum += kib;
+    fclose(file);
+    return sum;
+}
+
+static void measure_forks(rhai_engine *engine) {
+    static double first[FORKS], whole[FORKS];
+    for (int i = 0; i < FORKS; i++) {
+        int ends[2];
+        char byte = 'x';
+        if (pipe(ends) < 0) err(2, "pipe");
+        double start = now_us(CLOCK_MONOTONIC);
+        pid_t pid = fork();
+        if (pid < 0) err(2, "fork");
+        if (pid == 0) {
+            run_script(engine);
+            _exit(write(ends[1], &byte, 1) != 1);
+        }
+        if (read(ends[0], &byte, 1) != 1) err(2, "read");
+        first[i] = now_us(CLOCK_MONOTONIC) - start;
+        if (waitpid(pid, NULL, 0) != pid) err(2, "waitpid");
+        whole[i] = now_us(CLOCK_MONOTONIC) - start;
+        close(ends[0]);
+        close(ends[1]);
+    }
+    printf("%.2f %.2f\n", median(first, FORKS), median(whole, FORKS));
+    fflush(stdout);
+}
+
+int main(void) {
+    static double times[ENGINES];
+    double first_us;
+    rhai_engine *engine = make_engine(&first_us);
+    malloc_trim(0);
+    run_script(engine);
+    long kib = private_kib();
+    for (int i = 0; i < ENGINES; i++)
+        rhai_engine_free(make_engine(&times[i]));
+    malloc_trim(0);
+    printf("%.2f %.2f %zu %ld\n", first_us, median(times, ENGINES), rhai_engine_memory(engine),
+           kib);
+    fflush(stdout);
+    for (char byte; read(STDIN_FILENO, &byte, 1) == 1;)
+        measure_forks(engine);
+    rhai_engine_free(engine);
+    return 0;
+}
