@@ -14,6 +14,7 @@
 
 #define NS_PER_MS INT64_C(1000000)
 #define HEADERS_MAX_BYTES (256 * 1024)
+#define HEADERS_MAX_COUNT 1000
 #define REDIRECTS_MAX 10
 #define RETRY_WAIT_MAX_S 60.0
 #define SOCKETS_MAX 16
@@ -48,6 +49,7 @@ struct transfer {
     CURL *easy;
     CURLM *multi;
     struct curl_slist *headers;
+    unsigned header_count; /* of the present answer */
     char detail[CURL_ERROR_SIZE];
     const char *problem; /* why a callback ended the transfer */
     struct pollfd fds[SOCKETS_MAX];
@@ -100,7 +102,10 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *data) {
     struct transfer *transfer = data;
     struct http_response *response = transfer->response;
     size_t len = size * count;
-    if (len >= 5 && memcmp(bytes, "HTTP/", 5) == 0) response->headers_len = response->body_len = 0;
+    if (len >= 5 && memcmp(bytes, "HTTP/", 5) == 0)
+        response->headers_len = response->body_len = transfer->header_count = 0;
+    if (++transfer->header_count > HEADERS_MAX_COUNT)
+        return stop_with(transfer, "the answer has too many headers (1,000)");
     if (response->headers_len + len > HEADERS_MAX_BYTES)
         return stop_with(transfer, "the answer's headers are too large (256 KiB)");
     if (append(&response->headers, &response->headers_len, bytes, len)) return len;

@@ -36,6 +36,14 @@ static void answer_text(int fd, const char *status, const char *headers, const c
     answer(fd, status, headers, body, strlen(body));
 }
 
+/* More than the client takes. */
+static const char *many_headers(void) {
+    static char headers[1001 * 5 + 1];
+    for (char *h = headers; h < headers + sizeof headers - 1; h += 5)
+        memcpy(h, "a:b\r\n", 5);
+    return headers;
+}
+
 /* The whole request, its body included; what it holds is echoed by /echo. */
 static void serve(int fd, unsigned *busy_left) {
     static char request[65536], big[300000];
@@ -63,6 +71,8 @@ static void serve(int fd, unsigned *busy_left) {
         answer_text(fd, "200 OK", "", "now");
     else if (strstr(request, " /big"))
         answer(fd, "200 OK", "", big, sizeof big);
+    else if (strstr(request, " /many"))
+        answer_text(fd, "200 OK", many_headers(), "");
     else if (strstr(request, " /never"))
         pause();
     else
@@ -142,6 +152,11 @@ static void a_response_has_status_body_headers_and_json(void **state) {
            "[(), \"a, b\", \"a\", ()]");
     expect(f, "let r = http_get(url + \"/none\"); [r.status, r.success, r.body]",
            "[404, false, \"nothing here\"]");
+}
+
+static void an_answer_has_a_bound_of_headers(void **state) {
+    struct fixture *f = *state;
+    expect_part(f, "http_get(url + \"/many\")", "/many: the answer has too many headers (1,000)");
 }
 
 static void a_post_sends_text_as_it_is_and_values_as_json(void **state) {
@@ -274,6 +289,7 @@ static void ping_asks_once(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         FIXTURE_CASE(a_response_has_status_body_headers_and_json),
+        FIXTURE_CASE(an_answer_has_a_bound_of_headers),
         FIXTURE_CASE(a_post_sends_text_as_it_is_and_values_as_json),
         FIXTURE_CASE(headers_and_credentials_are_sent),
         FIXTURE_CASE(redirects_are_followed_unless_told_otherwise),
