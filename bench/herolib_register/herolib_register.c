@@ -6,10 +6,11 @@
  * process; then two of them fork by turns. Rows are medians. Exits with 1 when a promise is not
  * kept.
  */
+#include "samples.h"
+
 #include <err.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -30,16 +31,6 @@ struct warm {
 struct costs {
     double first_us, median_us, engine_kib, private_kib;
 };
-
-static int compare(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *values, size_t n) {
-    qsort(values, n, sizeof *values, compare);
-    return values[n / 2];
-}
 
 static void start(const char *program, struct warm *ret, struct costs *ret_costs) {
     int ours[2];

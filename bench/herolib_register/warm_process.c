@@ -7,6 +7,8 @@
  * microseconds, to the child's first byte and to its end. The child runs a small script first, as
  * every session does.
  */
+#include "samples.h"
+
 #include <rhai/rhai.h>
 #ifdef WITH_HEROLIB
 #include <herolib/herolib.h>
@@ -15,39 +17,28 @@
 #include <err.h>
 #include <malloc.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 enum { ENGINES = 201, FORKS = 200 };
 
-static double now_us(clockid_t clock) {
+static double cpu_us(void) {
     struct timespec t;
-    clock_gettime(clock, &t);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
     return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
-}
-
-static int compare(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *values, size_t n) {
-    qsort(values, n, sizeof *values, compare);
-    return values[n / 2];
 }
 
 /* With the time of the processor that it took. */
 static rhai_engine *make_engine(double *ret_us) {
-    double start = now_us(CLOCK_PROCESS_CPUTIME_ID);
+    double start = cpu_us();
     rhai_engine *engine = rhai_engine_new(NULL);
     if (!engine) errx(2, "no memory");
 #ifdef WITH_HEROLIB
     static herolib_session session = HEROLIB_SESSION_INIT;
     if (herolib_register(engine, &session) < 0) errx(2, "no memory");
 #endif
-    *ret_us = now_us(CLOCK_PROCESS_CPUTIME_ID) - start;
+    *ret_us = cpu_us() - start;
     return engine;
 }
 
@@ -81,7 +72,7 @@ static void measure_forks(rhai_engine *engine) {
         int ends[2];
         char byte = 'x';
         if (pipe(ends) < 0) err(2, "pipe");
-        double start = now_us(CLOCK_MONOTONIC);
+        double start = now_us();
         pid_t pid = fork();
         if (pid < 0) err(2, "fork");
         if (pid == 0) {
@@ -89,9 +80,9 @@ static void measure_forks(rhai_engine *engine) {
             _exit(write(ends[1], &byte, 1) != 1);
         }
         if (read(ends[0], &byte, 1) != 1) err(2, "read");
-        first[i] = now_us(CLOCK_MONOTONIC) - start;
+        first[i] = now_us() - start;
         if (waitpid(pid, NULL, 0) != pid) err(2, "waitpid");
-        whole[i] = now_us(CLOCK_MONOTONIC) - start;
+        whole[i] = now_us() - start;
         close(ends[0]);
         close(ends[1]);
     }

@@ -14,18 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int set_up(void **state) {
-    static sandbox s;
-    sandbox_init(&s);
-    *state = &s;
-    return 0;
-}
-
-static int tear_down(void **state) {
-    sandbox_done(*state);
-    return 0;
-}
-
 static void expect_piped(void **state, const char *input, const char *out, const char *err) {
     const ran *r = run_program(*state, (const char *const[]){CLI, "repl", NULL}, input);
     assert_string_equal(r->err, err);
@@ -154,7 +142,7 @@ static void tab_completes_functions_of_the_modules(void **state) {
     free(sandbox_read(*state, ".local/state/hero_runner_rhai/history"));
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, sandbox_set_up, sandbox_tear_down)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

@@ -18,18 +18,6 @@ static const char good[] = "# comment\n"
 static const char one_wrong[] = "=== right\n1\n--- value i64\n1\n"
                                 "=== wrong\nprint(\"same\"); 2\n--- out\nsame\n--- value i64\n3\n";
 
-static int set_up(void **state) {
-    static sandbox s;
-    sandbox_init(&s);
-    *state = &s;
-    return 0;
-}
-
-static int tear_down(void **state) {
-    sandbox_done(*state);
-    return 0;
-}
-
 #define assert_contains(text, part)                                                                \
     do {                                                                                           \
         if (!strstr(text, part)) fail_msg("no '%s' in:\n%s", part, text);                          \
@@ -131,7 +119,7 @@ static void wrong_usage_is_told(void **state) {
     assert_int_equal(RUN(*state, RUNNER, "missing.cases")->code, 2);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, sandbox_set_up, sandbox_tear_down)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

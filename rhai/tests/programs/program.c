@@ -43,6 +43,18 @@ void sandbox_done(sandbox *s) {
     nftw(s->dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+int sandbox_set_up(void **state) {
+    static sandbox s;
+    sandbox_init(&s);
+    *state = &s;
+    return 0;
+}
+
+int sandbox_tear_down(void **state) {
+    sandbox_done(*state);
+    return 0;
+}
+
 static void make_folders(char *path) {
     for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
         *slash = '\0';

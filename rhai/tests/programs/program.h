@@ -18,6 +18,9 @@ typedef struct sandbox {
 
 void sandbox_init(sandbox *s);
 void sandbox_done(sandbox *s);
+/* The same as cmocka's set-up and tear-down: *state is the sandbox. */
+int sandbox_set_up(void **state);
+int sandbox_tear_down(void **state);
 /* Writes the file `name`; folders on the way are made. */
 void sandbox_write(sandbox *s, const char *name, const char *text);
 char *sandbox_read(sandbox *s, const char *name); /* malloc'd */

@@ -10,18 +10,6 @@
 
 #include <string.h>
 
-static int set_up(void **state) {
-    static sandbox s;
-    sandbox_init(&s);
-    *state = &s;
-    return 0;
-}
-
-static int tear_down(void **state) {
-    sandbox_done(*state);
-    return 0;
-}
-
 static const ran *run_piped(void **state, const char *input) {
     return run_program(*state, (const char *const[]){RHAI, "repl", NULL}, input);
 }
@@ -202,7 +190,7 @@ static void text_beyond_ascii_is_typed_and_edited(void **state) {
     terminal_close(&t);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, sandbox_set_up, sandbox_tear_down)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

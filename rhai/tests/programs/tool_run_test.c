@@ -11,18 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int set_up(void **state) {
-    static sandbox s;
-    sandbox_init(&s);
-    *state = &s;
-    return 0;
-}
-
-static int tear_down(void **state) {
-    sandbox_done(*state);
-    return 0;
-}
-
 static void assert_ran(const ran *r, int code, const char *out, const char *err) {
     assert_string_equal(r->err, err);
     assert_string_equal(r->out, out);
@@ -324,7 +312,7 @@ static void sigterm_ends_the_script_and_what_it_printed_is_kept(void **state) {
     free(err);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, sandbox_set_up, sandbox_tear_down)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
