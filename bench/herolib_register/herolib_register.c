@@ -60,7 +60,8 @@ static void stop(struct warm *warm) {
     waitpid(warm->pid, NULL, 0);
 }
 
-/* All on one processor: which one the child of a fork begins on costs more than what is measured. */
+/* All on one processor: which one the child of a fork begins on costs more than what is measured.
+ */
 static void stay_on_one_processor(void) {
     cpu_set_t all, one;
     int cpu = 0;

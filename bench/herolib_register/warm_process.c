@@ -53,18 +53,17 @@ static void run_script(rhai_engine *engine) {
     rhai_value_done(engine, &value);
 }
 
-/* Private memory of this process (proc(5), smaps_rollup). */
+/* Memory that is this process's own, and no file's (proc(5), smaps_rollup). Private_Dirty would
+ * count pages of a program that was linked just now and is not on disk yet. */
 static long private_kib(void) {
     char line[256];
-    long sum = 0, kib;
+    long kib = -1;
     FILE *file = fopen("/proc/self/smaps_rollup", "re");
     if (!file) err(2, "/proc/self/smaps_rollup");
-    while (fgets(line, sizeof line, file))
-        if (sscanf(line, "Private_Dirty: %ld", &kib) == 1 ||
-            sscanf(line, "Private_Hugetlb: %ld", &kib) == 1)
-            sum += kib;
+    while (kib < 0 && fgets(line, sizeof line, file))
+        if (sscanf(line, "Anonymous: %ld", &kib) != 1) kib = -1;
     fclose(file);
-    return sum;
+    return kib;
 }
 
 /* The medians, to the child's first byte and to its end. */
