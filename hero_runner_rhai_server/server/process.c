@@ -229,10 +229,14 @@ static void pause_if_full(struct process *process) {
     event_add(&process->resume, &(struct timeval){.tv_usec = PROCESS_FULL_PAUSE_MS * 1000});
 }
 
-/* Lines were added. Of a session that is in the store, watchers are told when they are there. */
+/* Lines were added. Watchers are told of those that survive the server by now, which single ones do
+ * at once; of the others when they do. */
 static void tell_lines(struct process *process) {
-    if (!process->session->row) session_tell(process->session);
     pause_if_full(process);
+    uint64_t visible_seq = session_visible_seq(process->session);
+    if (visible_seq == process->told_seq) return;
+    process->told_seq = visible_seq;
+    session_tell(process->session);
 }
 
 static void on_resume(evutil_socket_t fd, short what, void *ctx) {

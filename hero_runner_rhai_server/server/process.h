@@ -67,6 +67,7 @@ struct process {
     struct process_pipe pipes[2];
     struct session *session; /* NULL while parked */
     size_t request_sent;
+    uint64_t told_seq;    /* the last line of which watchers were told from here */
     int64_t parked_at_ms; /* monotonic */
     int64_t begun_us;     /* wall clock */
     bool is_available;    /* the owner's: in its list of parked ones */
