@@ -69,9 +69,14 @@ void server_resume(struct rpc_server *server, struct MHD_Connection *mhd) {
     server_schedule(server);
 }
 
+static void on_write(evutil_socket_t fd, short events, void *ctx) {
+    (void)fd, (void)events;
+    event_streams_write(ctx);
+}
+
 static void on_heartbeat(evutil_socket_t fd, short events, void *ctx) {
     (void)fd, (void)events;
-    stream_heartbeat_all(ctx, rpc_clock_monotonic_ms());
+    event_streams_heartbeat(ctx, rpc_clock_monotonic_ms());
 }
 
 static void on_sweep(evutil_socket_t fd, short events, void *ctx) {
@@ -99,6 +104,7 @@ static int start_events(struct rpc_server *server) {
                      on_pump, server) != 0 ||
         event_assign(&server->pump_event, server->base, -1, 0, on_pump, server) != 0 ||
         event_assign(&server->yield_event, server->base, -1, 0, on_pump, server) != 0 ||
+        event_assign(&server->write_event, server->base, -1, 0, on_write, server) != 0 ||
         event_add(&server->poll_event, NULL) != 0)
         return -1;
     unsigned idle_ms = server->config.idle_timeout_s * 1000;
@@ -113,8 +119,9 @@ static int start_events(struct rpc_server *server) {
 }
 
 static void stop_events(struct rpc_server *server) {
-    struct event *events[] = {&server->poll_event,      &server->pump_event,  &server->yield_event,
-                              &server->heartbeat_event, &server->sweep_event, &server->check_event};
+    struct event *events[] = {&server->poll_event,  &server->pump_event,      &server->yield_event,
+                              &server->write_event, &server->heartbeat_event, &server->sweep_event,
+                              &server->check_event};
     for (size_t i = 0; i < sizeof events / sizeof *events; i++)
         if (event_initialized(events[i])) event_del(events[i]);
 }
@@ -158,6 +165,7 @@ struct rpc_server *rpc_server_new(struct event_base *base, const struct rpc_serv
     LIST_INIT(&server->refusals);
     LIST_INIT(&server->connections);
     LIST_INIT(&server->streams);
+    TAILQ_INIT(&server->ready_streams);
     server->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     server->daemon = start_daemon(server);
     if (!server->daemon || start_events(server) != 0) {

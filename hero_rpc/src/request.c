@@ -141,7 +141,7 @@ static enum MHD_Result run_handler(struct connection *c) {
     request->state = REQUEST_HANDLER;
     dispatch(request);
     if (request->state == REQUEST_ANSWERED) return send_response(c);
-    request->state = REQUEST_HELD;
+    if (request->state == REQUEST_HANDLER) request->state = REQUEST_HELD;
     MHD_suspend_connection(c->mhd);
     connection_watch(c);
     return MHD_YES;
@@ -150,11 +150,12 @@ static enum MHD_Result run_handler(struct connection *c) {
 enum MHD_Result request_access(void *ctx, struct MHD_Connection *mhd, const char *url,
                                const char *method, const char *version, const char *upload,
                                size_t *upload_len, void **request_context) {
-    (void)ctx, (void)version;
+    (void)ctx;
     struct connection *c = *request_context;
     if (!c) {
         c = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
         *request_context = c;
+        c->request.is_http_1_0 = strcmp(version, "HTTP/1.0") == 0;
         c->progress_ms = rpc_clock_monotonic_ms();
         return begin(c, url, method);
     }
@@ -183,11 +184,16 @@ void request_completed(void *ctx, struct MHD_Connection *mhd, void **request_con
     request_reset(&c->request);
 }
 
-void request_client_gone(struct rpc_request *request) {
+void request_give_up(struct rpc_request *request) {
     struct connection *c = request_connection(request);
     request->state = REQUEST_GONE;
-    if (request->gone) request->gone(request->gone_ctx);
     server_resume(c->server, c->mhd);
+}
+
+void request_client_gone(struct rpc_request *request) {
+    request->state = REQUEST_GONE;
+    if (request->gone) request->gone(request->gone_ctx);
+    request_give_up(request);
 }
 
 /* --- What the client sent --- */
@@ -296,14 +302,33 @@ void rpc_request_add_header(struct rpc_request *request, const char *name, const
     rpc_strbuf_add(&request->headers, value, strlen(value) + 1);
 }
 
+/* The next of the added headers, behind *at, which begins as NULL. */
+static bool next_header(const struct rpc_request *request, const char **at, const char **ret_name,
+                        const char **ret_value) {
+    const struct rpc_strbuf *headers = &request->headers;
+    const char *name = *at ? *at : headers->data;
+    if (!name || name == headers->data + headers->len) return false;
+    *ret_name = name;
+    *ret_value = name + strlen(name) + 1;
+    *at = *ret_value + strlen(*ret_value) + 1;
+    return true;
+}
+
 static void apply_headers(const struct rpc_request *request, struct MHD_Response *response) {
-    const char *at = request->headers.data;
-    const char *end = at ? at + request->headers.len : NULL;
-    while (at < end) {
-        const char *value = at + strlen(at) + 1;
-        MHD_add_response_header(response, at, value);
-        at = value + strlen(value) + 1;
-    }
+    const char *at = NULL, *name, *value;
+    while (next_header(request, &at, &name, &value))
+        MHD_add_response_header(response, name, value);
+}
+
+void request_add_headers(const struct rpc_request *request, struct rpc_strbuf *out) {
+    const char *at = NULL, *name, *value;
+    while (next_header(request, &at, &name, &value))
+        rpc_strbuf_addf(out, "%s: %s\r\n", name, value);
+}
+
+void request_take_over(struct rpc_request *request) {
+    request->state = REQUEST_STREAMED;
+    request->gone = NULL;
 }
 
 void request_answer(struct rpc_request *request, unsigned status, struct MHD_Response *response) {

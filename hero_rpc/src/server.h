@@ -1,6 +1,6 @@
 /*
- * The inside of the HTTP server, shared by http_server.c, listen.c, connection.c, request.c and
- * stream.c.
+ * The inside of the HTTP server, shared by http_server.c, listen.c, connection.c, request.c,
+ * stream.c and event_stream.c.
  *
  * libmicrohttpd (MHD) runs without a listening socket and without threads; its epoll descriptor is
  * one event of our loop. Each accepted descriptor has a struct connection, found through MHD's
@@ -8,7 +8,8 @@
  *
  *   accept → connection → request ─┬─ reply at once
  *                                  ├─ held: suspended in MHD, descriptor watched by our loop
- *                                  └─ stream: suspended while idle, watched for its whole life
+ *                                  └─ stream: watched for its whole life; a body is suspended
+ *                                     while idle, events are written past MHD, which sleeps
  *
  * MHD's own time-outs are off: it would look at every connection with a time-out of its own (the
  * streams) in each round. A sweep of ours closes what makes no progress.
@@ -25,6 +26,7 @@
 #include <event2/event_struct.h>
 #include <microhttpd.h>
 #include <sys/queue.h>
+#include <sys/uio.h>
 
 struct listener {
     LIST_ENTRY(listener) link;
@@ -60,11 +62,13 @@ enum request_state {
     REQUEST_HELD,     /* suspended, waits for its answer */
     REQUEST_ANSWERED, /* response is set */
     REQUEST_SENDING,  /* MHD has the response */
-    REQUEST_GONE,     /* the client went away; to be closed */
+    REQUEST_STREAMED, /* suspended, event_stream.c writes the answer */
+    REQUEST_GONE,     /* the client went away, or has had its events; to be closed */
 };
 
 struct rpc_request {
     enum request_state state;
+    bool is_http_1_0;
     bool is_too_large; /* the body is read and thrown away, then answered with 413 */
     const char *method;
     const char *path;
@@ -91,19 +95,32 @@ struct connection {
     struct rpc_stream *stream; /* NULL unless the answer is one */
 };
 
+/* The rest of a batch of events, in this order. */
+enum { PENDING_TEXT, PENDING_BLOCK, PENDING_TAIL, PENDING_PARTS };
+
 struct rpc_stream {
     LIST_ENTRY(rpc_stream) link;
     struct connection *connection;
     const struct rpc_stream_ops *ops;
     void *ctx;
-    struct rpc_strbuf rest; /* produced, but did not fit what MHD gave; rest_sent of it is out */
+    struct rpc_strbuf rest; /* of what was produced: text that did not fit; rest_sent of it is out */
     size_t rest_sent;
-    int64_t sent_ms;   /* when bytes were last handed to MHD, monotonic */
+    int64_t sent_ms;   /* when bytes last went out, monotonic */
     bool is_events;    /* server-sent events; else a body in pieces */
-    bool is_suspended; /* MHD waits for rpc_stream_wake */
+    bool is_suspended; /* a body: MHD waits for rpc_stream_wake */
     bool is_caught_up; /* the last produce said IDLE and nobody called wake since */
     bool is_ending;    /* the last produce said END */
-    bool is_aborted;   /* to be closed without a proper end */
+    bool is_aborted;   /* to be closed without a proper end, or closed with one */
+
+    /* Of events. */
+    TAILQ_ENTRY(rpc_stream) ready_link;
+    struct event room;
+    struct iovec pending[PENDING_PARTS];
+    struct rpc_block *block; /* PENDING_BLOCK points into it; NULL: none */
+    bool is_ready;           /* in ready_streams: has its turn in this round of the loop */
+    bool is_full;            /* waits for `room` */
+    bool is_chunked, has_begun;
+    bool is_over; /* the last batch is pending, or sent */
     bool heartbeat_is_due;
 };
 
@@ -114,6 +131,7 @@ struct rpc_server {
     struct event poll_event;  /* MHD's epoll descriptor */
     struct event pump_event;  /* made active by hand: MHD has work in this round of the loop */
     struct event yield_event; /* zero timer: MHD has work left for the next round */
+    struct event write_event; /* made active by hand, or a zero timer: streams have their turns */
     struct event heartbeat_event;
     struct event sweep_event;
     struct event check_event;
@@ -127,6 +145,7 @@ struct rpc_server {
     unsigned refusal_count;
     LIST_HEAD(, connection) connections;
     LIST_HEAD(, rpc_stream) streams;
+    TAILQ_HEAD(, rpc_stream) ready_streams;
     unsigned connection_count;
     unsigned stream_count;
     struct route *routes;
@@ -173,11 +192,30 @@ void request_client_gone(struct rpc_request *request);
 /* Hands over a finished response; takes it. NULL (no memory) closes the connection. */
 void request_answer(struct rpc_request *request, unsigned status, struct MHD_Response *response);
 struct connection *request_connection(const struct rpc_request *request);
+/* The answer is written past MHD, which keeps the connection until request_give_up. */
+void request_take_over(struct rpc_request *request);
+/* Lets MHD close the connection of a suspended request. */
+void request_give_up(struct rpc_request *request);
+/* The header lines that the handler has added. */
+void request_add_headers(const struct rpc_request *request, struct rpc_strbuf *out);
 
 /* stream.c */
+/* NULL: the request has been answered with an error. */
+struct rpc_stream *stream_new(struct rpc_request *request, const struct rpc_stream_ops *ops,
+                              void *ctx);
+/* Without telling its owner. */
+void stream_free(struct rpc_stream *stream);
 void stream_abort(struct rpc_stream *stream);
 void stream_closed(struct rpc_stream *stream);
+
+/* event_stream.c */
+/* Gives it a turn in this round of the loop, if it can use one. */
+void event_stream_make_ready(struct rpc_stream *stream);
+/* It writes no more. */
+void event_stream_stop(struct rpc_stream *stream);
+/* The turns of all that are ready. */
+void event_streams_write(struct rpc_server *server);
 /* Has a comment sent where nothing was sent for too long. */
-void stream_heartbeat_all(struct rpc_server *server, int64_t now_ms);
+void event_streams_heartbeat(struct rpc_server *server, int64_t now_ms);
 
 #endif

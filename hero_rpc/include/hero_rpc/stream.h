@@ -4,7 +4,8 @@
  *
  * A subscriber is a cursor into what the caller keeps anyway, never a queue: the server asks for
  * the next bytes only when the client's socket has room. A client that does not read costs what it
- * has not read of one batch, and delays nobody. A client that goes away, or sends bytes, is closed.
+ * has not read of one batch, and delays nobody: streams with something to send take turns, a batch
+ * each. A client that goes away, or sends bytes, is closed.
  *
  * Headers sent: 200, Content-Type: text/event-stream, Cache-Control: no-store, X-Accel-Buffering:
  * no, and those added with rpc_request_add_header. A comment goes out when nothing was sent for the
@@ -26,9 +27,10 @@ enum rpc_stream_state {
 
 struct rpc_stream_ops {
     /* Appends the next events, whole, and moves the cursor behind them. Stop and say MORE once
-     * out->len has reached `want` (some 30 KiB): an event that crosses it is fine, of any
+     * out->len has reached `want` (some 32 KiB): an event that crosses it is fine, of any
      * size. Appending nothing with MORE counts as IDLE. `out` is shared and valid only during the
-     * call. Must not reply to requests, close servers or wake its own stream. */
+     * call, and need not be empty before it. Must not reply to requests, close servers or wake its
+     * own stream. */
     enum rpc_stream_state (*produce)(void *ctx, struct rpc_strbuf *out, size_t want);
     /* The stream is over, for whatever reason; ctx is not used again. Called exactly once for each
      * stream opened. */
@@ -50,9 +52,33 @@ struct rpc_stream *rpc_stream_open_body(struct rpc_request *request, unsigned st
                                         const char *content_type, uint64_t len,
                                         const struct rpc_stream_ops *ops, void *ctx);
 
+/* ---- Bytes that many streams send ---------------------------------------------------------- */
+
+/* Encoded once, kept in memory once, and sent from there. Counted; freed with the last reference.
+ * What a stream has been given must not change any more; bytes may be added behind it. */
+struct rpc_block {
+    unsigned refs;
+    size_t len, cap;
+    char bytes[];
+};
+
+/* Empty, with one reference. NULL without memory. */
+struct rpc_block *rpc_block_new(size_t cap);
+struct rpc_block *rpc_block_ref(struct rpc_block *block);
+void rpc_block_unref(struct rpc_block *block); /* NULL is fine */
+
+/* For `produce` of an event stream, once in a call and as the last thing in it: these bytes of the
+ * block are sent behind what has been appended. Holds a reference until they are. */
+void rpc_stream_add_block(struct rpc_stream *stream, struct rpc_block *block, size_t offset,
+                          size_t len);
+
+/* ---- Waking ------------------------------------------------------------------------------- */
+
 /* There is more to send. Cheap, and free when the stream is not idle, so it may be called for each
  * event; the writing happens in the same round of the loop, once for all wakes in it. */
 void rpc_stream_wake(struct rpc_stream *stream);
+
+/* ---- The format ---------------------------------------------------------------------------- */
 
 /* Appends one event. event and id may be NULL; data may contain newlines (one data: line each).
  * event and id must not. */
