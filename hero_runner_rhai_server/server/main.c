@@ -227,6 +227,7 @@ static int serve(struct rpc_error *err) {
     runner.archive = archive_new(runner.base, &runner.config, state_dir, &runner.sessions,
                                  &runner.ring_limits, err);
     if (!runner.archive) goto done;
+    feeds_init(&runner.feeds, runner.archive);
     runner.forward = forward_new(runner.base, runner.config.forward_logs);
     if (!runner.forward) {
         rpc_error_set(err, RPC_ERROR_SYSTEM, 0, "out of memory");

@@ -5,6 +5,7 @@
 #include "server/archive.h"
 #include "server/callbacks.h"
 #include "server/config.h"
+#include "server/feed.h"
 #include "server/files.h"
 #include "server/forward.h"
 #include "server/health.h"
@@ -38,6 +39,7 @@ struct runner {
     struct sample last_totals; /* counters since the start, at the last sample */
     uint64_t started_count;    /* sessions that began to run */
     struct archive *archive;
+    struct feeds feeds;
     struct files *files;
     struct http *http;
     struct url_scripts *urls;

@@ -158,6 +158,7 @@ struct session {
     uint64_t change_number; /* sessions.c: of its last change of status */
 
     TAILQ_HEAD(, session_watch) watches;
+    struct feed *feed;                /* feed.c: its lines as events; NULL: nobody follows it */
     TAILQ_ENTRY(session) queue_link;  /* pending ones, in slots.c */
     TAILQ_ENTRY(session) table_link;  /* all, newest first, in sessions.c */
     TAILQ_ENTRY(session) change_link; /* all, by their last change, in sessions.c */
