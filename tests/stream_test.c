@@ -5,12 +5,15 @@
 #include "support/server.h"
 
 #include <hero_rpc/clock.h>
+#include <hero_rpc/fd.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -260,6 +263,87 @@ static void a_subscriber_that_never_reads_costs_the_server_nothing(void **state)
     runner_session_done(&session);
 }
 
+/* A raw reader of one session's stream. */
+static int open_stream(const struct test_server *server, const char *id) {
+    char path[128];
+    int fd = http_connect(server->socket);
+    snprintf(path, sizeof path, "/sse/session/%s", id);
+    if (fd >= 0) http_send_get(fd, path, "");
+    return fd;
+}
+
+/* Reads until `text` has come, which may be cut by the end of a chunk only. Counts the ids before
+ * it. */
+static bool read_past(int fd, const char *text, unsigned *ret_ids) {
+    char bytes[16384];
+    size_t kept = 0;
+    *ret_ids = 0;
+    for (;;) {
+        ssize_t got = read(fd, bytes + kept, sizeof bytes - 1 - kept);
+        if (got <= 0) return false;
+        size_t len = kept + (size_t)got;
+        bytes[len] = '\0';
+        char *line = bytes, *newline;
+        for (; (newline = strchr(line, '\n')); line = newline + 1) {
+            *newline = '\0';
+            if (strstr(line, text)) return true;
+            *ret_ids += strncmp(line, "id: ", 4) == 0;
+        }
+        kept = len - (size_t)(line - bytes);
+        memmove(bytes, line, kept);
+    }
+}
+
+#define STOPPED_LINES 2000
+
+/* A process that subscribes, stops itself, and when it is continued reads to the end. */
+static pid_t start_stopped_reader(const struct test_server *server, const char *id) {
+    pid_t pid = fork();
+    if (pid == 0) {
+        unsigned ids;
+        int fd = open_stream(server, id);
+        raise(SIGSTOP);
+        bool has_all = read_past(fd, "event: end", &ids) && ids == STOPPED_LINES;
+        _exit(has_all ? 0 : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+    assert_true(WIFSTOPPED(status));
+    return pid;
+}
+
+static void a_stopped_reader_holds_up_neither_the_script_nor_the_others(void **state) {
+    struct test_server *server = *state;
+    enum { READERS = 63 };
+    char id[RUNNER_ID_BYTES];
+    start_session(server,
+                  "let pad = \"\"; pad.pad(500, 'x'); sleep(0.3);"
+                  "for i in 0..2000 { print(pad) }",
+                  id);
+    pid_t stopped = start_stopped_reader(server, id);
+    pthread_t threads[READERS];
+    struct record *records[READERS];
+    for (int i = 0; i < READERS; i++) {
+        records[i] = new_record(server, id);
+        assert_int_equal(pthread_create(&threads[i], NULL, follow, records[i]), 0);
+    }
+    /* All of them are through while the one has not read a byte. */
+    for (int i = 0; i < READERS; i++) {
+        pthread_join(threads[i], NULL);
+        assert_int_equal(records[i]->outcome, 0);
+        assert_int_equal(records[i]->end.status, RUNNER_SUCCEEDED);
+        assert_int_equal(records[i]->lines, STOPPED_LINES);
+        for (unsigned n = 0; n < STOPPED_LINES; n++)
+            assert_int_equal(records[i]->seqs[n], n + 1);
+        free_record(records[i]);
+    }
+    /* And it has missed nothing. */
+    int status;
+    kill(stopped, SIGCONT);
+    assert_int_equal(waitpid(stopped, &status, 0), stopped);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
 static int64_t stat_of(struct test_server *server, const char *name) {
     json_t *stats = runner_stats(server->runner, NULL);
     int64_t value = json_integer_value(json_object_get(stats, name));
@@ -305,6 +389,32 @@ static void a_client_that_goes_away_is_noticed_and_its_session_goes_on(void **st
     runner_session_list_done(&list);
 }
 
+static void a_thousand_streams_are_open_at_once(void **state) {
+    struct test_server *server = *state;
+    enum { STREAMS = 1000 };
+    static int fds[STREAMS];
+    char id[RUNNER_ID_BYTES];
+    unsigned ids;
+    assert_int_equal(rpc_fd_raise_limit(NULL, NULL), 0);
+    start_session(server, "print(\"first\"); loop { sleep(60) }", id);
+    await_lines(server, id, 1);
+    int64_t before = process_memory_kib(server->pid);
+    for (int i = 0; i < STREAMS; i++) {
+        fds[i] = open_stream(server, id);
+        assert_true(fds[i] >= 0);
+        assert_true(read_past(fds[i], "first", &ids));
+    }
+    assert_int_equal(stat_of(server, "streams"), STREAMS);
+    int64_t grown = process_memory_kib(server->pid) - before;
+    print_message("%d streams: %lld KiB\n", STREAMS, (long long)grown);
+    assert_true(grown < STREAMS * 100);
+    assert_int_equal(runner_session_stop(server->runner, id, NULL, NULL), 0);
+    for (int i = 0; i < STREAMS; i++) {
+        assert_true(read_past(fds[i], "event: end", &ids));
+        close(fds[i]);
+    }
+}
+
 static void bytes_that_are_not_utf8_are_replaced_and_long_lines_split(void **state) {
     struct test_server *server = *state;
     struct runner_session session;
@@ -338,6 +448,8 @@ int main(void) {
         ON_SERVER(a_held_call_for_lines_is_answered_when_one_is_printed),
         ON_SERVER(many_readers_all_get_every_line),
         ON_SERVER(a_subscriber_that_never_reads_costs_the_server_nothing),
+        ON_SERVER(a_stopped_reader_holds_up_neither_the_script_nor_the_others),
+        ON_SERVER(a_thousand_streams_are_open_at_once),
         ON_SERVER(a_client_that_goes_away_is_noticed_and_its_session_goes_on),
         ON_SERVER(bytes_that_are_not_utf8_are_replaced_and_long_lines_split),
     };

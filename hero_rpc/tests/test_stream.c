@@ -419,6 +419,111 @@ static void a_body_whose_rest_is_lost_ends_early(void **state) {
     fixture_stop(&f);
 }
 
+/* --- Bytes that many streams send --- */
+
+#define BLOCK_BYTES ((size_t)1 << 20)
+
+static struct rpc_block *block;
+
+struct block_reader {
+    struct rpc_stream *stream;
+    bool has_had_it;
+};
+
+static enum rpc_stream_state produce_block(void *ctx, struct rpc_strbuf *out, size_t want) {
+    (void)want;
+    struct block_reader *reader = ctx;
+    rpc_strbuf_add_text(out, reader->has_had_it ? "data: last\n\n" : "data: first\n\n");
+    if (reader->has_had_it) return RPC_STREAM_END;
+    reader->has_had_it = true;
+    rpc_stream_add_block(reader->stream, block, 1, block->len - 1);
+    return RPC_STREAM_MORE;
+}
+
+static void block_reader_closed(void *ctx) {
+    free(ctx);
+    sem_post(&feed.fixture->signalled);
+}
+
+static void get_block(struct rpc_request *request, void *ctx) {
+    (void)ctx;
+    static const struct rpc_stream_ops ops = {produce_block, block_reader_closed};
+    struct block_reader *reader = calloc(1, sizeof *reader);
+    reader->stream = rpc_stream_open(request, &ops, reader);
+}
+
+static void add_block_route(struct fixture *f) {
+    add_routes(f);
+    rpc_server_route(f->server, "GET", "/block", get_block, NULL);
+}
+
+static void readers_are_sent_the_same_bytes_of_a_block(void **state) {
+    (void)state;
+    struct fixture f;
+    block = rpc_block_new(BLOCK_BYTES);
+    memset(block->bytes, 'b', BLOCK_BYTES);
+    memcpy(block->bytes + 1, "data: ", 6);
+    memcpy(block->bytes + BLOCK_BYTES - 2, "\n\n", 2);
+    block->len = BLOCK_BYTES;
+    fixture_start(&f, NULL, add_block_route);
+    int fds[3];
+    for (size_t i = 0; i < 3; i++)
+        fds[i] = subscribe_to(&f, "/block", "");
+    free(read_until(fds[0], "data: first"));
+    close(fds[0]); /* in the middle of it */
+    for (size_t i = 1; i < 3; i++) {
+        char *text = read_all(fds[i]);
+        const char *first = strstr(text, "data: first\n\ndata: b"), *last = strstr(text, "data: last");
+        assert_non_null(first);
+        assert_non_null(last);
+        assert_true((size_t)(last - first) >= strlen("data: first\n\n") + BLOCK_BYTES - 1);
+        assert_non_null(strstr(last, "\r\n0\r\n\r\n"));
+        free(text);
+        close(fds[i]);
+    }
+    for (size_t i = 0; i < 3; i++)
+        wait_for(&f.signalled);
+    fixture_stop(&f);
+    assert_int_equal(block->refs, 1);
+    rpc_block_unref(block);
+}
+
+static void a_client_of_HTTP_1_0_gets_events_without_chunks(void **state) {
+    (void)state;
+    struct fixture f;
+    fixture_start(&f, NULL, add_routes);
+    int fd = connect_to(f.socket);
+    send_text(fd, "GET /feed HTTP/1.0\r\n\r\n");
+    publish_on(&f, 1);
+    char *headers = read_until(fd, "\r\n\r\n");
+    assert_null(strstr(headers, "Transfer-Encoding"));
+    fixture_run(&f, end_feed, NULL);
+    char *rest = read_all(fd);
+    const char *event = strstr(*rest ? rest : headers, "id: 1\n");
+    assert_string_equal(event, "id: 1\nevent: line\ndata: dddddddddd\n\n");
+    free(headers);
+    free(rest);
+    close(fd);
+    wait_for(&f.signalled);
+    fixture_stop(&f);
+}
+
+static void HEAD_of_a_stream_is_its_head(void **state) {
+    (void)state;
+    struct fixture f;
+    fixture_start(&f, NULL, add_routes);
+    publish_on(&f, 1);
+    int fd = connect_to(f.socket);
+    send_text(fd, "HEAD /feed HTTP/1.1\r\nHost: x\r\n\r\n");
+    char *answer = read_all(fd);
+    assert_memory_equal(answer, "HTTP/1.1 200", strlen("HTTP/1.1 200"));
+    assert_string_equal(strstr(answer, "\r\n\r\n"), "\r\n\r\n");
+    free(answer);
+    close(fd);
+    wait_for(&f.signalled);
+    fixture_stop(&f);
+}
+
 static void data_with_newlines_becomes_one_field_per_line(void **state) {
     (void)state;
     struct rpc_strbuf out = RPC_STRBUF_INIT;
@@ -446,6 +551,9 @@ int main(void) {
         cmocka_unit_test(a_server_that_ends_closes_its_streams),
         cmocka_unit_test(a_body_comes_in_pieces_and_its_connection_lives_on),
         cmocka_unit_test(a_body_whose_rest_is_lost_ends_early),
+        cmocka_unit_test(readers_are_sent_the_same_bytes_of_a_block),
+        cmocka_unit_test(a_client_of_HTTP_1_0_gets_events_without_chunks),
+        cmocka_unit_test(HEAD_of_a_stream_is_its_head),
         cmocka_unit_test(data_with_newlines_becomes_one_field_per_line),
     };
     return cmocka_run_group_tests_name("hero_rpc streams", tests, NULL, NULL);
