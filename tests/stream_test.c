@@ -216,25 +216,31 @@ static void a_held_call_for_lines_is_answered_when_one_is_printed(void **state) 
     assert_int_equal(runner_session_stop(server->runner, id, NULL, NULL), 0);
 }
 
-static void many_readers_all_get_every_line(void **state) {
-    struct test_server *server = *state;
-    enum { READERS = 8 };
-    char id[RUNNER_ID_BYTES];
-    start_session(server, "sleep(0.2); for i in 0..1000 { print(i) }", id);
-    pthread_t threads[READERS];
-    struct record *records[READERS];
-    for (int i = 0; i < READERS; i++) {
+/* Readers at the same time, each of which gets all lines in order. */
+static void follow_with(struct test_server *server, unsigned readers, const char *id,
+                        unsigned lines) {
+    pthread_t threads[64];
+    struct record *records[64];
+    for (unsigned i = 0; i < readers; i++) {
         records[i] = new_record(server, id);
         assert_int_equal(pthread_create(&threads[i], NULL, follow, records[i]), 0);
     }
-    for (int i = 0; i < READERS; i++) {
+    for (unsigned i = 0; i < readers; i++) {
         pthread_join(threads[i], NULL);
         assert_int_equal(records[i]->outcome, 0);
-        assert_int_equal(records[i]->lines, 1000);
-        for (unsigned n = 0; n < 1000; n++)
+        assert_int_equal(records[i]->end.status, RUNNER_SUCCEEDED);
+        assert_int_equal(records[i]->lines, lines);
+        for (unsigned n = 0; n < lines; n++)
             assert_int_equal(records[i]->seqs[n], n + 1);
         free_record(records[i]);
     }
+}
+
+static void many_readers_all_get_every_line(void **state) {
+    struct test_server *server = *state;
+    char id[RUNNER_ID_BYTES];
+    start_session(server, "sleep(0.2); for i in 0..1000 { print(i) }", id);
+    follow_with(server, 8, id, 1000);
 }
 
 static void a_subscriber_that_never_reads_costs_the_server_nothing(void **state) {
@@ -314,29 +320,14 @@ static pid_t start_stopped_reader(const struct test_server *server, const char *
 
 static void a_stopped_reader_holds_up_neither_the_script_nor_the_others(void **state) {
     struct test_server *server = *state;
-    enum { READERS = 63 };
     char id[RUNNER_ID_BYTES];
     start_session(server,
                   "let pad = \"\"; pad.pad(500, 'x'); sleep(0.3);"
                   "for i in 0..2000 { print(pad) }",
                   id);
     pid_t stopped = start_stopped_reader(server, id);
-    pthread_t threads[READERS];
-    struct record *records[READERS];
-    for (int i = 0; i < READERS; i++) {
-        records[i] = new_record(server, id);
-        assert_int_equal(pthread_create(&threads[i], NULL, follow, records[i]), 0);
-    }
     /* All of them are through while the one has not read a byte. */
-    for (int i = 0; i < READERS; i++) {
-        pthread_join(threads[i], NULL);
-        assert_int_equal(records[i]->outcome, 0);
-        assert_int_equal(records[i]->end.status, RUNNER_SUCCEEDED);
-        assert_int_equal(records[i]->lines, STOPPED_LINES);
-        for (unsigned n = 0; n < STOPPED_LINES; n++)
-            assert_int_equal(records[i]->seqs[n], n + 1);
-        free_record(records[i]);
-    }
+    follow_with(server, 63, id, STOPPED_LINES);
     /* And it has missed nothing. */
     int status;
     kill(stopped, SIGCONT);

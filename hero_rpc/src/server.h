@@ -103,7 +103,7 @@ struct rpc_stream {
     struct connection *connection;
     const struct rpc_stream_ops *ops;
     void *ctx;
-    struct rpc_strbuf rest; /* of what was produced: text that did not fit; rest_sent of it is out */
+    struct rpc_strbuf rest; /* produced, but it did not fit; rest_sent of it is out */
     size_t rest_sent;
     int64_t sent_ms;   /* when bytes last went out, monotonic */
     bool is_events;    /* server-sent events; else a body in pieces */

@@ -473,7 +473,8 @@ static void readers_are_sent_the_same_bytes_of_a_block(void **state) {
     close(fds[0]); /* in the middle of it */
     for (size_t i = 1; i < 3; i++) {
         char *text = read_all(fds[i]);
-        const char *first = strstr(text, "data: first\n\ndata: b"), *last = strstr(text, "data: last");
+        const char *first = strstr(text, "data: first\n\ndata: b");
+        const char *last = strstr(text, "data: last");
         assert_non_null(first);
         assert_non_null(last);
         assert_true((size_t)(last - first) >= strlen("data: first\n\n") + BLOCK_BYTES - 1);

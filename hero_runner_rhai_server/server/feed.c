@@ -198,10 +198,8 @@ static enum feed_next read_on(struct feed *feed, uint64_t after) {
     LIST_FOREACH(reading, &feed->readings, link) {
         if (reading->after == after) return FEED_WAIT;
     }
-    const struct store_log_query query = {.id = feed->session->id,
-                                          .after_seq = after,
-                                          .limit = PAGE_LINES,
-                                          .max_bytes = PAGE_BYTES};
+    const struct store_log_query query = {
+        .id = feed->session->id, .after_seq = after, .limit = PAGE_LINES, .max_bytes = PAGE_BYTES};
     reading = malloc(sizeof *reading);
     if (!reading) return FEED_FAILED;
     *reading = (struct reading){.feed = feed, .after = after};

@@ -5,8 +5,8 @@
  * A subscriber is a cursor for each session: the number of the last line it was sent, and which
  * status and progress it has seen. What it is sent next is always worked out from the session and
  * its feed, so a reader that is slow or stopped holds nothing up and costs nothing; lines that are
- * kept nowhere any more are told as a gap. Order within a session: the lines that were there at the beginning,
- * then the present status, then lines and changes as they come, then the end.
+ * kept nowhere any more are told as a gap. Order within a session: the lines that were there at the
+ * beginning, then the present status, then lines and changes as they come, then the end.
  */
 #include "server/feed.h"
 #include "server/runner.h"
@@ -124,8 +124,8 @@ static void add_with_ids(struct follower *follower, const struct feed_piece *pie
 
 /* ---- What comes next ---------------------------------------------------------------------- */
 
-/* Lines up to `until`: ALL when they have been added, MORE when there are more and `want` bytes are
- * there, or a block has been added; WAIT when the next one has to be read first. */
+/* Lines up to `until`: ALL when they have been added, MORE when `want` bytes are there or a block
+ * has been added, WAIT when the next one has to be stored or read first, LOST when it cannot be. */
 enum lines_state { LINES_ALL, LINES_MORE, LINES_WAIT, LINES_LOST };
 
 static enum lines_state add_lines(struct follower *follower, struct rpc_strbuf *out, size_t want,
