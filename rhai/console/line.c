@@ -1,7 +1,8 @@
+#include "editline.h"
 #include "parts.h"
 
+#include <dlfcn.h>
 #include <errno.h>
-#include <histedit.h>
 #include <langinfo.h>
 #include <locale.h>
 #include <poll.h>
@@ -16,7 +17,7 @@ enum { HISTORY_LINES = 1000 };
 
 struct line_reader {
     const repl *r;
-    EditLine *editor; /* NULL: standard input is no terminal */
+    EditLine *editor; /* NULL: standard input is no terminal, or there is no libedit */
     History *history;
     char *history_file; /* NULL: nowhere */
     const char *prompt;
@@ -50,7 +51,7 @@ static char *history_path(const char *program) {
 
 void line_reader_remember(line_reader *lr, const char *input) {
     HistEvent event;
-    if (lr->history) history(lr->history, &event, H_ENTER, input);
+    if (lr->history) editline.history(lr->history, &event, H_ENTER, input);
 }
 
 /* ---- The editor --------------------------------------------------------------------------- */
@@ -58,7 +59,7 @@ void line_reader_remember(line_reader *lr, const char *input) {
 static char *show_prompt(EditLine *editor) {
     line_reader *lr;
     static char prompt[16];
-    el_get(editor, EL_CLIENTDATA, &lr);
+    editline.el_get(editor, EL_CLIENTDATA, &lr);
     snprintf(prompt, sizeof prompt, "%s", lr->prompt);
     return prompt;
 }
@@ -96,15 +97,15 @@ static void show_names(const completion *c) {
 static unsigned char on_tab(EditLine *editor, wint_t key) {
     (void)key;
     line_reader *lr;
-    el_get(editor, EL_CLIENTDATA, &lr);
-    const LineInfo *line = el_line(editor);
+    editline.el_get(editor, EL_CLIENTDATA, &lr);
+    const LineInfo *line = editline.el_line(editor);
     completion c;
     repl_complete(lr->r, line->buffer, (size_t)(line->cursor - line->buffer), &c);
     unsigned char result = CC_ERROR;
     if (c.len) {
         size_t more = common_len(&c);
         char *rest = strndup(c.names[0] + c.typed, more);
-        if (more && rest && el_insertstr(editor, rest) == 0) {
+        if (more && rest && editline.el_insertstr(editor, rest) == 0) {
             result = CC_REFRESH;
         } else if (c.len > 1) {
             show_names(&c);
@@ -146,24 +147,25 @@ static void set_locale(void) {
 static bool open_editor(line_reader *lr) {
     HistEvent event;
     set_locale();
-    lr->editor = el_init(lr->r->setup->name, stdin, stdout, stderr);
-    lr->history = history_init();
+    lr->editor = editline.el_init(lr->r->setup->name, stdin, stdout, stderr);
+    lr->history = editline.history_init();
     if (!lr->editor || !lr->history) return false;
-    history(lr->history, &event, H_SETSIZE, HISTORY_LINES);
-    history(lr->history, &event, H_SETUNIQUE, 1);
+    editline.history(lr->history, &event, H_SETSIZE, HISTORY_LINES);
+    editline.history(lr->history, &event, H_SETUNIQUE, 1);
     lr->history_file = history_path(lr->r->setup->name);
-    if (lr->history_file) history(lr->history, &event, H_LOAD, lr->history_file);
+    if (lr->history_file) editline.history(lr->history, &event, H_LOAD, lr->history_file);
 
-    el_set(lr->editor, EL_CLIENTDATA, lr);
-    el_set(lr->editor, EL_PROMPT, show_prompt);
-    el_set(lr->editor, EL_EDITOR, "emacs");
-    el_set(lr->editor, EL_HIST, history, lr->history);
+    editline.el_set(lr->editor, EL_CLIENTDATA, lr);
+    editline.el_set(lr->editor, EL_PROMPT, show_prompt);
+    editline.el_set(lr->editor, EL_EDITOR, "emacs");
+    editline.el_set(lr->editor, EL_HIST, editline.history, lr->history);
     /* The wide form keeps the two texts; the narrow one copies them and frees the copies never. */
-    el_wset(lr->editor, EL_ADDFN, L"rhai-complete", L"Complete the word before the cursor", on_tab);
-    el_wset(lr->editor, EL_GETCFN, read_char);
-    el_set(lr->editor, EL_BIND, "\t", "rhai-complete", NULL);
-    el_set(lr->editor, EL_BIND, "^R", "em-inc-search-prev", NULL);
-    el_source(lr->editor, NULL); /* ~/.editrc */
+    editline.el_wset(lr->editor, EL_ADDFN, L"rhai-complete", L"Complete the word before the cursor",
+                     on_tab);
+    editline.el_wset(lr->editor, EL_GETCFN, read_char);
+    editline.el_set(lr->editor, EL_BIND, "\t", "rhai-complete", NULL);
+    editline.el_set(lr->editor, EL_BIND, "^R", "em-inc-search-prev", NULL);
+    editline.el_source(lr->editor, NULL); /* ~/.editrc */
     return true;
 }
 
@@ -173,19 +175,23 @@ line_reader *line_reader_open(const repl *r) {
     line_reader *lr = calloc(1, sizeof *lr);
     if (!lr) return NULL;
     lr->r = r;
-    if (r->is_terminal && !open_editor(lr)) {
-        line_reader_close(lr);
-        return NULL;
+    if (!r->is_terminal) return lr;
+    if (!editline_load()) {
+        printf("Lines cannot be edited: %s\n", dlerror());
+        return lr;
     }
-    return lr;
+    if (open_editor(lr)) return lr;
+    line_reader_close(lr);
+    return NULL;
 }
 
 void line_reader_close(line_reader *lr) {
     if (!lr) return;
     HistEvent event;
-    if (lr->history && lr->history_file) history(lr->history, &event, H_SAVE, lr->history_file);
-    if (lr->editor) el_end(lr->editor);
-    if (lr->history) history_end(lr->history);
+    if (lr->history && lr->history_file)
+        editline.history(lr->history, &event, H_SAVE, lr->history_file);
+    if (lr->editor) editline.el_end(lr->editor);
+    if (lr->history) editline.history_end(lr->history);
     free(lr->history_file);
     free(lr->line);
     free(lr);
@@ -194,13 +200,13 @@ void line_reader_close(line_reader *lr) {
 static line_result read_edited(line_reader *lr, const char **ret_line, size_t *ret_len) {
     int len = 0;
     /* Otherwise el_gets shows the prompt first, and a Ctrl-D typed right then gets lost. */
-    el_set(lr->editor, EL_PREP_TERM, 1);
+    editline.el_set(lr->editor, EL_PREP_TERM, 1);
     sigset_t interrupt, before;
     sigemptyset(&interrupt);
     sigaddset(&interrupt, SIGINT);
     sigprocmask(SIG_BLOCK, &interrupt, &before);
     errno = 0;
-    *ret_line = el_gets(lr->editor, &len);
+    *ret_line = editline.el_gets(lr->editor, &len);
     int error = errno;
     sigprocmask(SIG_SETMASK, &before, NULL);
     if (*ret_line && len > 0) {
@@ -208,7 +214,7 @@ static line_result read_edited(line_reader *lr, const char **ret_line, size_t *r
         return LINE_READ;
     }
     if (len < 0 && error == EINTR) {
-        el_reset(lr->editor);
+        editline.el_reset(lr->editor);
         fputs("^C\n", stdout);
         return LINE_CANCELLED;
     }
@@ -221,6 +227,10 @@ line_result line_reader_read(line_reader *lr, const char *prompt, const char **r
     lr->prompt = prompt;
     if (lr->editor) return read_edited(lr, ret_line, ret_len);
 
+    if (lr->r->is_terminal) {
+        fputs(prompt, stdout);
+        fflush(stdout);
+    }
     errno = 0;
     ssize_t len = getline(&lr->line, &lr->line_size, stdin);
     if (len < 0) {
