@@ -821,13 +821,16 @@ static void add_params(fn_state *fs, const fn_def *fn) {
     }
 }
 
-static void describe(proto *p, const fn_def *fn) {
+static void describe(proto *p, fn_def *fn) {
     p->def = fn;
     p->this_type = fn->this_type;
     p->nparams = fn->nparams;
     p->is_private = fn->is_private;
     p->is_closure = fn->is_closure;
-    p->is_empty = !fn->body || !fn->body->len;
+}
+
+bool proto_is_empty(proto *p) {
+    return (p->def->body || ast_load_body(p->unit->tree, p->def)) && !p->def->body->len;
 }
 
 static void free_switch(heap *h, switch_table *t) {
@@ -881,9 +884,13 @@ static void proto_free(heap *h, proto *p) {
     heap_free(h, p, sizeof *p);
 }
 
-static void compile_body(unit *u, proto *p, const fn_def *fn, const compile_options *o,
-                         bool *failed, bool *too_large) {
+static void compile_body(unit *u, proto *p, fn_def *fn, const compile_options *o, bool *failed,
+                         bool *too_large) {
     fn_state fs;
+    if (!ast_load_body(u->tree, fn)) {
+        *failed = true;
+        return;
+    }
     fn_open(&fs, u, o, p, fn->body);
     add_params(&fs, fn);
     block_tail(&fs, fn->body);
@@ -893,7 +900,7 @@ static void compile_body(unit *u, proto *p, const fn_def *fn, const compile_opti
     *too_large |= fs.too_large;
 }
 
-proto *compile_closure(unit *u, const fn_def *fn, const compile_options *o, bool *failed,
+proto *compile_closure(unit *u, fn_def *fn, const compile_options *o, bool *failed,
                        bool *too_large) {
     proto *p = proto_new(u, fn->name);
     if (!p) {
@@ -962,7 +969,7 @@ static bool declare_functions(unit *u) {
     if (!(u->function_index = heap_alloc_zero(u->h, size * sizeof *u->function_index)))
         return false;
     for (uint32_t i = 0; i < tree->functions_len; i++) {
-        const fn_def *fn = tree->functions[i];
+        fn_def *fn = tree->functions[i];
         if (fn->is_closure) continue;
         proto *p = proto_new(u, fn->name);
         if (!p) return false;
@@ -1077,11 +1084,11 @@ unit *compile_inner(heap *h, ast *tree, rhai_str *source, const scope_table *sco
     return u;
 }
 
-proto *compile_scoped_call(unit *u, const fn_def *fn, const scope_table *scope,
+proto *compile_scoped_call(unit *u, fn_def *fn, const scope_table *scope,
                            const compile_options *options, rhai_error **ret_error) {
     proto *p = proto_new(u, fn->name);
-    bool failed = !p, too_large = false;
-    if (p) {
+    bool failed = !p || !ast_load_body(u->tree, fn), too_large = false;
+    if (!failed) {
         describe(p, fn);
         fn_state fs;
         fn_open(&fs, u, options, p, fn->body);

@@ -21,7 +21,7 @@ bool compile_all(unit *u, rhai_error **ret_error);
 unit *compile_inner(heap *h, ast *tree, rhai_str *source, const scope_table *scope,
                     const compile_options *options, rhai_error **ret_error);
 /* The body of `fn` for a call with `!`: parameters in the first registers at scope->first_free. */
-proto *compile_scoped_call(unit *u, const fn_def *fn, const scope_table *scope,
+proto *compile_scoped_call(unit *u, fn_def *fn, const scope_table *scope,
                            const compile_options *options, rhai_error **ret_error);
 
 #endif

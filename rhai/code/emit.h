@@ -149,6 +149,6 @@ uint32_t add_scope_table(fn_state *fs);
 void stmt_to(fn_state *fs, const stmt *s, int dst);
 void block_to(fn_state *fs, const block *b, int dst);
 
-proto *compile_closure(unit *u, const fn_def *fn, const compile_options *o, bool *failed,
+proto *compile_closure(unit *u, fn_def *fn, const compile_options *o, bool *failed,
                        bool *too_large);
 #endif

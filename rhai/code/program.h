@@ -156,10 +156,10 @@ struct proto {
     uint32_t number; /* among the unit's protos */
     rhai_str *name;
     rhai_str *this_type; /* NULL: any */
-    const fn_def *def;   /* NULL: top level */
+    fn_def *def;         /* NULL: top level */
     uint32_t nparams, nregs;
     uint32_t first_reg; /* code inside another frame: registers from here on are its own */
-    bool is_private, is_closure, is_empty, writes_this;
+    bool is_private, is_closure;
     insn *code; /* NULL: not compiled yet, or empty */
     uint32_t len;
     rhai_value *consts;
@@ -222,6 +222,9 @@ static inline uint64_t label_hash(const heap *h, const rhai_value *v) {
 
 /* Functions with this name and number of parameters; this_type NULL: untyped ones only. */
 proto *unit_find(const unit *u, const rhai_str *name, uint32_t nparams, const char *this_type);
+/* Whether calling the function (not: statements at top level) does nothing at all. Parses its body if need be; without memory for
+ * that it is not empty. */
+bool proto_is_empty(proto *p);
 rhai_pos proto_pos(const proto *p, uint32_t pc); /* POS_NONE when it has none */
 static inline uint32_t insn_pc(const proto *p, const insn *at) {
     return (uint32_t)(at - p->code);

@@ -27,6 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         .max_map_size = choice & 4 ? 3 : 0,
         .strict_variables = choice & 8,
         .skip_interpreter_line = choice & 16,
+        .late_from = choice & 64 ? 1 : 0,
     };
     heap h;
     heap_init(&h, NULL, NULL);
@@ -36,7 +37,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (a) {
         optimize_options optimize = {.level =
                                          choice & 32 ? RHAI_OPTIMIZE_FULL : RHAI_OPTIMIZE_SIMPLE};
+        if (choice & 64) optimize.level = RHAI_OPTIMIZE_SIMPLE;
         if (!optimize_ast(a, &optimize)) abort();
+        for (uint32_t i = 0; i < a->functions_len; i++)
+            if (!ast_load_body(a, a->functions[i])) abort();
     } else {
         rhai_error_text(error);
     }

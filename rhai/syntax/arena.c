@@ -24,6 +24,29 @@ void arena_done(arena *a) {
     *a = (arena){.h = a->h};
 }
 
+void arena_reset(arena *a) {
+    arena_block *newest = a->blocks;
+    if (!newest) return;
+    *a = (arena){.h = a->h, .blocks = newest->older};
+    arena_done(a);
+    newest->older = NULL;
+    *a = (arena){a->h, newest, newest->room, (char *)newest + newest->size};
+}
+
+void arena_join(arena *a, arena *from) {
+    arena_block **last = a->blocks ? &a->blocks->older : &a->blocks;
+    arena_block *older = *last;
+    *last = from->blocks;
+    while (*last)
+        last = &(*last)->older;
+    *last = older;
+    if (!a->next) {
+        a->next = from->next;
+        a->end = from->end;
+    }
+    *from = (arena){.h = from->h};
+}
+
 static bool add_block(arena *a, size_t wanted) {
     size_t size = a->blocks ? a->blocks->size * 2 : FIRST_BLOCK;
     if (size > LARGEST_BLOCK) size = LARGEST_BLOCK;

@@ -19,6 +19,10 @@ typedef struct arena {
 
 void arena_init(arena *a, heap *h);
 void arena_done(arena *a);
+/* Everything in it goes; a block stays for what comes next. */
+void arena_reset(arena *a);
+/* Gives all that is in `from` to `a` and leaves `from` empty. */
+void arena_join(arena *a, arena *from);
 /* For arena_alloc: memory from a new block. */
 void *arena_alloc_slow(arena *a, size_t size);
 

@@ -1,5 +1,5 @@
 #include "syntax/ast.h"
-#include "syntax/lex.h"
+#include "syntax/parser.h"
 
 #include <string.h>
 
@@ -8,13 +8,13 @@ void ast_free(ast *a) {
     heap *h = a->h;
     for (uint32_t i = 0; i < a->names_len; i++)
         obj_unref(h, a->names[i]);
-    for (uint32_t i = 0; i < a->values_len; i++)
-        value_drop(h, &a->values[i]);
+    ast_drop_values(a, 0);
     heap_free(h, a->names, a->names_cap * sizeof *a->names);
     heap_free(h, a->name_hashes, a->names_cap * sizeof *a->name_hashes);
     heap_free(h, a->name_index, a->name_index_cap * sizeof *a->name_index);
     heap_free(h, a->values, a->values_cap * sizeof *a->values);
     if (a->module_doc) obj_unref(h, a->module_doc);
+    late_done(a);
     arena_done(&a->arena);
     heap_free(h, a, sizeof *a);
 }
@@ -126,6 +126,11 @@ bool ast_keep(ast *a, rhai_value v, rhai_value *ret) {
     }
     *ret = v;
     return true;
+}
+
+void ast_drop_values(ast *a, uint32_t len) {
+    while (a->values_len > len)
+        value_drop(a->h, &a->values[--a->values_len]);
 }
 
 /* ---- Nodes ---- */

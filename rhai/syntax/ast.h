@@ -211,11 +211,14 @@ struct fn_def {
     rhai_str *this_type; /* fn Type.name(): type_of() name; NULL: any */
     bool is_private;
     bool is_closure;
-    rhai_pos pos; /* the `fn` keyword, or the | */
-    block *body;
+    rhai_pos pos;        /* the `fn` keyword, or the | */
+    block *body;         /* NULL: parsed when needed, see ast_load_body */
     rhai_str **comments; /* doc-comments before it, with their markers */
     uint32_t comments_len;
+    uint32_t late; /* body NULL: its number among ast.late, from 1 */
 };
+
+typedef struct late_bodies late_bodies;
 
 typedef struct ast {
     heap *h;
@@ -232,15 +235,19 @@ typedef struct ast {
     rhai_value *values;      /* references held */
     uint32_t values_len, values_cap;
     uint32_t closures; /* running number for closure names */
+    late_bodies *late; /* how to parse bodies that were put off; NULL: none were */
 } ast;
 
 void ast_free(ast *a);
+/* Sees to it that f->body is there, optimised as the rest of the tree was. False: out of memory. */
+bool ast_load_body(ast *a, fn_def *f);
 /* The interned name, owned by the ast; NULL: out of memory. */
 rhai_str *ast_name(ast *a, const char *text, size_t len);
 /* The same as a number into ast.names; UINT32_MAX: out of memory. */
 uint32_t ast_name_number(ast *a, const char *text, size_t len);
 /* Gives the value to the ast and returns a borrowed copy through *ret; false: out of memory. */
 bool ast_keep(ast *a, rhai_value v, rhai_value *ret);
+void ast_drop_values(ast *a, uint32_t len); /* those kept since there were `len` */
 
 /* Nodes, zeroed but for kind and position, with room for what the kind uses; NULL: no memory. */
 expr *expr_new(ast *a, expr_kind kind, rhai_pos pos);

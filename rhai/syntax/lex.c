@@ -481,6 +481,19 @@ void lex_next(lexer *lx) {
     if (lx->failed) set_no_memory(lx);
 }
 
+lex_mark lex_mark_token(const lexer *lx) {
+    return (lex_mark){lx->p - 1, lx->line_base, lx->line};
+}
+
+void lex_return(lexer *lx, const lex_mark *mark) {
+    lx->p = mark->at;
+    lx->line_base = mark->line_base;
+    lx->line = mark->line;
+    lx->sign_is_binary = false;
+    lx->module_doc.len = 0;
+    lex_next(lx);
+}
+
 bool lex_init(lexer *lx, heap *h, const char *script, size_t len, uint64_t max_string_size) {
     *lx = (lexer){.line = 1, .max_string_size = max_string_size};
     text_init(&lx->buffer, h);

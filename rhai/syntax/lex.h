@@ -185,6 +185,13 @@ typedef struct lexer {
 bool lex_init(lexer *lx, heap *h, const char *script, size_t len, uint64_t max_string_size);
 void lex_done(lexer *lx);
 void lex_next(lexer *lx);
+/* Where a token of one character begins, to return to; good as long as the lexer. */
+typedef struct lex_mark {
+    const char *at, *line_base;
+    uint32_t line;
+} lex_mark;
+lex_mark lex_mark_token(const lexer *lx);         /* the current token, of one character */
+void lex_return(lexer *lx, const lex_mark *mark); /* makes it the current token again */
 /* The current token is the } that ends ${...}: reads on as text. */
 void lex_next_text(lexer *lx);
 

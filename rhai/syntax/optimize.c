@@ -172,7 +172,7 @@ static void push_host_constants(optimizer *o) {
     }
 }
 
-static void optimize_top_level(optimizer *o, block *b) {
+void optimize_top_level(optimizer *o, block *b) {
     uint32_t vars_len = o->vars_len;
     o->propagates = true;
     o->is_dirty = false;
@@ -180,15 +180,20 @@ static void optimize_top_level(optimizer *o, block *b) {
     known_drop(o, vars_len);
 }
 
+void optimizer_done(optimizer *o) {
+    heap_free(o->h, o->vars, o->vars_cap * sizeof *o->vars);
+    heap_free(o->h, o->tops, o->tops_cap * sizeof *o->tops);
+    heap_free(o->h, o->scratch, o->scratch_cap * sizeof *o->scratch);
+}
+
 bool optimize_ast(ast *a, const optimize_options *options) {
     if (options->level == RHAI_OPTIMIZE_NONE) return true;
+    if (a->late) late_optimize(a, options);
     optimizer o = {.ast = a, .h = a->h, .options = options};
     push_host_constants(&o);
     for (uint32_t i = 0; i < a->functions_len && !o.failed; i++)
-        optimize_top_level(&o, a->functions[i]->body);
+        if (a->functions[i]->body) optimize_top_level(&o, a->functions[i]->body);
     if (!o.failed) optimize_top_level(&o, a->body);
-    heap_free(o.h, o.vars, o.vars_cap * sizeof *o.vars);
-    heap_free(o.h, o.tops, o.tops_cap * sizeof *o.tops);
-    heap_free(o.h, o.scratch, o.scratch_cap * sizeof *o.scratch);
+    optimizer_done(&o);
     return !o.failed;
 }

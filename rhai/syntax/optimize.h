@@ -23,7 +23,8 @@ typedef struct optimize_options {
     uint64_t max_string_size; /* longer results of operators are left to run time; 0: no limit */
 } optimize_options;
 
-/* Rewrites the tree in place. False: out of memory (the tree is still valid). */
+/* Rewrites the tree in place, bodies that are parsed late as they come: `options` must then be at
+ * most SIMPLE and without constants. False: out of memory (the tree is still valid). */
 bool optimize_ast(ast *a, const optimize_options *options);
 
 #endif

@@ -38,6 +38,11 @@ typedef struct optimizer {
     uint32_t scratch_len, scratch_cap;
 } optimizer;
 
+void optimize_top_level(optimizer *o, block *b);
+void optimizer_done(optimizer *o);
+/* parse_late.c: bodies parsed from now on are optimised like this. */
+void late_optimize(ast *a, const optimize_options *options);
+
 /* ---- Variables ---- */
 
 /* `value` NULL: a variable, not a constant. */

@@ -233,10 +233,10 @@ static bool parser_init(parser *p, heap *h, const parse_options *options, const 
     p->ast->h = h;
     p->ast->closures = options->first_closure;
     arena_init(&p->ast->arena, h);
-    return true;
+    return !options->late_from || len < options->late_from || late_begin(p);
 }
 
-static void parser_done(parser *p) {
+void parser_done(parser *p) {
     heap *h = p->h;
     lex_done(&p->lx);
     heap_free(h, p->names, p->names_cap * sizeof *p->names);
@@ -281,6 +281,10 @@ ast *parse_script(heap *h, const parse_options *options, const char *script, siz
                   rhai_error **ret_error) {
     parser p;
     if (parser_init(&p, h, options, script, len)) run(&p);
+    if (!p.error && p.ast->late) {
+        late_keep(&p);
+        return p.ast;
+    }
     parser_done(&p);
     if (!p.error) return p.ast;
     ast_free(p.ast);

@@ -27,6 +27,10 @@ typedef struct parse_options {
     rhai_str *const *modules;
     size_t modules_len;
     uint32_t first_closure; /* running number of the first closure, to keep names distinct */
+    /* In a script of so many bytes or more, bodies of functions are checked for errors and parsed
+     * again when they are needed (ast_load_body); 0: never. Not for level FULL of the optimiser,
+     * nor with constants of the host's for it. */
+    size_t late_from;
     /* A first line that starts with #! is skipped (it still counts as a line), as when Rhai runs
      * a file; otherwise it is an error. */
     bool skip_interpreter_line;

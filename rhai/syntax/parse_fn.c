@@ -221,9 +221,32 @@ static bool parse_fn_rest(parser *p, fn_def *f, uint32_t *ret_name) {
     uint32_t end = p->scratch_len;
     if (peek(p) != TOK_LBRACE)
         return fail(p, here(p), "Expecting body statement block for function %s", f->name->data);
-    f->body = parse_block(p, c, false);
+    f->body = p->ast->late ? late_parse_body(p, c, f) : parse_block(p, c, false);
     p->scratch_len = end;
-    return f->body && finish_params(p, f, mark, NULL, 0);
+    return (f->body || f->late) && finish_params(p, f, mark, NULL, 0);
+}
+
+/* What counts is how deep a function's own expressions are. Returns the depth around it. */
+static uint32_t set_function_depth(parser *p) {
+    uint32_t depth = p->options->max_function_expr_depth, outer_depth = p->max_depth;
+    p->max_depth = depth && depth < PARSE_MAX_DEPTH ? depth : PARSE_MAX_DEPTH;
+    return outer_depth;
+}
+
+block *parse_body_again(parser *p, const fn_def *f) {
+    fn_scope scope;
+    enter_scope(p, &scope, false);
+    uint32_t outer_depth = set_function_depth(p);
+    context c = {.flags = IN_FUNCTION, .pos = f->pos};
+    bool ok = deeper(p, &c);
+    for (uint32_t i = 0; i < f->nparams && ok; i++) {
+        uint32_t name = ast_name_number(p->ast, f->params[i].name->data, f->params[i].name->len);
+        ok = name != UINT32_MAX && push_var(p, name, false);
+    }
+    block *b = ok ? parse_block(p, c, false) : NULL;
+    p->max_depth = outer_depth;
+    leave_scope(p, &scope);
+    return b;
 }
 
 stmt *parse_fn(parser *p, context c) {
@@ -241,9 +264,7 @@ stmt *parse_fn(parser *p, context c) {
 
     fn_scope scope;
     enter_scope(p, &scope, false);
-    uint32_t depth = p->options->max_function_expr_depth, outer_depth = p->max_depth,
-             name = UINT32_MAX;
-    p->max_depth = depth && depth < PARSE_MAX_DEPTH ? depth : PARSE_MAX_DEPTH;
+    uint32_t outer_depth = set_function_depth(p), name = UINT32_MAX;
     bool ok = parse_fn_rest(p, f, &name);
     p->max_depth = outer_depth;
     leave_scope(p, &scope);

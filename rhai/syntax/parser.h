@@ -198,7 +198,20 @@ expr *expr_of_block(parser *p, block *b);
 expr *expr_of_stmt(parser *p, stmt *s);
 
 stmt *parse_fn(parser *p, context c);
+/* The lexer is at the {. NULL: out of memory. */
+block *parse_body_again(parser *p, const fn_def *f);
 expr *parse_closure(parser *p, context c);
+
+/* ---- parse_late.c ---- */
+
+bool late_begin(parser *p); /* makes ast.late */
+/* Parses the body of a function and drops it: f->late is set, and NULL returned as after an error.
+ * A body that has to stay is returned. */
+block *late_parse_body(parser *p, context c, fn_def *f);
+/* The script is parsed: the parser's memory goes to the ast. */
+void late_keep(parser *p);
+void late_done(ast *a);
+void parser_done(parser *p);
 
 static inline bool is_self_terminated(const stmt *s) {
     return s->kind == STMT_IF || s->kind == STMT_SWITCH || s->kind == STMT_WHILE ||

@@ -145,6 +145,26 @@ static void modules(void **state) {
                            "[10, 7, 4, 4, 2]");
 }
 
+/* Its functions are parsed when they are called. */
+static void a_long_script(void **state) {
+    (void)state;
+    static const char functions[] =
+        "fn add(a, b) { let s = [a, \"text\"]; s[0] + b }\n"
+        "fn i64.twice() { this * 2 }\n"
+        "fn empty() {} fn soon_empty() { if false { 1 } }\n"
+        "fn closes(k) { || k + 1 }\n"
+        "fn scoped(n) { let r = 0; for i in 0..n { if i % 2 == 0 { continue; } r += i + z; } r }\n"
+        "let z = 1; let add3 = Fn(\"add\").curry(3);\n"
+        "[add(1, 2), 5.twice(), empty(), soon_empty(), closes(7).call(), scoped!(4), "
+        "add3.call(4)]\n";
+    enum { SIZE = 40000 };
+    char *script = malloc(SIZE);
+    memset(script, ' ', SIZE);
+    memcpy(script + SIZE - sizeof functions, functions, sizeof functions);
+    check_every_allocation(script, "[3, 10, (), (), 8, 6, 7]");
+    free(script);
+}
+
 /* What a script does until max_memory ends it: it cannot catch that, and learns where. */
 static void max_memory_ends_scripts_where_they_grow(void **state) {
     (void)state;
@@ -186,6 +206,7 @@ int main(void) {
         cmocka_unit_test(chains_and_containers),
         cmocka_unit_test(errors_and_eval),
         cmocka_unit_test(modules),
+        cmocka_unit_test(a_long_script),
         cmocka_unit_test(max_memory_ends_scripts_where_they_grow),
     };
     return cmocka_run_group_tests_name("no memory", tests, NULL, NULL);

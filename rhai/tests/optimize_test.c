@@ -9,9 +9,9 @@
 #include "syntax/parse.h"
 #include "tests/tree_text.h"
 
-static void check_with(const optimize_options *options, heap *h, const char *script,
-                       const char *expected) {
-    parse_options parse = {.max_functions = UINT64_MAX};
+static void check_once(const optimize_options *options, heap *h, const char *script,
+                       size_t late_from, const char *expected) {
+    parse_options parse = {.max_functions = UINT64_MAX, .late_from = late_from};
     rhai_error *error = NULL;
     ast *a = parse_script(h, &parse, script, strlen(script), &error);
     assert_non_null(a);
@@ -22,6 +22,13 @@ static void check_with(const optimize_options *options, heap *h, const char *scr
     assert_string_equal(t.data ? t.data : "", expected);
     text_done(&t);
     ast_free(a);
+}
+
+static void check_with(const optimize_options *options, heap *h, const char *script,
+                       const char *expected) {
+    check_once(options, h, script, 0, expected);
+    if (options->level != RHAI_OPTIMIZE_FULL && !options->constants_len)
+        check_once(options, h, script, 1, expected);
 }
 
 static void check(const char *script, const char *expected) {

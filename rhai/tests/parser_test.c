@@ -12,7 +12,7 @@
 static const parse_options defaults = {.max_functions = UINT64_MAX};
 
 /* The tree, or the error's text. */
-static void check_with(const parse_options *options, const char *script, const char *expected) {
+static void check_once(const parse_options *options, const char *script, const char *expected) {
     heap h;
     heap_init(&h, NULL, NULL);
     text t;
@@ -29,6 +29,14 @@ static void check_with(const parse_options *options, const char *script, const c
     rhai_error_free(error);
     heap_done(&h);
     assert_int_equal(h.used, 0);
+}
+
+/* Functions whose bodies are parsed late have the same ones. */
+static void check_with(const parse_options *options, const char *script, const char *expected) {
+    parse_options late = *options;
+    late.late_from = 1;
+    check_once(options, script, expected);
+    check_once(&late, script, expected);
 }
 
 static void check(const char *script, const char *expected) {

@@ -222,11 +222,24 @@ static char *functions(size_t n) {
     return script;
 }
 
+/* Each is parsed when it is called, for the script is long. */
+static char *called_functions(size_t n) {
+    size_t size = n * 80 + 64, len = 0;
+    char *script = malloc(size);
+    for (size_t i = 0; i < n; i++)
+        len += (size_t)snprintf(script + len, size - len,
+                                "fn f%zu(x) { let y = x; y + %zu }\nf%zu(1);\n", i, i, i);
+    script[len] = 0;
+    return script;
+}
+
 static void many_closures_and_functions_cost_no_more_each(void **state) {
     (void)state;
     assert_linear_cost(closures, 100000);
     assert_linear_cost(functions, 10000);
     assert_linear_bytes(functions, 10000);
+    assert_linear_cost(called_functions, 10000);
+    assert_linear_bytes(called_functions, 10000);
 }
 
 /* ---- Compilation ----------------------------------------------------------------------------- */

@@ -247,9 +247,10 @@ static void show_block(text *t, const block *b) {
 }
 
 /* Functions first, then the statements at global level, one per line. */
-static void show_tree(text *t, const ast *a) {
+static void show_tree(text *t, ast *a) {
     for (uint32_t i = 0; i < a->functions_len; i++) {
-        const fn_def *f = a->functions[i];
+        fn_def *f = a->functions[i];
+        assert_true(ast_load_body(a, f));
         if (f->is_closure) continue;
         text_add_cstr(t, f->is_private ? "(private fn " : "(fn ");
         if (f->this_type) {

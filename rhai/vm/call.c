@@ -493,7 +493,7 @@ static proto *find_script(vm *m, rhai_str *name, site *s, uint32_t nargs) {
 }
 
 static outcome enter_or_skip(vm *m, const invocation *c) {
-    if (!c->p->is_empty) return vm_enter(m, c);
+    if (!proto_is_empty(c->p)) return vm_enter(m, c);
     if (c->ret) value_clear(m->h, c->ret);
     return CALL_DONE;
 }

@@ -44,9 +44,13 @@ parse_options vm_parse_options(const rhai_engine *e, const outer_var *outer, siz
                            .first_closure = e->closures};
 }
 
+/* From this size on (bytes) a script's functions are parsed when they are called. */
+enum { LONG_SCRIPT = IS_STRESSED ? 1 : 32 * 1024 };
+
 static ast *parse(rhai_engine *e, const char *text_data, size_t len, const outer_var *outer,
-                  size_t outer_len, rhai_error **ret_error) {
+                  size_t outer_len, size_t late_from, rhai_error **ret_error) {
     parse_options options = vm_parse_options(e, outer, outer_len);
+    options.late_from = late_from;
     ast *tree = parse_script(&e->heap, &options, text_data, len, ret_error);
     if (tree) e->closures += tree->closures;
     return tree;
@@ -65,9 +69,12 @@ static ast *parse_with_scope(rhai_engine *e, const char *text_data, size_t len,
         *ret_error = error_out_of_memory(&e->heap);
         return NULL;
     }
-    for (size_t i = 0; i < count; i++)
+    size_t late_from = e->optimize == RHAI_OPTIMIZE_FULL ? 0 : LONG_SCRIPT;
+    for (size_t i = 0; i < count; i++) {
         outer[i] = (outer_var){scope->entries[i].name, scope->entries[i].value.flags & VALUE_CONST};
-    ast *tree = parse(e, text_data, len, outer, count, ret_error);
+        if (outer[i].is_const) late_from = 0;
+    }
+    ast *tree = parse(e, text_data, len, outer, count, late_from, ret_error);
     if (outer) heap_free(&e->heap, outer, count * sizeof *outer);
     return tree;
 }
@@ -164,7 +171,7 @@ static unit *compile_eval(vm *m, const char *text_data, size_t len, const scope_
         *error = error_out_of_memory(m->h);
         return NULL;
     }
-    ast *tree = parse(m->engine, text_data, len, vars, count, error);
+    ast *tree = parse(m->engine, text_data, len, vars, count, 0, error);
     if (vars) heap_free(m->h, vars, count * sizeof *vars);
     if (!tree) return NULL;
     if (tree->functions_len) {
@@ -235,7 +242,7 @@ outcome vm_call_scoped(vm *m, site *s, rhai_str *wanted, const scope_table *scop
             value_drop(m->h, &result);
         return CALL_DONE;
     }
-    if (p->is_empty) {
+    if (proto_is_empty(p)) {
         if (ret) value_clear(m->h, ret);
         return CALL_DONE;
     }

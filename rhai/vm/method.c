@@ -160,7 +160,7 @@ outcome vm_method(vm *m, site *s, const target *t, rhai_value *args, rhai_pos po
     }
     proto *p = script_method(m, s, t->place);
     if (!p) return vm_call_place(m, s->name, s, t, args, s->nargs + 1, pos, ret, ret_updated);
-    if (p->is_empty) return done(m, ret, VALUE_UNIT);
+    if (proto_is_empty(p)) return done(m, ret, VALUE_UNIT);
     invocation c = {.p = p,
                     .self = t->place,
                     .self_cell = t->cell,

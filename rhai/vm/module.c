@@ -350,7 +350,7 @@ outcome vm_call_path(vm *m, site *s, rhai_value *args, uint32_t nargs, rhai_pos 
         rhai_error_free(e);
         return CALL_FAILED;
     }
-    if (p->is_empty) {
+    if (proto_is_empty(p)) {
         if (ret) value_clear(m->h, ret);
         return CALL_DONE;
     }

@@ -1512,7 +1512,7 @@ rhai_status vm_run(vm *m, uint32_t depth) {
                 goto failed;
             }
         }
-        if (UNLIKELY(p->is_empty)) {
+        if (UNLIKELY(proto_is_empty(p))) {
             clear_registers(h, args, nargs, NULL);
             if (ret) SET(ret, VALUE_UNIT);
             NEXT;
