@@ -908,7 +908,9 @@ proto *compile_closure(unit *u, fn_def *fn, const compile_options *o, bool *fail
         return NULL;
     }
     describe(p, fn);
-    compile_body(u, p, fn, o, failed, too_large);
+    /* What has no code is not entered in a plain frame, which would count the call: that of an
+     * empty function is no operation. */
+    if (fn->body->len) compile_body(u, p, fn, o, failed, too_large);
     return p;
 }
 
@@ -1017,9 +1019,10 @@ bool compile_function(proto *p, rhai_error **ret_error) {
 }
 
 bool compile_all(unit *u, rhai_error **ret_error) {
-    for (uint32_t i = 0; i < u->functions_len; i++)
-        if (!u->functions[i].fn->code && !compile_function(u->functions[i].fn, ret_error))
-            return false;
+    for (uint32_t i = 0; i < u->functions_len; i++) {
+        proto *p = u->functions[i].fn;
+        if (!p->code && !proto_is_empty(p) && !compile_function(p, ret_error)) return false;
+    }
     return true;
 }
 

@@ -12,7 +12,7 @@ unit *compile_unit(heap *h, ast *tree, rhai_str *source, const compile_options *
 
 /* Compiles a function that has no code yet. False with *ret_error: as above. */
 bool compile_function(proto *p, rhai_error **ret_error);
-/* All functions of a unit that have none yet. */
+/* All functions of a unit that have none yet and are not empty. */
 bool compile_all(unit *u, rhai_error **ret_error);
 
 /* Code that runs inside the frame of another function: eval text, which sees the variables of

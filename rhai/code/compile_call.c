@@ -507,9 +507,10 @@ static void read_chain(fn_state *fs, const expr *e, int dst) {
         single.chain.len = 1;
         uint32_t index = add_path(fs, &one, &single);
         unsigned flags = object_flags | (object.is_temp ? F_B_TEMP : 0);
-        if (fs->options->count_operations)
-            emit(fs, OPC_TRACK, object_flags | (step->kind == STEP_PROPERTY ? F_CHECKED : 0), 0,
-                 object.reg, 0);
+        if (fs->options->count_operations && step->kind == STEP_PROPERTY)
+            emit(fs, OPC_TRACK_STEP, object_flags, 0, object.reg, 0);
+        else if (fs->options->count_operations)
+            emit_d(fs, OPC_TRACK, 0, 0, 1);
         if (step->kind == STEP_INDEX) {
             emit(fs, OPC_INDEX, flags | (indices[i].is_temp ? F_C_TEMP : 0), to, object.reg,
                  indices[i].reg);

@@ -94,7 +94,7 @@ void emit_count(fn_state *fs, rhai_pos pos) {
     bool skips = fs->skips_count;
     fs->skips_count = false;
     if (fs->options->count_operations && !skips && !fs->uncounted) {
-        emit(fs, OPC_TRACK, 0, 0, 0, 0);
+        emit_d(fs, OPC_TRACK, 0, 0, 1);
         emit_pos(fs, pos);
     }
 }

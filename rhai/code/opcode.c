@@ -28,6 +28,16 @@ static void scale(char kind, uint16_t *operand) {
     if (is_register(kind)) *operand = (uint16_t)(*operand * REG_SCALE);
 }
 
+/* Each TRACK says how many there are from it on. Returns how many there are. */
+static uint32_t number_run(insn *first, const insn *end) {
+    uint32_t n = 1;
+    while (first + n < end && first[n].op == OPC_TRACK)
+        n++;
+    for (uint32_t k = 0; k < n; k++)
+        first[k].d = (int32_t)(n - k);
+    return n;
+}
+
 void finish_code(insn *code, uint32_t len) {
     for (uint32_t pc = 0; pc < len; pc++) {
         insn *i = &code[pc];
@@ -37,6 +47,7 @@ void finish_code(insn *code, uint32_t len) {
             scale(k.b, &i->b);
             scale(k.c, &i->c);
         }
+        if (i->op == OPC_TRACK) pc += number_run(i, code + len) - 1;
         pc += (uint32_t)__builtin_strlen(k.words);
     }
 }

@@ -186,9 +186,8 @@ enum { REG_SCALE = 2, MAX_REGS = 65536 / REG_SCALE - 8 };
     X(TRIM, "r", "drop names and imports above mark R[A]")                                         \
     X(IMPORT, ".rs", "import module R[B], site C names the alias")                                 \
     X(EXPORT, "nrs", "export R[B] (or, A == 0, the variable by name), site C names it")            \
-    X(TRACK, ".r",                                                                                 \
-      "count an operation (only under max_operations); F_CHECKED: if R[B] (F_THIS) "               \
-      "is a map")                                                                                  \
+    X(TRACK, ".N", "count an operation (only under max_operations), the first of D in a row")      \
+    X(TRACK_STEP, ".r", "count an operation if R[B] (F_THIS) is a map")                            \
     X(COUNT_VARIABLES, ".N", "error when D variables are over max_variables")                      \
     X(EXTRA, "", "more operands of the instruction before")
 

@@ -222,8 +222,8 @@ static inline uint64_t label_hash(const heap *h, const rhai_value *v) {
 
 /* Functions with this name and number of parameters; this_type NULL: untyped ones only. */
 proto *unit_find(const unit *u, const rhai_str *name, uint32_t nparams, const char *this_type);
-/* Whether calling the function (not: statements at top level) does nothing at all. Parses its body if need be; without memory for
- * that it is not empty. */
+/* Whether calling the function (not: statements at top level) does nothing at all. Parses its body
+ * if need be; without memory for that it is not empty. */
 bool proto_is_empty(proto *p);
 rhai_pos proto_pos(const proto *p, uint32_t pc); /* POS_NONE when it has none */
 static inline uint32_t insn_pc(const proto *p, const insn *at) {

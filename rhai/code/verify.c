@@ -82,6 +82,11 @@ static void check_runs(check *c, const insn *i) {
     case OPC_FOR_RANGE_NEXT: check_registers(c, i->a, i->flags & F_C_TEMP ? 5 : 4); break;
     case OPC_FOR_INT_NEXT: check_registers(c, i->a, 4); break;
     case OPC_CATCH: check_registers(c, i->a, i->b ? 2 : 1); break;
+    case OPC_TRACK:
+        for (int32_t k = 0; k < i->d; k++)
+            require(c, c->pc + (uint32_t)k < c->p->len && i[k].op == OPC_TRACK, "no such run");
+        check_target(c, (int64_t)c->pc + i->d);
+        break;
     default: break;
     }
 }
@@ -89,7 +94,6 @@ static void check_runs(check *c, const insn *i) {
 static void check_insn(check *c) {
     const insn *i = &c->p->code[c->pc];
     operand_kinds k = opcode_operands((opcode)i->op);
-    if (i->op == OPC_TRACK && !(i->flags & F_CHECKED)) return;
     check_operand(c, k.a, i->a);
     if (k.d == 'J') {
         check_target(c, (int64_t)c->pc + 1 + i->d);

@@ -278,7 +278,7 @@ static run_state begin_run(vm *m) {
         m->stack_limit = stack_limit();
         m->engine->operations = 0;
         m->counts = m->engine->limits[RHAI_MAX_OPERATIONS] != 0;
-        bool is_plain = m->engine->limits[RHAI_MAX_VARIABLES] == UINT64_MAX && !m->counts;
+        bool is_plain = m->engine->limits[RHAI_MAX_VARIABLES] == UINT64_MAX;
         m->plain_level = is_plain ? m->engine->limits[RHAI_MAX_CALL_LEVELS] : 0;
         m->h->limit_hit = false;
         if (atomic_load(&m->engine->terminated)) atomic_store(&m->engine->poll_flag, true);

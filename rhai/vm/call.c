@@ -39,9 +39,7 @@ rhai_pos frame_call_pos(const vm *m, const frame *f) {
     return f > m->frames ? frame_pos(f - 1) : POS_NONE;
 }
 
-bool vm_count(vm *m, rhai_pos pos) {
-    rhai_engine *e = m->engine;
-    if (++e->operations <= e->limits[RHAI_MAX_OPERATIONS]) return true;
+bool vm_counted_too_many(vm *m, rhai_pos pos) {
     vm_fail(m, error_new(m->h, ERR_TOO_MANY_OPERATIONS, pos));
     return false;
 }
@@ -167,15 +165,14 @@ static bool push_env(vm *m, env *e) {
 static bool check_limits(vm *m, const invocation *c) {
     const uint64_t *limits = m->engine->limits;
     error_kind kind;
-    if (m->counts && !vm_count(m, c->pos.line == UINT32_MAX ? frame_pos(vm_top(m)) : c->pos))
-        return false;
+    if (!vm_track(m, c->pos)) return false;
     if (m->level >= limits[RHAI_MAX_CALL_LEVELS])
         kind = ERR_STACK_OVERFLOW;
     else if (c->p->nparams > limits[RHAI_MAX_VARIABLES])
         kind = ERR_TOO_MANY_VARIABLES;
     else
         return true;
-    vm_fail(m, error_new(m->h, kind, c->pos.line == UINT32_MAX ? frame_pos(vm_top(m)) : c->pos));
+    vm_fail(m, error_new(m->h, kind, c->pos));
     return false;
 }
 
@@ -585,12 +582,12 @@ fnptr *vm_fnptr(vm *m, rhai_str *name, proto *p, env *e, const rhai_value *curry
 proto *vm_plain_closure(vm *m, const frame *f, const fnptr *fn, rhai_value *args, uint32_t nargs) {
     proto *p = (proto *)fn->code;
     const env *e = (const env *)fn->env;
-    if (!p || p->nparams != nargs + fn->ncurry || !is_plain_call(m, f, p, args) ||
-        (f->source && !p->unit->source))
+    if (!p || p->nparams != nargs + fn->ncurry || !f->libs || (f->source && !p->unit->source))
         return NULL;
     if (e &&
         (e != m->last_env || m->last_env_version != m->imports_version || e->unit != f->libs->unit))
         return NULL;
+    if (!is_plain_call(m, f, p, args)) return NULL;
     for (uint32_t k = nargs; fn->ncurry && k-- > 0;)
         args[fn->ncurry + k] = value_take(&args[k]);
     for (uint32_t k = 0; k < fn->ncurry; k++)

@@ -10,17 +10,17 @@
 #include "vm/vm.h"
 
 /* Whether there is room for a plain frame of p at args, in the libraries it needs. The imports of
- * a unit that has some must be the topmost ones already. */
-static inline bool has_plain_room(const vm *m, const frame *f, const proto *p,
-                                  const rhai_value *args) {
+ * a unit that has some must be the topmost ones already. Under max_operations a yes counts the
+ * call, so it has to be made. */
+static inline bool has_plain_room(vm *m, const frame *f, const proto *p, const rhai_value *args) {
     return m->level < m->plain_level && m->frames_len < m->frames_cap && p->code &&
            args + p->nregs + STACK_SLACK <= f->chunk->end &&
-           (!p->unit->env || (f->p->unit == p->unit && m->imports_len == f->env_top));
+           (!p->unit->env || (f->p->unit == p->unit && m->imports_len == f->env_top)) &&
+           (!m->counts || vm_count_plainly(m, 1));
 }
 
 /* The same for a function of the unit that is running. */
-static inline bool is_plain_call(const vm *m, const frame *f, const proto *p,
-                                 const rhai_value *args) {
+static inline bool is_plain_call(vm *m, const frame *f, const proto *p, const rhai_value *args) {
     return f->libs && f->libs->unit == p->unit && has_plain_room(m, f, p, args);
 }
 

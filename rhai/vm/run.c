@@ -475,7 +475,8 @@ static bool is_special_method(const vm *m, const rhai_str *name) {
            name == m->name_type_of;
 }
 
-/* The function that a method call leads to, if it can run in a plain frame. NULL: look closer. */
+/* The function that a method call leads to, if it can run in a plain frame; under max_operations
+ * the call is counted then. NULL: look closer. */
 static proto *plain_method(vm *m, const frame *f, site *s, const rhai_value *object,
                            rhai_value *args) {
     if (object->type == RHAI_FN)
@@ -502,7 +503,7 @@ static rhai_value *plain_place(vm *m, frame *f, const path *p, rhai_value *regs,
                                bool owns) {
     rhai_value *place = p->root == ROOT_SLOT ? &f->base[p->slot] : f->this_ref;
     if (p->root != ROOT_SLOT && p->root != ROOT_THIS) return NULL;
-    if (!place || place->flags & VALUE_CONST || m->counts) return NULL;
+    if (!place || place->flags & VALUE_CONST) return NULL;
     for (uint32_t k = 0; k < len; k++) {
         const path_step *step = &p->steps[k];
         const rhai_value *index = &regs[step->arg];
@@ -561,6 +562,7 @@ static bool index_plainly(const rhai_value *object, const rhai_value *index, rha
 static bool store_plainly(vm *m, frame *f, const path *p, rhai_value *regs, rhai_status *status) {
     rhai_value *place = plain_place(m, f, p, regs, p->len, true), *v = &regs[0];
     if (!place || (m->h->track_sizes && (value_is_heap(place) || value_is_heap(v)))) return false;
+    if (m->counts && !vm_count_plainly(m, p->len)) return false;
     *status = RHAI_OK;
     if (p->mode == PATH_SET)
         value_store(m->h, place, value_take(v));
@@ -1333,7 +1335,7 @@ rhai_status vm_run(vm *m, uint32_t depth) {
                                         (!h->track_sizes || can_note_sizes(p, regs))
                                     ? plain_place(m, f, p, regs, p->len - 1, false)
                                     : NULL;
-            if (place) {
+            if (place && (!m->counts || vm_count_plainly(m, p->len - 1))) {
                 site *s = &f->p->sites[last->site];
                 rhai_value *args = &regs[last->arg], *ret = i->flags & F_DISCARD ? NULL : RA;
                 uint32_t nargs = s->nargs + 1;
@@ -1356,6 +1358,7 @@ rhai_status vm_run(vm *m, uint32_t depth) {
                         .place = place, .is_ref = true, .is_method = true, .name = p->root_name};
                     AFTER_CALL(vm_method(m, s, &t, args, last->pos, ret, NULL));
                 }
+                if (m->counts) engine->operations -= p->len - 1;
             }
             status = vm_chain(m, p, regs, &v);
         } else if (!store_plainly(m, f, p, regs, &status)) {
@@ -1591,8 +1594,8 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         uint32_t nargs = i->b;
         site *s = &f->p->sites[i->c];
         if (LIKELY(s->method && s->imports_version == m->imports_version && f->libs &&
-                   s->libs == f->libs->number && has_plain_room(m, f, s->method, args) &&
-                   s->object <= OBJECT_SLOT)) {
+                   s->libs == f->libs->number && s->object <= OBJECT_SLOT &&
+                   has_plain_room(m, f, s->method, args))) {
             proto *p = s->method;
             if (nargs && s->object == OBJECT_SLOT) SET_COPY(args, flat(&base[s->slot]));
             f = push_plain(m, f, p, args, ret, NULL, s->callee_libs, POS_CALLER);
@@ -1782,10 +1785,21 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         NEXT;
     }
     CASE(TRACK) : {
-        const rhai_value *object = i->flags & F_THIS ? f->this_ref : RB;
-        if ((i->flags & F_CHECKED) && (!object || object->type != RHAI_MAP)) NEXT;
+        uint64_t counted = engine->operations + (uint64_t)i->d;
+        if (LIKELY(counted <= engine->limits[RHAI_MAX_OPERATIONS])) {
+            engine->operations = counted;
+            i += i->d;
+            DISPATCH;
+        }
         SAVE();
-        FAIL_IF(!vm_track(m, POS()));
+        FAIL_IF(!vm_track(m, POS_CALLER));
+        NEXT;
+    }
+    CASE(TRACK_STEP) : {
+        const rhai_value *object = i->flags & F_THIS ? f->this_ref : RB;
+        if (!object || object->type != RHAI_MAP) NEXT;
+        SAVE();
+        FAIL_IF(!vm_track(m, POS_CALLER));
         NEXT;
     }
     CASE(COUNT_VARIABLES) : {

@@ -166,10 +166,21 @@ rhai_status vm_no_memory(vm *m);
 static inline frame *vm_top(vm *m) {
     return &m->frames[m->frames_len - 1];
 }
+bool vm_counted_too_many(vm *m, rhai_pos pos); /* false */
 /* Counts an operation, as Rhai does for each call; false: it was one too many (error set). */
-bool vm_count(vm *m, rhai_pos pos);
+static inline bool vm_count(vm *m, rhai_pos pos) {
+    rhai_engine *e = m->engine;
+    return ++e->operations <= e->limits[RHAI_MAX_OPERATIONS] || vm_counted_too_many(m, pos);
+}
 static inline bool vm_track(vm *m, rhai_pos pos) {
     return !m->counts || vm_count(m, pos);
+}
+/* Counts n at once. False: the limit is too near for that, nothing is counted. */
+static inline bool vm_count_plainly(vm *m, uint64_t n) {
+    rhai_engine *e = m->engine;
+    if (e->operations + n > e->limits[RHAI_MAX_OPERATIONS]) return false;
+    e->operations += n;
+    return true;
 }
 rhai_pos frame_pos(const frame *f);                   /* of the instruction being executed */
 rhai_pos frame_call_pos(const vm *m, const frame *f); /* of the call that made the frame */
@@ -178,7 +189,7 @@ rhai_pos frame_call_pos(const vm *m, const frame *f); /* of the call that made t
 
 /* The script function behind a function value, if it can run in a plain frame at args; what it
  * has captured is put before the arguments, which are the topmost registers in use. NULL: it
- * takes vm_call_fn. */
+ * takes vm_call_fn. Counts as is_plain_call does. */
 proto *vm_plain_closure(vm *m, const frame *f, const fnptr *fn, rhai_value *args, uint32_t nargs);
 
 /* ---- run.c ---- */
