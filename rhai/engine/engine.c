@@ -45,6 +45,20 @@ static bool register_standard(rhai_engine *e) {
     return true;
 }
 
+static uint64_t max_size(const rhai_engine *e, rhai_limit limit) {
+    return e->limits[limit] ? e->limits[limit] : UINT64_MAX;
+}
+
+/* What is looked at often, made of e->limits. */
+static void apply_limits(rhai_engine *e) {
+    e->heap.limit = (size_t)e->limits[RHAI_MAX_MEMORY];
+    e->heap.track_sizes = e->limits[RHAI_MAX_STRING_SIZE] || e->limits[RHAI_MAX_ARRAY_SIZE] ||
+                          e->limits[RHAI_MAX_MAP_SIZE];
+    e->max_sizes = (sizes){.array = max_size(e, RHAI_MAX_ARRAY_SIZE),
+                           .map = max_size(e, RHAI_MAX_MAP_SIZE),
+                           .string = max_size(e, RHAI_MAX_STRING_SIZE)};
+}
+
 rhai_engine *rhai_engine_new(const rhai_config *config) {
     rhai_allocator allocator = config && config->allocator ? config->allocator : malloc_allocator;
     void *data = config ? config->allocator_data : NULL;
@@ -57,6 +71,7 @@ rhai_engine *rhai_engine_new(const rhai_config *config) {
     e->limits[RHAI_MAX_CALL_LEVELS] = 64;
     e->limits[RHAI_MAX_EXPR_DEPTH] = 64;
     e->limits[RHAI_MAX_FUNCTION_EXPR_DEPTH] = 32;
+    apply_limits(e);
     e->optimize = RHAI_OPTIMIZE_SIMPLE;
     e->print = print_line;
     e->debug = debug_line;
@@ -112,9 +127,7 @@ bool rhai_limit_by_name(const char *name, rhai_limit *ret) {
 
 void rhai_engine_set_limit(rhai_engine *e, rhai_limit limit, uint64_t value) {
     e->limits[limit] = value;
-    e->heap.limit = (size_t)e->limits[RHAI_MAX_MEMORY];
-    e->heap.track_sizes = e->limits[RHAI_MAX_STRING_SIZE] || e->limits[RHAI_MAX_ARRAY_SIZE] ||
-                          e->limits[RHAI_MAX_MAP_SIZE];
+    apply_limits(e);
 }
 
 uint64_t rhai_engine_limit(const rhai_engine *e, rhai_limit limit) {

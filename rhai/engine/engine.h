@@ -39,6 +39,7 @@ typedef struct type_list {
 struct rhai_engine {
     heap heap; /* first: natives reach it through the engine */
     uint64_t limits[RHAI_LIMIT_COUNT];
+    sizes max_sizes; /* the three limits on sizes; UINT64_MAX: none */
     rhai_optimize optimize;
     bool strict_variables;
     rhai_print_fn print;

@@ -4,21 +4,12 @@
 
 /* ---- Recursive sizes ---- */
 
-sizes sizes_of_value(const rhai_value *v) {
+sizes sizes_of_other(const rhai_value *v) {
     switch (v->type) {
-    case RHAI_ARRAY: return as_arr(v)->sizes;
-    case RHAI_MAP: return as_map(v)->sizes;
     case RHAI_BLOB: return (sizes){.array = as_blob(v)->len};
-    case RHAI_STRING: return (sizes){.string = as_str(v)->len};
     case RHAI_SHARED: return sizes_of_value(&as_cell(v)->value);
     default: return (sizes){0};
     }
-}
-
-sizes sizes_of_element(const rhai_value *v) {
-    sizes s = sizes_of_value(v);
-    if (v->type == RHAI_BLOB) s.array++;
-    return s;
 }
 
 void sizes_add(rhai_value *container, const sizes *before, const sizes *after) {
@@ -31,22 +22,27 @@ void sizes_add(rhai_value *container, const sizes *before, const sizes *after) {
 
 static void count_in(heap *h, arr *a, const rhai_value *item) {
     if (!h->track_sizes) return;
+    a->sizes.array++;
+    if (!value_is_heap(item)) return;
     sizes s = sizes_of_element(item);
-    a->sizes.array += s.array + 1;
+    a->sizes.array += s.array;
     a->sizes.map += s.map;
     a->sizes.string += s.string;
 }
 
 static void count_out(heap *h, arr *a, const rhai_value *item) {
     if (!h->track_sizes) return;
+    a->sizes.array--;
+    if (!value_is_heap(item)) return;
     sizes s = sizes_of_element(item);
-    a->sizes.array -= s.array + 1;
+    a->sizes.array -= s.array;
     a->sizes.map -= s.map;
     a->sizes.string -= s.string;
 }
 
 void arr_recount(heap *h, arr *a) {
     a->sizes = (sizes){0};
+    if (!h->track_sizes) return;
     for (uint32_t i = 0; i < a->len; i++)
         count_in(h, a, &a->items[i]);
 }

@@ -19,8 +19,8 @@ typedef struct heap {
     void *allocator_data;
     size_t used; /* bytes held now */
     size_t peak;
-    size_t limit; /* 0: none; an allocation that would pass it fails */
-    bool limit_hit; /* set when `limit` made an allocation fail; the VM clears and reports it */
+    size_t limit;     /* 0: none; an allocation that would pass it fails */
+    bool limit_hit;   /* set when `limit` made an allocation fail; the VM clears and reports it */
     bool track_sizes; /* containers keep their recursive sizes (container.h) */
     obj *dying;       /* objects whose count fell to 0, freed without recursion */
     bool is_sweeping;
@@ -65,32 +65,33 @@ typedef struct opaque {
     void (*destroy)(heap *h, struct opaque *o); /* frees the memory too */
 } opaque;
 
-static inline void obj_ref(void *o) { ((obj *)o)->refs++; }
+static inline void obj_ref(void *o) {
+    ((obj *)o)->refs++;
+}
 /* Frees `o` and all that only it held, without recursion on the C stack. */
 void obj_destroy(heap *h, obj *o);
 static inline void obj_unref(heap *h, void *o) {
-    if (o && --((obj *)o)->refs == 0)
-        obj_destroy(h, (obj *)o);
+    if (o && --((obj *)o)->refs == 0) obj_destroy(h, (obj *)o);
 }
 
 /* rhai_value.flags: the variable holding it was declared with const. Copies lose it. */
 enum { VALUE_CONST = 1 };
 
-static inline bool value_is_heap(const rhai_value *v) { return v->type >= RHAI_STRING; }
+static inline bool value_is_heap(const rhai_value *v) {
+    return v->type >= RHAI_STRING;
+}
 
 /* A copy that shares the payload and is never constant. */
 static inline rhai_value value_copy(const rhai_value *v) {
     rhai_value r = *v;
     r.flags = 0;
-    if (value_is_heap(v))
-        obj_ref(v->obj);
+    if (value_is_heap(v)) obj_ref(v->obj);
     return r;
 }
 
 /* Gives up a reference; *v must be overwritten or left alone afterwards. */
 static inline void value_drop(heap *h, rhai_value *v) {
-    if (value_is_heap(v))
-        obj_unref(h, v->obj);
+    if (value_is_heap(v)) obj_unref(h, v->obj);
 }
 
 static inline void value_clear(heap *h, rhai_value *v) {

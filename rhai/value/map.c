@@ -8,17 +8,21 @@ enum { NOT_FOUND = UINT32_MAX };
 
 static void count_in(heap *h, map *m, const rhai_value *item) {
     if (!h->track_sizes) return;
+    m->sizes.map++;
+    if (!value_is_heap(item)) return;
     sizes s = sizes_of_element(item);
     m->sizes.array += s.array;
-    m->sizes.map += s.map + 1;
+    m->sizes.map += s.map;
     m->sizes.string += s.string;
 }
 
 static void count_out(heap *h, map *m, const rhai_value *item) {
     if (!h->track_sizes) return;
+    m->sizes.map--;
+    if (!value_is_heap(item)) return;
     sizes s = sizes_of_element(item);
     m->sizes.array -= s.array;
-    m->sizes.map -= s.map + 1;
+    m->sizes.map -= s.map;
     m->sizes.string -= s.string;
 }
 

@@ -42,7 +42,9 @@ uint32_t text_hash(const heap *h, const char *text, size_t len);
 bool str_equal(const rhai_str *a, const rhai_str *b);
 int str_compare(const rhai_str *a, const rhai_str *b); /* byte order: <0, 0, >0 */
 size_t str_chars(rhai_str *s);                         /* number of characters */
-static inline bool str_is_ascii(rhai_str *s) { return str_chars(s) == s->len; }
+static inline bool str_is_ascii(rhai_str *s) {
+    return str_chars(s) == s->len;
+}
 /* Byte offset of character number `index` (may equal the count: the end). index must be <=
  * str_chars(s). O(1) for ASCII and for walks in either direction, else O(distance). */
 size_t str_offset(rhai_str *s, size_t index);
@@ -54,7 +56,9 @@ bool str_append(heap *h, rhai_value *v, const char *text, size_t len);
 rhai_str *str_own(heap *h, rhai_value *v, size_t room);
 void str_set_len(rhai_str *s, size_t len); /* writes the NUL, forgets hash, count and crumb */
 
-static inline rhai_str *as_str(const rhai_value *v) { return (rhai_str *)v->obj; }
+static inline rhai_str *as_str(const rhai_value *v) {
+    return (rhai_str *)v->obj;
+}
 bool value_new_text(heap *h, const char *text, size_t len, rhai_value *ret);
 
 /* UTF-8 (RFC 3629: no surrogates, no overlong forms). decode returns the bytes used (1-4), 0 at
@@ -70,12 +74,6 @@ typedef struct sizes {
     uint64_t array, map, string;
 } sizes;
 
-/* What a value counts for by itself: an array its contents, a string its bytes ... */
-sizes sizes_of_value(const rhai_value *v);
-/* What it adds to the array or map it is stored in, besides the 1 for its place: the same, but
- * a blob counts one more. Whoever replaces an element takes `before` and `after` from here. */
-sizes sizes_of_element(const rhai_value *v);
-
 /* ---- Arrays ---- */
 
 typedef struct arr {
@@ -88,7 +86,9 @@ typedef struct arr {
     };
 } arr;
 
-static inline arr *as_arr(const rhai_value *v) { return (arr *)v->obj; }
+static inline arr *as_arr(const rhai_value *v) {
+    return (arr *)v->obj;
+}
 arr *arr_new(heap *h, size_t cap);
 arr *arr_own(heap *h, rhai_value *v);
 /* All of these want an owned array and take *item over; false: out of memory, item unchanged. */
@@ -109,7 +109,9 @@ typedef struct blob {
     uint8_t *data;
 } blob;
 
-static inline blob *as_blob(const rhai_value *v) { return (blob *)v->obj; }
+static inline blob *as_blob(const rhai_value *v) {
+    return (blob *)v->obj;
+}
 blob *blob_new(heap *h, size_t len); /* zeroed */
 blob *blob_own(heap *h, rhai_value *v);
 bool blob_resize(heap *h, blob *b, size_t len); /* new bytes are zero */
@@ -136,7 +138,7 @@ typedef struct map {
     obj head;
     uint32_t len, cap;
     map_entry *entries;
-    map_slot *index; /* NULL while small */
+    map_slot *index;    /* NULL while small */
     uint32_t index_cap; /* a power of two */
     uint32_t order_cap;
     uint32_t *order; /* NULL: not made; else len numbers */
@@ -146,7 +148,9 @@ typedef struct map {
     };
 } map;
 
-static inline map *as_map(const rhai_value *v) { return (map *)v->obj; }
+static inline map *as_map(const rhai_value *v) {
+    return (map *)v->obj;
+}
 map *map_new(heap *h, size_t cap);
 map *map_own(heap *h, rhai_value *v);
 /* Pointers into a map live until its keys change. NULL: no such key. */
@@ -164,6 +168,21 @@ void map_trim(heap *h, map *m);
 /* Entry number i in key order; NULL past the end or when out of memory. */
 map_entry *map_nth(heap *h, map *m, size_t i);
 
+sizes sizes_of_other(const rhai_value *v); /* neither a string nor a map nor an array */
+/* What a value counts for by itself: an array its contents, a string its bytes ... */
+static inline sizes sizes_of_value(const rhai_value *v) {
+    if (v->type == RHAI_STRING) return (sizes){.string = as_str(v)->len};
+    if (v->type == RHAI_MAP) return as_map(v)->sizes;
+    if (v->type == RHAI_ARRAY) return as_arr(v)->sizes;
+    return sizes_of_other(v);
+}
+/* What it adds to the array or map it is stored in, besides the 1 for its place: the same, but
+ * a blob counts one more. Whoever replaces an element takes `before` and `after` from here. */
+static inline sizes sizes_of_element(const rhai_value *v) {
+    sizes s = sizes_of_value(v);
+    if (v->type == RHAI_BLOB) s.array++;
+    return s;
+}
 /* Adds (after - before) to the sizes of an array or map. */
 void sizes_add(rhai_value *container, const sizes *before, const sizes *after);
 
@@ -175,14 +194,16 @@ typedef struct fnptr {
         rhai_str *name;
         obj *next_dying;
     };
-    opaque *code; /* the script function it is bound to, or NULL: found by name at each call */
-    opaque *env;  /* the compiled unit whose functions and imports it sees, or NULL */
+    opaque *code;     /* the script function it is bound to, or NULL: found by name at each call */
+    opaque *env;      /* the compiled unit whose functions and imports it sees, or NULL */
     uint32_t nparams; /* of `code`, captured ones included */
     uint32_t ncurry;
     rhai_value *curry; /* may hold RHAI_SHARED values: what a closure captured */
 } fnptr;
 
-static inline fnptr *as_fn(const rhai_value *v) { return (fnptr *)v->obj; }
+static inline fnptr *as_fn(const rhai_value *v) {
+    return (fnptr *)v->obj;
+}
 /* Takes references of its own to name, code and env; copies `ncurry` values. */
 fnptr *fnptr_new(heap *h, rhai_str *name, opaque *code, opaque *env, uint32_t nparams,
                  const rhai_value *curry, size_t ncurry);
@@ -194,7 +215,9 @@ typedef struct range {
     int64_t from, to;
 } range;
 
-static inline range *as_range(const rhai_value *v) { return (range *)v->obj; }
+static inline range *as_range(const rhai_value *v) {
+    return (range *)v->obj;
+}
 bool value_new_range(heap *h, int64_t from, int64_t to, bool inclusive, rhai_value *ret);
 
 typedef struct custom {
@@ -204,7 +227,9 @@ typedef struct custom {
     obj *next_dying;
 } custom;
 
-static inline custom *as_custom(const rhai_value *v) { return (custom *)v->obj; }
+static inline custom *as_custom(const rhai_value *v) {
+    return (custom *)v->obj;
+}
 /* Owns `object` from now on, also on failure (NULL). */
 custom *custom_new(heap *h, const rhai_custom_type *type, void *object);
 /* *v's object, to be changed: a clone if others hold it and its type is a value; a handle stays
@@ -224,7 +249,9 @@ struct cell {
     cell *next;
 };
 
-static inline cell *as_cell(const rhai_value *v) { return (cell *)v->obj; }
+static inline cell *as_cell(const rhai_value *v) {
+    return (cell *)v->obj;
+}
 cell *cell_new(heap *h, rhai_value v); /* takes v over; NULL: no memory, v still the caller's */
 
 /* ---- Whole values ---- */
@@ -243,6 +270,7 @@ typedef int (*value_judge)(void *data, const rhai_value *a, const rhai_value *b)
 int value_equal_with(heap *h, const rhai_value *a, const rhai_value *b, value_judge judge,
                      void *data);
 bool float_equal(double a, double b); /* Rhai's ==: relative difference of at most 2^-52 */
-uint64_t value_hash(const heap *h, const rhai_value *v); /* of ints, bools, chars, floats, strings, () */
+uint64_t value_hash(const heap *h,
+                    const rhai_value *v); /* of ints, bools, chars, floats, strings, () */
 
 #endif

@@ -261,16 +261,6 @@ outcome vm_enter(vm *m, const invocation *c) {
     return CALL_PUSHED;
 }
 
-/* The chain that called the method is the instruction at which the caller waits. */
-static void note_sizes(vm *m, frame *f) {
-    frame *caller = f - 1;
-    const sizes *before = &m->elements[--m->elements_len];
-    sizes now = sizes_of_value(f->this_ref);
-    if (memcmp(&now, before, sizeof now) == 0) return;
-    const insn *chain = caller->pc - 1;
-    vm_note_sizes(caller, &caller->p->paths[chain->c], caller->base + chain->b / REG_SCALE, before);
-}
-
 bool vm_note_element(vm *m, const rhai_value *element) {
     if (m->elements_len == m->elements_cap) {
         uint32_t cap = next_size(m->elements_cap, 8);
@@ -291,7 +281,7 @@ bool vm_note_element(vm *m, const rhai_value *element) {
 
 void vm_leave(vm *m) {
     frame *f = vm_top(m);
-    if (f->is_element) note_sizes(m, f);
+    if (f->is_element) vm_end_element(m, f);
     uint32_t from = f->is_inner ? f->p->first_reg : 0;
     rhai_value *end = f->base + f->p->nregs + f->scratch;
     for (rhai_value *v = f->base + from; v < end; v++)
@@ -336,22 +326,12 @@ rhai_status vm_call(vm *m, const invocation *c) {
 
 /* ---- Size limits ---- */
 
-rhai_status vm_check_sizes(vm *m, const sizes *s, rhai_pos pos) {
-    const uint64_t *limits = m->engine->limits;
-    const char *what = NULL;
-    if (limits[RHAI_MAX_STRING_SIZE] && s->string > limits[RHAI_MAX_STRING_SIZE])
-        what = "Length of string";
-    else if (limits[RHAI_MAX_ARRAY_SIZE] && s->array > limits[RHAI_MAX_ARRAY_SIZE])
-        what = "Size of array/BLOB";
-    else if (limits[RHAI_MAX_MAP_SIZE] && s->map > limits[RHAI_MAX_MAP_SIZE])
-        what = "Size of object map";
-    return what ? vm_fail(m, error_newf(m->h, ERR_DATA_TOO_LARGE, pos, "%s", what)) : RHAI_OK;
-}
-
-rhai_status vm_check_size(vm *m, const rhai_value *v, rhai_pos pos) {
-    if (!m->h->track_sizes || v->type < RHAI_STRING) return RHAI_OK;
-    sizes s = sizes_of_value(v);
-    return vm_check_sizes(m, &s, pos);
+rhai_status vm_too_large(vm *m, const sizes *s, rhai_pos pos) {
+    const sizes *max = &m->engine->max_sizes;
+    const char *what = s->string > max->string ? "Length of string"
+                       : s->array > max->array ? "Size of array/BLOB"
+                                               : "Size of object map";
+    return vm_fail(m, error_newf(m->h, ERR_DATA_TOO_LARGE, pos, "%s", what));
 }
 
 /* ---- Natives ---- */

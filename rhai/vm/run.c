@@ -280,7 +280,7 @@ static rhai_status interpolate(vm *m, rhai_value *from, uint32_t n, const map_sh
     for (uint32_t i = 0; i < n; i++) {
         if (!vm_text_of(m, &from[i], &t, shape->positions[i])) goto fail;
         value_clear(m->h, &from[i]);
-        if (m->h->track_sizes && t.len > m->engine->limits[RHAI_MAX_STRING_SIZE]) {
+        if (UNLIKELY(t.len > m->engine->max_sizes.string)) {
             sizes s = {.string = t.len};
             if (vm_check_sizes(m, &s, shape->positions[i]) != RHAI_OK) goto fail;
         }
@@ -1820,6 +1820,7 @@ leave : {
         value_drop(h, &result);
         result = inner;
     }
+    if (UNLIKELY(!f->is_plain) && f->is_element) vm_end_element(m, f);
     if (LIKELY(f->is_plain && m->names == f->names && m->imports_len == f->imports)) {
         for (rhai_value *v = base, *end = base + f->p->nregs; v < end; v++)
             if (UNLIKELY(value_is_heap(v))) value_clear(h, v);

@@ -232,8 +232,19 @@ typedef struct invocation {
 } invocation;
 
 outcome vm_enter(vm *m, const invocation *call);
-/* Marks the top frame as is_element. False: error set. */
+/* Marks the top frame, a plain one, as is_element. False: error set. */
 bool vm_note_element(vm *m, const rhai_value *element);
+/* Tells the containers around `this` of a frame that is_element what became of its sizes. */
+void vm_note_sizes(const frame *f, const sizes *before, const sizes *now);
+/* It returns: f is like any other plain frame again. */
+static inline void vm_end_element(vm *m, frame *f) {
+    f->is_element = false;
+    f->is_plain = true;
+    const sizes *before = &m->elements[--m->elements_len];
+    sizes now = sizes_of_value(f->this_ref);
+    if (now.array != before->array || now.map != before->map || now.string != before->string)
+        vm_note_sizes(f, before, &now);
+}
 void vm_leave(vm *m); /* pops the top frame: clears its registers, names and imports */
 /* Registers above those in use, to build arguments in; give them back with vm_scratch_end, which
  * clears them. NULL: error set. */
@@ -282,8 +293,18 @@ rhai_status vm_current_env(vm *m, env **ret);
 env *vm_new_env(vm *m, unit *u);
 
 /* Checks a value against the size limits; pos for the error. */
-rhai_status vm_check_size(vm *m, const rhai_value *v, rhai_pos pos);
-rhai_status vm_check_sizes(vm *m, const sizes *s, rhai_pos pos);
+rhai_status vm_too_large(vm *m, const sizes *s, rhai_pos pos); /* RHAI_ERROR */
+static inline rhai_status vm_check_sizes(vm *m, const sizes *s, rhai_pos pos) {
+    const sizes *max = &m->engine->max_sizes;
+    if (s->string <= max->string && s->array <= max->array && s->map <= max->map) return RHAI_OK;
+    return vm_too_large(m, s, pos);
+}
+static inline rhai_status vm_check_size(vm *m, const rhai_value *v, rhai_pos pos) {
+    if (!m->h->track_sizes || v->type < RHAI_STRING) return RHAI_OK;
+    if (v->type == RHAI_STRING && as_str(v)->len <= m->engine->max_sizes.string) return RHAI_OK;
+    sizes s = sizes_of_value(v);
+    return vm_check_sizes(m, &s, pos);
+}
 
 /* ---- operate.c ---- */
 
@@ -308,9 +329,6 @@ rhai_status vm_property(vm *m, rhai_value *object, const path_step *step, site *
 enum { CHAIN_PLAIN_MAX = 8 };
 /* The whole chain; regs: its B. */
 rhai_status vm_chain(vm *m, path *p, rhai_value *regs, rhai_value *ret);
-/* Tells the containers that the reading chain p goes through what a method made of the sizes of
- * the value at its end. The indices are numbers, in regs as before. */
-void vm_note_sizes(frame *f, const path *p, rhai_value *regs, const sizes *before);
 /* A store with one step on a variable that is no cell: object[index] = value (or .name = value,
  * index NULL). The value is taken over. */
 rhai_status vm_store(vm *m, path *p, rhai_value *object, rhai_value *index, rhai_value *value);

@@ -682,7 +682,13 @@ rhai_status vm_chain(vm *m, path *p, rhai_value *regs, rhai_value *ret) {
     return status;
 }
 
-void vm_note_sizes(frame *f, const path *p, rhai_value *regs, const sizes *before) {
+/* The chain that called the method is the instruction at which the caller waits; its indices are
+ * numbers, and still in their registers. */
+void vm_note_sizes(const frame *method, const sizes *before, const sizes *now) {
+    const frame *f = method - 1;
+    const insn *chain = f->pc - 1;
+    const path *p = &f->p->paths[chain->c];
+    const rhai_value *regs = f->base + chain->b / REG_SCALE;
     rhai_value *root = p->root == ROOT_SLOT ? &f->base[p->slot] : f->this_ref;
     rhai_value *containers[CHAIN_PLAIN_MAX], *place = root;
     uint32_t n = p->len - 1;
@@ -692,9 +698,8 @@ void vm_note_sizes(frame *f, const path *p, rhai_value *regs, const sizes *befor
         place = place->type == RHAI_MAP ? map_find(as_map(place), f->p->sites[step->site].name)
                                         : &as_arr(place)->items[regs[step->arg].i];
     }
-    sizes after = sizes_of_value(place);
     for (uint32_t k = 0; k < n; k++)
-        sizes_add(containers[k], before, &after);
+        sizes_add(containers[k], before, now);
 }
 
 /* ---- Single steps ---- */
