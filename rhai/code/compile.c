@@ -795,7 +795,7 @@ static void proto_released(heap *h, opaque *o) {
 
 static proto *proto_new(unit *u, rhai_str *name) {
     if (u->protos_len == u->protos_cap) {
-        uint32_t cap = u->protos_cap ? u->protos_cap * 2 : 8;
+        uint32_t cap = next_size(u->protos_cap, 8);
         proto **grown =
             heap_resize(u->h, u->protos, u->protos_cap * sizeof *grown, cap * sizeof *grown);
         if (!grown) return NULL;

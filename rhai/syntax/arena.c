@@ -8,8 +8,9 @@ struct arena_block {
     alignas(max_align_t) char room[];
 };
 
-/* Blocks grow with the tree: an eval of one line stays small, a long script needs few blocks. */
-enum { FIRST_BLOCK = 2048, LARGEST_BLOCK = 256 * 1024 };
+/* Blocks grow with the tree: an eval of one line stays small, a long script needs few blocks.
+ * Stressed, each node has its own. */
+enum { FIRST_BLOCK = IS_STRESSED ? 1 : 2048, LARGEST_BLOCK = IS_STRESSED ? 1 : 256 * 1024 };
 
 void arena_init(arena *a, heap *h) {
     *a = (arena){.h = h};
@@ -62,6 +63,6 @@ static bool add_block(arena *a, size_t wanted) {
 }
 
 void *arena_alloc_slow(arena *a, size_t size) {
-    if (size > SIZE_MAX / 2 || !add_block(a, (size + 7) & ~(size_t)7)) return NULL;
+    if (size > SIZE_MAX / 2 || !add_block(a, arena_room(size))) return NULL;
     return arena_alloc(a, size);
 }

@@ -23,12 +23,17 @@ void arena_done(arena *a);
 void arena_reset(arena *a);
 /* Gives all that is in `from` to `a` and leaves `from` empty. */
 void arena_join(arena *a, arena *from);
+/* What an allocation takes; less than size: too much. */
+static inline size_t arena_room(size_t size) {
+    return size ? (size + 7) & ~(size_t)7 : 8;
+}
+
 /* For arena_alloc: memory from a new block. */
 void *arena_alloc_slow(arena *a, size_t size);
 
 /* Zeroed, aligned for pointers and 64-bit numbers; NULL: out of memory. */
 static inline void *arena_alloc(arena *a, size_t size) {
-    size_t rounded = size ? (size + 7) & ~(size_t)7 : 8;
+    size_t rounded = arena_room(size);
     if (rounded < size || rounded > (size_t)(a->end - a->next)) return arena_alloc_slow(a, size);
     char *p = a->next;
     a->next += rounded;

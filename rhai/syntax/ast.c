@@ -47,7 +47,7 @@ static uint32_t name_hash(const ast *a, const char *s, size_t len) {
 }
 
 static bool grow_index(ast *a) {
-    uint32_t cap = a->name_index_cap ? a->name_index_cap * 2 : 64;
+    uint32_t cap = a->name_index_cap ? a->name_index_cap * 2 : IS_STRESSED ? 2 : 64;
     uint32_t *index = heap_alloc_zero(a->h, cap * sizeof *index);
     if (!index) return false;
     for (uint32_t i = 0; i < a->names_len; i++) {
@@ -63,7 +63,7 @@ static bool grow_index(ast *a) {
 }
 
 static bool grow_names(ast *a) {
-    uint32_t cap = a->names_cap ? a->names_cap * 2 : 32;
+    uint32_t cap = next_size(a->names_cap, 32);
     rhai_str **names = heap_alloc(a->h, cap * sizeof *names);
     uint32_t *hashes = heap_alloc(a->h, cap * sizeof *hashes);
     if (!names || !hashes) {
@@ -112,7 +112,7 @@ rhai_str *ast_name(ast *a, const char *s, size_t len) {
 bool ast_keep(ast *a, rhai_value v, rhai_value *ret) {
     if (value_is_heap(&v)) {
         if (a->values_len == a->values_cap) {
-            uint32_t cap = a->values_cap ? a->values_cap * 2 : 16;
+            uint32_t cap = next_size(a->values_cap, 16);
             rhai_value *values =
                 heap_resize(a->h, a->values, a->values_cap * sizeof *values, cap * sizeof *values);
             if (!values) {

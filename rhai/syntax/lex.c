@@ -125,7 +125,7 @@ static void scan_word(lexer *lx, const char *start) {
 
 static void keep_doc(lexer *lx, const char *s, size_t len, bool is_block) {
     if (lx->docs_len == lx->docs_cap) {
-        uint32_t cap = lx->docs_cap ? lx->docs_cap * 2 : 8;
+        uint32_t cap = next_size(lx->docs_cap, 8);
         heap *h = lx->buffer.h;
         doc_comment *docs =
             heap_resize(h, lx->docs, lx->docs_cap * sizeof *docs, cap * sizeof *docs);

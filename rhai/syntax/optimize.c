@@ -25,7 +25,7 @@ void known_push(optimizer *o, rhai_str *name, expr *value) {
     uint32_t number;
     if (!name_number(o, name, &number)) return;
     if (o->vars_len == o->vars_cap) {
-        uint32_t cap = o->vars_cap ? o->vars_cap * 2 : 32;
+        uint32_t cap = next_size(o->vars_cap, 32);
         known_var *vars =
             heap_resize(o->h, o->vars, o->vars_cap * sizeof *vars, cap * sizeof *vars);
         if (!vars) {

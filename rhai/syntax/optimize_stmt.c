@@ -72,7 +72,7 @@ static void push_flat(optimizer *o, stmt *s) {
         return;
     }
     if (o->scratch_len == o->scratch_cap) {
-        uint32_t cap = o->scratch_cap ? o->scratch_cap * 2 : 32;
+        uint32_t cap = next_size(o->scratch_cap, 32);
         stmt **scratch =
             heap_resize(o->h, o->scratch, o->scratch_cap * sizeof *scratch, cap * sizeof *scratch);
         if (!scratch) {

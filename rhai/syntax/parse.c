@@ -80,7 +80,7 @@ void *fail_too_deep(parser *p, rhai_pos pos) {
 bool reserve_one(parser *p, void *items, uint32_t len, uint32_t *cap, size_t size) {
     if (len < *cap) return true;
     void **array = items;
-    uint32_t new_cap = *cap ? *cap * 2 : 16;
+    uint32_t new_cap = next_size(*cap, 16);
     void *grown = heap_resize(p->h, *array, *cap * size, new_cap * size);
     if (!grown) return fail_no_memory(p);
     *array = grown;

@@ -68,7 +68,7 @@ static remembered *find(const memory *mem, const rhai_str *name, uint32_t nparam
 static void add(vm *m, proto *p, uint32_t nparams, const char *type) {
     memory *mem = &m->memory;
     if (mem->len == mem->cap) {
-        uint32_t cap = mem->cap ? mem->cap * 2 : 8;
+        uint32_t cap = next_size(mem->cap, 8);
         remembered *items =
             heap_resize(m->h, mem->items, mem->cap * sizeof *items, cap * sizeof *items);
         if (!items) return;
