@@ -261,21 +261,15 @@ outcome vm_enter(vm *m, const invocation *c) {
     return CALL_PUSHED;
 }
 
-bool vm_note_element(vm *m, const rhai_value *element) {
-    if (m->elements_len == m->elements_cap) {
-        uint32_t cap = next_size(m->elements_cap, 8);
-        sizes *p = heap_resize(m->h, m->elements, m->elements_cap * sizeof *p, cap * sizeof *p);
-        if (!p) {
-            vm_no_memory(m);
-            return false;
-        }
-        m->elements = p;
-        m->elements_cap = cap;
+bool vm_grow_elements(vm *m) {
+    uint32_t cap = next_size(m->elements_cap, 8);
+    sizes *p = heap_resize(m->h, m->elements, m->elements_cap * sizeof *p, cap * sizeof *p);
+    if (!p) {
+        vm_no_memory(m);
+        return false;
     }
-    m->elements[m->elements_len++] = sizes_of_value(element);
-    frame *f = vm_top(m);
-    f->is_plain = false;
-    f->is_element = true;
+    m->elements = p;
+    m->elements_cap = cap;
     return true;
 }
 

@@ -1347,7 +1347,7 @@ rhai_status vm_run(vm *m, uint32_t depth) {
                     f = push_plain(m, f, function, args + 1, ret, place, f->libs, last->pos);
                     if (UNLIKELY(h->track_sizes && place)) {
                         f->pc = function->code + 1; /* where an error here finds itself */
-                        FAIL_IF(!vm_note_element(m, place));
+                        FAIL_IF(!vm_note_element(m, f, place));
                     }
                     base = args + 1;
                     i = function->code;

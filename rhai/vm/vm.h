@@ -232,8 +232,15 @@ typedef struct invocation {
 } invocation;
 
 outcome vm_enter(vm *m, const invocation *call);
-/* Marks the top frame, a plain one, as is_element. False: error set. */
-bool vm_note_element(vm *m, const rhai_value *element);
+bool vm_grow_elements(vm *m);
+/* Marks a plain frame as is_element. False: error set. */
+static inline bool vm_note_element(vm *m, frame *f, const rhai_value *element) {
+    if (m->elements_len == m->elements_cap && !vm_grow_elements(m)) return false;
+    m->elements[m->elements_len++] = sizes_of_value(element);
+    f->is_plain = false;
+    f->is_element = true;
+    return true;
+}
 /* Tells the containers around `this` of a frame that is_element what became of its sizes. */
 void vm_note_sizes(const frame *f, const sizes *before, const sizes *now);
 /* It returns: f is like any other plain frame again. */
