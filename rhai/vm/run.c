@@ -1247,7 +1247,11 @@ rhai_status vm_run(vm *m, uint32_t depth) {
             if (LIKELY(a->head.refs == 1 && (uint64_t)index->i < a->len &&
                        !(object->flags & VALUE_CONST))) {
                 rhai_value *item = &a->items[index->i];
-                if (LIKELY(!h->track_sizes || !(value_is_heap(item) || value_is_heap(&v)))) {
+                if (LIKELY(!value_is_heap(item) && !value_is_heap(&v))) {
+                    *item = v;
+                    NEXT_BUT_ONE;
+                }
+                if (!h->track_sizes) {
                     SET(item, v);
                     NEXT_BUT_ONE;
                 }
