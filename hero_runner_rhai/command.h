@@ -22,7 +22,9 @@ struct options {
     const char *script_name, *script_url, *script_path, *concurrency_key;
     const char **inputs, **limits; /* "NAME=VALUE" */
     const char **tags, **secrets;
-    const char *priority;
+    const char *priority, *idempotency_key;
+    int64_t concurrency_limit;
+    const char *callback; /* run: where to; list: its state */
     /* list */
     const char **statuses;
     const char *tag, *caller, *text, *sort;

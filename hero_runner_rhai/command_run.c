@@ -201,6 +201,18 @@ static bool parse_priority(const char *text, int *ret) {
     return true;
 }
 
+/* An address, or the path of a socket, with what is asked of it behind a colon. */
+static void parse_callback(const char *text, struct runner_start *start, char **ret_socket) {
+    if (!text || *text != '/') {
+        start->callback_url = text;
+        return;
+    }
+    const char *colon = strchr(text, ':');
+    *ret_socket = colon ? strndup(text, (size_t)(colon - text)) : strdup(text);
+    start->callback_socket = *ret_socket;
+    start->callback_path = colon ? colon + 1 : NULL;
+}
+
 /* Where the script comes from: exactly one of FILE, --name, --url and --path. */
 static bool has_one_source(const struct options *options) {
     int count = (options->line.operand_count > 0) + (options->script_name != NULL) +
@@ -213,8 +225,9 @@ static bool has_one_source(const struct options *options) {
 
 /* Fills what needs reading or parsing; the exit code when that fails, else EXIT_OK. */
 static int fill_start(const struct options *options, struct runner_start *start,
-                      struct rpc_strbuf *script, char **ret_dir) {
+                      struct rpc_strbuf *script, char **ret_dir, char **ret_socket) {
     struct rpc_error err = {0};
+    parse_callback(options->callback, start, ret_socket);
     if (!has_one_source(options) || !parse_limits(options->limits, &start->limits) ||
         !parse_priority(options->priority, &start->priority))
         return EXIT_USAGE;
@@ -237,7 +250,7 @@ static int fill_start(const struct options *options, struct runner_start *start,
 static int run(const struct options *options) {
     struct rpc_strbuf script = RPC_STRBUF_INIT;
     struct runner *runner = NULL;
-    char *dir = NULL;
+    char *dir = NULL, *callback_socket = NULL;
     struct runner_start start = {
         .script_name = options->script_name,
         .script_url = options->script_url,
@@ -247,17 +260,20 @@ static int run(const struct options *options) {
         .tags = options->tags,
         .secret_vars = options->secrets,
         .concurrency_key = options->concurrency_key,
+        .concurrency_limit = options->concurrency_limit,
+        .idempotency_key = options->idempotency_key,
         .env_vars = options->env_vars,
         .args = options->line.rest,
         .timeout_ms = options->timeout_ms,
         .forward_logs = options->forward_logs,
     };
-    int code = fill_start(options, &start, &script, &dir);
+    int code = fill_start(options, &start, &script, &dir, &callback_socket);
     if (code == EXIT_OK)
         code = (runner = open_runner()) ? start_session(runner, options, &start) : EXIT_FAILED;
     runner_close(runner);
     rpc_strbuf_done(&script);
     json_decref(start.inputs);
+    free(callback_socket);
     free(dir);
     return code;
 }
@@ -287,7 +303,13 @@ static const struct option_spec specs[] = {
     {"priority", 0, OPTION_TEXT, offsetof(struct options, priority), "N",
      "-100 to 100: sessions with a higher one run first"},
     {"key", 0, OPTION_TEXT, offsetof(struct options, concurrency_key), "KEY",
-     "only one session with this key runs at a time"},
+     "only one session with this key runs at a time,"},
+    {"key-limit", 0, OPTION_NUMBER, offsetof(struct options, concurrency_limit), "N",
+     "or so many"},
+    {"once", 0, OPTION_TEXT, offsetof(struct options, idempotency_key), "KEY",
+     "begin nothing when a session was begun with this KEY,\nbut show that one"},
+    {"callback", 0, OPTION_TEXT, offsetof(struct options, callback), "URL|SOCKET[:PATH]",
+     "where the server posts the end of the session to"},
     {"secret", 0, OPTION_LIST, offsetof(struct options, secrets), "NAME",
      "a variable of --env whose value is never stored"},
     {"forward-logs", 0, OPTION_FLAG, offsetof(struct options, forward_logs), NULL,

@@ -1,4 +1,4 @@
-/* Running the server: the queue, callbacks, reload, drain, metrics, and the streams over all
+/* Running the server: the queue, reload, drain, metrics, and the streams over all
  * sessions. */
 #include "support/http.h"
 #include "support/process.h"
@@ -89,40 +89,6 @@ static void a_call_that_waits_no_longer_leaves_the_session_running(void **state)
     assert_int_equal(end.status, RUNNER_SUCCEEDED);
     runner_session_done(&end);
     runner_session_done(&session);
-}
-
-static bool has_two_requests(void *ctx) {
-    const struct http_peer *peer = ctx;
-    return __atomic_load_n(&peer->requests, __ATOMIC_SEQ_CST) >= 2;
-}
-
-static void a_callback_is_tried_again_until_it_is_answered(void **state) {
-    static struct http_peer peer;
-    struct test_server *server = *state;
-    char id[RUNNER_ID_BYTES], url[64];
-    http_peer_start(&peer, "HTTP/1.1 500 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-    snprintf(url, sizeof url, "http://127.0.0.1:%u/done", peer.port);
-    post(server, (struct runner_start){.script = "6 * 7", .callback_url = url}, id);
-    struct runner_session session;
-    await_end(server, id, &session);
-    runner_session_done(&session);
-    while (__atomic_load_n(&peer.requests, __ATOMIC_SEQ_CST) < 1)
-        pause_ms(5);
-    peer.answer = "HTTP/1.1 204 OK\r\nConnection: close\r\n\r\n";
-    assert_true(wait_until(has_two_requests, &peer, 20000));
-    assert_memory_equal(peer.last, "POST /done ", 11);
-    assert_non_null(strstr(peer.last, "\"status\":\"succeeded\""));
-    assert_non_null(strstr(peer.last, "\"value\":42"));
-    for (int i = 0; i < 400; i++) {
-        get_session(server, id, &session);
-        const json_t *callback = json_object_get(session.json, "callback");
-        const char *what = json_string_value(json_object_get(callback, "state"));
-        bool is_delivered = strcmp(what, "delivered") == 0;
-        runner_session_done(&session);
-        if (is_delivered) return;
-        pause_ms(10);
-    }
-    fail_msg("never delivered");
 }
 
 static void a_reload_changes_the_engine_under_running_sessions(void **state) {
@@ -286,7 +252,6 @@ int main(void) {
                                         setup_one_worker, teardown_server),
         ON_SERVER(sessions_with_one_concurrency_key_run_one_after_the_other),
         ON_SERVER(a_call_that_waits_no_longer_leaves_the_session_running),
-        ON_SERVER(a_callback_is_tried_again_until_it_is_answered),
         ON_SERVER(a_reload_changes_the_engine_under_running_sessions),
         ON_SERVER(a_reload_that_fails_keeps_the_engine),
         ON_SERVER(a_draining_server_takes_nothing_new),

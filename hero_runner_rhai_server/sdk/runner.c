@@ -260,6 +260,7 @@ static json_t *find_params(const struct runner_find *find) {
     sdk_put_text(params, "text", find->text);
     sdk_put_text(params, "caller", find->caller);
     sdk_put_text(params, "tag", find->tag);
+    sdk_put_text(params, "callback", find->callback);
     sdk_put_text(params, "sort", find->sort);
     if (find->is_ascending) sdk_put_text(params, "order", "asc");
     sdk_put_number(params, "offset", find->offset);

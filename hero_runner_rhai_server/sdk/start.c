@@ -79,8 +79,10 @@ static void add_options(json_t *params, const struct runner_start *start) {
     sdk_put_text(params, "idempotency_key", start->idempotency_key);
     sdk_put_text(params, "concurrency_key", start->concurrency_key);
     sdk_put_number(params, "concurrency_limit", start->concurrency_limit);
-    if (start->callback_url)
-        json_object_set_new(params, "callback", json_pack("{s:s}", "url", start->callback_url));
+    if (start->callback_url || start->callback_socket)
+        json_object_set_new(params, "callback",
+                            json_pack("{s:s*, s:s*, s:s*}", "url", start->callback_url, "socket",
+                                      start->callback_socket, "path", start->callback_path));
 }
 
 static json_t *start_params(const struct runner_start *start, struct rpc_error *err) {

@@ -152,11 +152,6 @@ static bool is_archive_full(void *ctx, struct session *session) {
     return archive_is_full(runner.archive, session);
 }
 
-static void on_callback_tried(void *ctx, const struct session *session) {
-    (void)ctx;
-    archive_note_callback(runner.archive, session);
-}
-
 /* What runs sessions, and what they need. */
 static int add_slots(char **environment, unsigned long open_files, struct rpc_error *err) {
     const struct zygote_link_options options = {.environment = (const char *const *)environment,
@@ -177,8 +172,7 @@ static int add_slots(char **environment, unsigned long open_files, struct rpc_er
     runner.http = runner.files ? http_new(runner.base, err) : NULL;
     if (!runner.http) return -1;
     runner.urls = url_scripts_new(runner.http, &runner.config);
-    runner.callbacks =
-        callbacks_new(runner.base, runner.http, &runner.config, on_callback_tried, NULL);
+    runner.callbacks = callbacks_new(runner.base, runner.http, runner.archive, &runner.config);
     if (runner.urls && runner.callbacks) return slots_start(&runner.slots, err);
     rpc_error_set(err, RPC_ERROR_SYSTEM, 0, "out of memory");
     return -1;
@@ -237,6 +231,7 @@ static int serve(struct rpc_error *err) {
     if (health_init(&runner.health, runner.base, &runner.slots, &runner.ring_limits,
                     runner.config.self_test_s * 1000) < 0)
         goto done;
+    callbacks_resume(runner.callbacks);
     event_base_dispatch(runner.base);
     outcome = 0;
 done:

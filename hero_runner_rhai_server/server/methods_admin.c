@@ -52,19 +52,25 @@ static json_t *store_object(const struct runner *runner) {
     return object;
 }
 
+static json_t *callbacks_object(const struct runner *runner) {
+    return json_pack("{s:I, s:I}", "waiting", (json_int_t)callbacks_waiting(runner->callbacks),
+                     "given_up", (json_int_t)callbacks_given_up(runner->callbacks));
+}
+
 json_t *runner_health(void *ctx) {
     const struct runner *runner = ctx;
     const struct slots *slots = &runner->slots;
     bool is_good = health_is_good(&runner->health) && zygote_link_is_ready(slots->current->link) &&
                    slots->unkillable == 0 && !slots->is_draining;
     return json_pack(
-        "{s:s, s:s, s:s, s:I, s:o, s:o, s:o, s:o, s:s, s:b, s:s, s:o}", "status",
+        "{s:s, s:s, s:s, s:I, s:o, s:o, s:o, s:o, s:s, s:b, s:s, s:o, s:o}", "status",
         is_good ? "ok" : "degraded", "service", SERVICE_NAME, "version", HERO_VERSION, "uptime_ms",
         (json_int_t)(rpc_clock_monotonic_ms() - runner->started_ms), "self_test",
         self_test_object(&runner->health), "zygote", zygote_object(runner), "workers",
         workers_object(runner), "queue", queue_object(runner), "forwarding",
         session_forwarding_name(forward_state(runner->forward)), "draining", slots->is_draining,
-        "process_limit", "counting", "store", store_object(runner));
+        "process_limit", "counting", "store", store_object(runner), "callbacks",
+        callbacks_object(runner));
 }
 
 /* ---- stats -------------------------------------------------------------------------------- */

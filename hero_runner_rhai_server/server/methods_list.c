@@ -23,7 +23,7 @@ struct listing {
     struct runner *runner;
     bool wants[STATUS_COUNT];
     int64_t since_ms, until_ms;      /* until 0: open */
-    const char *text, *caller, *tag; /* borrowed from the call; NULL: any */
+    const char *text, *caller, *tag, *callback; /* borrowed from the call; NULL: any */
     const struct order *order;
     bool is_ascending;
     uint64_t offset, limit;
@@ -67,11 +67,17 @@ static bool has_caller(const struct session *session, const char *who) {
            (caller->hero_user && strcmp(caller->hero_user, who) == 0);
 }
 
+static bool has_callback(const struct session *session, const char *state) {
+    const char *is = session_callback_name(session->callback.state);
+    return is && strcmp(is, state) == 0;
+}
+
 static bool passes(const struct listing *listing, const struct session *session) {
     int64_t queued_ms = session->queued_us / 1000;
     return listing->wants[session->status] && queued_ms >= listing->since_ms &&
            (listing->until_ms == 0 || queued_ms < listing->until_ms) &&
            (!listing->tag || has_tag(session, listing->tag)) &&
+           (!listing->callback || has_callback(session, listing->callback)) &&
            (!listing->caller || has_caller(session, listing->caller)) &&
            (!listing->text || has_text(session, listing->text));
 }
@@ -260,6 +266,7 @@ static int ask_store(struct listing *listing) {
         .text = listing->text,
         .caller = listing->caller,
         .tag = listing->tag,
+        .callback = listing->callback,
         .sort = listing->order->sort,
         .is_ascending = listing->is_ascending,
         .offset = listing->fetched_from,
@@ -283,6 +290,7 @@ void session_list(struct rpc_call *call, void *ctx) {
         .text = rpc_call_text(call, "text", NULL),
         .caller = rpc_call_text(call, "caller", NULL),
         .tag = rpc_call_text(call, "tag", NULL),
+        .callback = rpc_call_text(call, "callback", NULL),
         .order = &orders[0],
         .is_ascending = strcmp(rpc_call_text(call, "order", "desc"), "asc") == 0,
         .offset = (uint64_t)rpc_call_integer(call, "offset", 0),

@@ -66,6 +66,10 @@ static void get_metrics(struct rpc_request *request, void *ctx) {
         slots->restarts);
     add(&out, "self_test_failures_total", "counter", "Self-tests that failed.",
         runner->health.failures);
+    add(&out, "callbacks_waiting", "gauge", "Callbacks that are not delivered yet.",
+        (double)callbacks_waiting(runner->callbacks));
+    add(&out, "callbacks_given_up_total", "counter", "Callbacks that never were.",
+        (double)callbacks_given_up(runner->callbacks));
     add_store(&out, runner);
     add(&out, "memory_bytes", "gauge", "Resident memory of the server.",
         (double)accounts_memory_bytes());

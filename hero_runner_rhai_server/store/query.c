@@ -135,6 +135,8 @@ static void add_conditions(struct rpc_strbuf *sql, const struct store_query *que
                         "%s(s.caller_user=:caller OR s.hero_user=:caller OR"
                         " CAST(s.caller_uid AS TEXT)=:caller)",
                         next_condition(&count));
+    if (query->callback)
+        rpc_strbuf_addf(sql, "%ss.callback_state=:callback", next_condition(&count));
     if (query->tag)
         rpc_strbuf_addf(sql, "%sEXISTS (SELECT 1 FROM json_each(s.tags) WHERE value=:tag)",
                         next_condition(&count));
@@ -167,6 +169,7 @@ static int bind_conditions(sqlite3_stmt *statement, const struct store_query *qu
     bind_named_number(statement, ":until", query->until_us);
     if (query->caller) bind_named(statement, ":caller", query->caller);
     if (query->tag) bind_named(statement, ":tag", query->tag);
+    if (query->callback) bind_named(statement, ":callback", query->callback);
     if (!query->text) return 0;
     struct rpc_strbuf pattern = RPC_STRBUF_INIT;
     add_pattern(&pattern, "%", query->text);

@@ -455,7 +455,7 @@ int store_list(struct store *store, const struct store_query *query, store_sessi
     /* The list of statuses lies behind the struct, then the texts. */
     size_t statuses = query->status_count * sizeof(char *);
     size_t size = statuses + op_text_size(query->text) + op_text_size(query->caller) +
-                  op_text_size(query->tag);
+                  op_text_size(query->tag) + op_text_size(query->callback);
     for (size_t i = 0; i < query->status_count; i++)
         size += op_text_size(query->statuses[i]);
     struct op *op = op_new(OP_LIST, size);
@@ -471,6 +471,7 @@ int store_list(struct store *store, const struct store_query *query, store_sessi
     op->in.list.text = op_copy_text(op, query->text);
     op->in.list.caller = op_copy_text(op, query->caller);
     op->in.list.tag = op_copy_text(op, query->tag);
+    op->in.list.callback = op_copy_text(op, query->callback);
     return post_question(store, op);
 }
 

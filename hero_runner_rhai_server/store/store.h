@@ -267,6 +267,7 @@ struct store_query {
                          * letters of ASCII without regard to case */
     const char *caller; /* is the user, the hero user or the uid as a number */
     const char *tag;
+    const char *callback; /* the state of its callback is this */
     enum store_sort sort;
     bool is_ascending;
     uint64_t offset;

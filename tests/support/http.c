@@ -115,18 +115,35 @@ static void *serve(void *ctx) {
     return NULL;
 }
 
-void http_peer_start(struct http_peer *peer, const char *answer) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof address;
+static void begin(struct http_peer *peer, int fd, const char *answer) {
     struct listening *listening = malloc(sizeof *listening);
-    *listening = (struct listening){peer, socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-    bind(listening->fd, (struct sockaddr *)&address, sizeof address);
-    listen(listening->fd, 16);
-    getsockname(listening->fd, (struct sockaddr *)&address, &len);
-    peer->port = ntohs(address.sin_port);
+    *listening = (struct listening){peer, fd};
+    listen(fd, 16);
     peer->answer = answer;
     peer->requests = 0;
     pthread_t thread;
     pthread_create(&thread, NULL, serve, listening);
     pthread_detach(thread);
+}
+
+void http_peer_start(struct http_peer *peer, const char *answer) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bind(fd, (struct sockaddr *)&address, sizeof address);
+    getsockname(fd, (struct sockaddr *)&address, &len);
+    peer->port = ntohs(address.sin_port);
+    begin(peer, fd, answer);
+}
+
+void http_peer_start_unix(struct http_peer *peer, const char *path, const char *answer) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bind(fd, (struct sockaddr *)&address, sizeof address);
+    begin(peer, fd, answer);
+}
+
+unsigned http_peer_requests(const struct http_peer *peer) {
+    return __atomic_load_n(&peer->requests, __ATOMIC_SEQ_CST);
 }

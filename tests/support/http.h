@@ -23,6 +23,9 @@ struct http_peer {
     char last[65536];
 };
 void http_peer_start(struct http_peer *peer, const char *answer);
+/* The same on a Unix socket. */
+void http_peer_start_unix(struct http_peer *peer, const char *path, const char *answer);
+unsigned http_peer_requests(const struct http_peer *peer);
 
 /* Begins GET of a path, with a further header line ("" for none). */
 void http_send_get(int fd, const char *path, const char *header);

@@ -131,7 +131,9 @@ struct runner_start {
     const char *idempotency_key;
     const char *concurrency_key;
     int64_t concurrency_limit;   /* 0: 1 */
-    const char *callback_url;    /* told when it has ended */
+    const char *callback_url;    /* told when it has ended; or */
+    const char *callback_socket; /* a Unix socket, and */
+    const char *callback_path;   /* the path there (NULL: "/") */
     int64_t wait_ms;             /* runner_session_run: 0: however long it takes */
     const char *working_dir;     /* absolute; NULL: the server's choice (its owner's home) */
     const char *const *env_vars; /* "NAME=value", NULL-terminated; NULL: none */
@@ -173,6 +175,7 @@ struct runner_find {
     const char *const *statuses; /* "failed" ..., NULL-terminated */
     int64_t since_ms, until_ms;  /* queued from then, and before then */
     const char *text, *caller, *tag;
+    const char *callback; /* "pending", "delivered" or "failed" */
     const char *sort; /* "queued", "started", "ended", "duration", "lines", "cpu", "memory" */
     bool is_ascending;
     unsigned offset, limit;
