@@ -1,5 +1,7 @@
 #include "progress.h"
 
+#include <hero_rpc/clock.h>
+
 #include <string.h>
 
 #define BAR_WIDTH 24
@@ -21,16 +23,12 @@ static int text_bytes(const char *text, size_t columns) {
     return (int)at;
 }
 
-void progress_show(struct progress *progress, double done, double total, const char *text) {
-    if (!progress->style.is_terminal) return;
-    double part = total > 0 ? done / total : 0;
-    if (!(part > 0)) part = 0;
-    if (part > 1) part = 1;
-    int filled = (int)(part * BAR_WIDTH);
+static void show_bar(struct progress *progress, double part, double done, const char *text) {
     size_t width = progress->style.width ? progress->style.width : 80;
     size_t room = width > BAR_WIDTH + TEXT_MARGIN ? width - BAR_WIDTH - TEXT_MARGIN : 0;
     fputs("\r\033[K", progress->out);
-    if (total > 0) {
+    if (part >= 0) {
+        int filled = (int)(part * BAR_WIDTH);
         for (int i = 0; i < BAR_WIDTH; i++)
             fputs(i < filled ? "█" : "░", progress->out);
         fprintf(progress->out, " %3.0f %% ", part * 100);
@@ -40,6 +38,24 @@ void progress_show(struct progress *progress, double done, double total, const c
     fprintf(progress->out, "%.*s", text_bytes(text, room), text);
     fflush(progress->out);
     progress->is_shown = true;
+}
+
+static void show_line(struct progress *progress, double part, double done, const char *text) {
+    int64_t now = rpc_clock_monotonic_ms();
+    if (progress->last_ms && now - progress->last_ms < PROGRESS_LINE_MS && part < 1) return;
+    progress->last_ms = now;
+    if (part >= 0)
+        fprintf(progress->out, "hero_runner_rhai: %.0f %%", part * 100);
+    else
+        fprintf(progress->out, "hero_runner_rhai: %g", done);
+    fprintf(progress->out, "%s%.*s\n", *text ? " " : "", text_bytes(text, SIZE_MAX), text);
+    fflush(progress->out);
+}
+
+void progress_show(struct progress *progress, double done, double total, const char *text) {
+    double part = total > 0 ? done / total : -1;
+    if (part > 1) part = 1;
+    (progress->style.is_terminal ? show_bar : show_line)(progress, part, done, text ? text : "");
 }
 
 void progress_clear(struct progress *progress) {

@@ -131,6 +131,18 @@ static void run_tells_other_ends(void **state) {
     expect(&outcome, 1, "", "hero_runner_rhai: the session failed: timed out after 200 ms\n");
 }
 
+static void progress_is_lines_of_text_in_a_pipe(void **state) {
+    (void)state;
+    struct outcome outcome;
+    /* The second comes too soon after the first; the last is always told. */
+    place_run(&place, &outcome, "run",
+              script("progress(1, 4, \"begun\"); sleep(0.15); progress(2, 4, \"soon\");"
+                     "print(\"line\"); sleep(0.15); progress(4, 4, \"all\");"));
+    expect(&outcome, 0, "line\n", "hero_runner_rhai: 25 % begun\nhero_runner_rhai: 100 % all\n");
+    place_run(&place, &outcome, "run", script("progress(3, 0)")); /* nobody knows of how much */
+    expect(&outcome, 0, "", "hero_runner_rhai: 3\n");
+}
+
 static void run_names_what_it_cannot_read(void **state) {
     (void)state;
     struct outcome outcome;
@@ -295,15 +307,14 @@ static void list_is_a_plain_table_in_a_pipe(void **state) {
     outcome_done(&outcome);
 }
 
-/* What `list` writes to a terminal of 100 columns. */
-static char *list_on_terminal(void) {
+/* What a command writes to a terminal of 100 columns. */
+static char *on_terminal(const char *const *argv) {
     struct winsize size = {.ws_row = 50, .ws_col = 100};
-    const char *const argv[] = {"hero_runner_rhai", "list", NULL};
     int ours, theirs;
     char *text = NULL;
     size_t len = 0;
     assert_int_equal(openpty(&ours, &theirs, NULL, NULL, &size), 0);
-    pid_t pid = place_start(&place, theirs, argv);
+    pid_t pid = place_start_both(&place, theirs, argv);
     close(theirs);
     for (ssize_t got = 1; got > 0; len += got > 0 ? (size_t)got : 0) {
         text = realloc(text, len + 4097);
@@ -315,6 +326,8 @@ static char *list_on_terminal(void) {
     return text;
 }
 
+#define ON_TERMINAL(...) on_terminal((const char *const[]){"hero_runner_rhai", __VA_ARGS__, NULL})
+
 static void list_has_glyphs_and_colours_on_a_terminal(void **state) {
     (void)state;
     char id[ID_LEN + 1], row[32];
@@ -323,16 +336,43 @@ static void list_has_glyphs_and_colours_on_a_terminal(void **state) {
     place_run(&place, &outcome, "logs", "-f", id);
     outcome_done(&outcome);
     snprintf(row, sizeof row, "%.8s  ", id);
-    char *text = list_on_terminal();
+    char *text = ON_TERMINAL("list");
     assert_non_null(strstr(text, row));
     assert_non_null(strstr(text, "\033[32m✓ succeeded\033[0m"));
     free(text);
     setenv("NO_COLOR", "1", 1);
-    text = list_on_terminal();
+    text = ON_TERMINAL("list");
     unsetenv("NO_COLOR");
     assert_non_null(strstr(text, "✓ succeeded"));
     assert_null(strchr(text, '\033'));
     free(text);
+}
+
+static void progress_is_a_bar_on_a_terminal(void **state) {
+    (void)state;
+    char *text = ON_TERMINAL("run", script("progress(1, 4, \"a\\nb\"); print(\"line\");"
+                                           "sleep(0.15); progress(4, 4, \"all\"); sleep(0.05)"));
+    /* It is taken away for a line, and at the end. */
+    assert_non_null(strstr(text, "\r\033[K██████░░░░░░░░░░░░░░░░░░  25 % a\r\033[Kline\r\n"));
+    assert_non_null(strstr(text, "\r\033[K████████████████████████ 100 % all\r\033[K"));
+    assert_string_equal(strrchr(text, '\r'), "\r\033[K");
+    free(text);
+}
+
+static void progress_that_came_too_soon_is_shown_while_the_script_waits(void **state) {
+    (void)state;
+    int ours, theirs;
+    struct winsize size = {.ws_row = 50, .ws_col = 100};
+    assert_int_equal(openpty(&ours, &theirs, NULL, NULL, &size), 0);
+    const char *const argv[] = {"hero_runner_rhai", "run",
+                                script("progress(1, 4, \"a\"); progress(2, 4, \"b\"); sleep(100)"),
+                                NULL};
+    pid_t pid = place_start_both(&place, theirs, argv);
+    close(theirs);
+    await(ours, " 50 % b");
+    kill(pid, SIGINT);
+    assert_int_equal(place_wait(pid), 130);
+    close(ours);
 }
 
 static void status_tells_how_the_server_is(void **state) {
@@ -517,6 +557,9 @@ int main(void) {
         cmocka_unit_test(run_passes_arguments_variables_and_directory),
         cmocka_unit_test(run_shows_the_error_of_a_script_as_it_is),
         cmocka_unit_test(run_tells_other_ends),
+        cmocka_unit_test(progress_is_lines_of_text_in_a_pipe),
+        cmocka_unit_test(progress_is_a_bar_on_a_terminal),
+        cmocka_unit_test(progress_that_came_too_soon_is_shown_while_the_script_waits),
         cmocka_unit_test(run_names_what_it_cannot_read),
         cmocka_unit_test(ctrl_c_stops_the_session),
         cmocka_unit_test(a_second_ctrl_c_does_not_wait_for_the_end),

@@ -79,14 +79,22 @@ static _Noreturn void become(const struct place *place, const char *program,
     _exit(126);
 }
 
-pid_t place_start(const struct place *place, int out_fd, const char *const *argv) {
+static pid_t start(const struct place *place, int out_fd, int err_fd, const char *const *argv) {
     pid_t pid = fork();
     assert_true(pid >= 0);
     if (pid > 0) return pid;
     dup2(open_input(place), STDIN_FILENO);
     dup2(out_fd >= 0 ? out_fd : open_output(place, "out"), STDOUT_FILENO);
-    dup2(open_output(place, "err"), STDERR_FILENO);
+    dup2(err_fd >= 0 ? err_fd : open_output(place, "err"), STDERR_FILENO);
     become(place, CLI_PROGRAM, argv);
+}
+
+pid_t place_start(const struct place *place, int out_fd, const char *const *argv) {
+    return start(place, out_fd, -1, argv);
+}
+
+pid_t place_start_both(const struct place *place, int out_fd, const char *const *argv) {
+    return start(place, out_fd, out_fd, argv);
 }
 
 int place_wait(pid_t pid) {

@@ -34,8 +34,9 @@ void outcome_done(struct outcome *outcome);
 
 /* Starts the command line with arguments up to NULL. Standard input is the file "input" of the
  * home if there is one, else /dev/null; standard output goes to `out_fd`, or to the file "out" when
- * it is negative; standard error to the file "err". */
+ * it is negative; standard error to the file "err", or with place_start_both to `out_fd` too. */
 pid_t place_start(const struct place *place, int out_fd, const char *const *argv);
+pid_t place_start_both(const struct place *place, int out_fd, const char *const *argv);
 /* Runs it to its end. */
 #define place_run(place, outcome, ...)                                                             \
     place_run_argv((place), (outcome), (const char *const[]){"hero_runner_rhai", __VA_ARGS__, NULL})

@@ -49,11 +49,12 @@ static void write_out(struct output *output, struct iovec *parts, int count) {
     output->wall_offset_us = clock_us(CLOCK_REALTIME) - output->last_write_us;
 }
 
-static void arm_timer(struct output *output) {
-    if (output->is_timer_armed) return;
-    struct itimerspec in_a_moment = {.it_value.tv_nsec = WRITE_INTERVAL_US * 1000};
+/* Unless it goes off earlier anyway. */
+static void arm_timer(struct output *output, int64_t now, int64_t us) {
+    if (output->timer_at_us && output->timer_at_us <= now + us) return;
+    struct itimerspec in_a_moment = {.it_value.tv_nsec = us * 1000};
     timer_settime(output->timer, 0, &in_a_moment, NULL);
-    output->is_timer_armed = true;
+    output->timer_at_us = now + us;
 }
 
 static void append(struct output *output, const void *bytes, size_t len) {
@@ -98,7 +99,7 @@ static void put_frame(struct output *output, enum frame_kind kind, const struct 
     if (now - output->last_write_us > WRITE_INTERVAL_US && !may_wait)
         output_flush(output);
     else if (kind != FRAME_RESULT) /* after that the process flushes at once */
-        arm_timer(output);
+        arm_timer(output, now, WRITE_INTERVAL_US);
 }
 
 void output_frame(struct output *output, enum frame_kind kind, const struct iovec *parts,
@@ -138,24 +139,37 @@ void output_print(struct output *output, herolib_stream stream, const char *text
 }
 
 void output_flush(struct output *output) {
-    output->is_timer_armed = false;
+    output->timer_at_us = 0;
     if (output->len == 0) return;
     struct iovec parts[1];
     write_out(output, parts, 0);
 }
 
-static void send_progress(struct output *output) {
+static void send_progress(struct output *output, int64_t now) {
     struct iovec part = {.iov_base = output->progress.json, .iov_len = output->progress.len};
     put_frame(output, FRAME_PROGRESS, &part, 1, false);
     free(output->progress.json);
     output->progress.json = NULL;
     output->progress.is_waiting = false;
+    output->progress.last_us = now;
+}
+
+void output_tick(struct output *output) {
+    if (output->progress.is_waiting) {
+        int64_t now = clock_us(CLOCK_MONOTONIC);
+        int64_t due_us = output->progress.last_us + PROGRESS_INTERVAL_US;
+        if (now >= due_us) send_progress(output, now);
+        output_flush(output);
+        if (now < due_us) arm_timer(output, now, due_us - now);
+    } else {
+        output_flush(output);
+    }
 }
 
 void output_finish(struct output *output) {
     end_child_line(output, HEROLIB_STDOUT, false);
     end_child_line(output, HEROLIB_STDERR, false);
-    if (output->progress.is_waiting) send_progress(output);
+    if (output->progress.is_waiting) send_progress(output, 0);
 }
 
 static void herolib_write(void *data, herolib_stream stream, const char *bytes, size_t len) {
@@ -170,7 +184,7 @@ static void herolib_flush(void *data, bool partial_lines) {
         end_child_line(output, HEROLIB_STDOUT, true);
         end_child_line(output, HEROLIB_STDERR, true);
     }
-    output_flush(output);
+    output_tick(output);
 }
 
 static void herolib_progress(void *data, double done, double total, const char *text, size_t len) {
@@ -182,9 +196,11 @@ static void herolib_progress(void *data, double done, double total, const char *
     output->progress.len = json.len;
     output->progress.is_waiting = true;
     int64_t now = clock_us(CLOCK_MONOTONIC);
-    if (now - output->progress.last_us < PROGRESS_INTERVAL_US) return;
-    output->progress.last_us = now;
-    send_progress(output);
+    int64_t due_us = output->progress.last_us + PROGRESS_INTERVAL_US;
+    if (now >= due_us)
+        send_progress(output, now);
+    else
+        arm_timer(output, now, due_us - now);
 }
 
 herolib_output output_for_herolib(struct output *output) {

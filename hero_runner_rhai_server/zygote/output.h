@@ -3,8 +3,10 @@
  * script is seen at once and a fast one does not pay a system call for each line.
  *
  * A frame is written at once when the last write is over a millisecond ago. Otherwise it waits in a
- * buffer, and a timer raises the engine's poll flag a millisecond later; output_flush, called from
+ * buffer, and a timer raises the engine's poll flag a millisecond later; output_tick, called from
  * the engine's poll function, then writes. All frames keep the order in which they were made.
+ *
+ * Progress is told at most each 100 ms, the newest; the same timer sees to what was held back.
  *
  * Nothing here fails: without a server there is nobody to work for, and the process exits.
  */
@@ -24,7 +26,7 @@ struct output {
     int fd;
     rhai_engine *engine;
     timer_t timer;
-    bool is_timer_armed;
+    int64_t timer_at_us;      /* when it goes off; 0: nobody waits for it */
     int64_t last_write_us;    /* monotonic */
     int64_t wall_offset_us;   /* wall clock minus monotonic, renewed at each write */
     struct lines children[2]; /* beginnings of lines of child processes, by stream */
@@ -48,6 +50,9 @@ void output_frame(struct output *output, enum frame_kind kind, const struct iove
                   int count);
 /* What print and debug give: lines, in order with those of child processes. */
 void output_print(struct output *output, herolib_stream stream, const char *text, size_t len);
+/* The timer has gone off, or the script is about to wait: writes what is buffered, and progress that
+ * is due. */
+void output_tick(struct output *output);
 /* Writes what is buffered. */
 void output_flush(struct output *output);
 /* Ends all that is still open (beginnings of lines, the last progress). Before the result. */

@@ -60,7 +60,7 @@ static void on_debug(void *data, const char *text, size_t len, const char *sourc
 }
 
 static bool on_poll(void *data) {
-    output_flush(data);
+    output_tick(data);
     return true;
 }
 

@@ -27,25 +27,25 @@ static const struct timespec *time_left(int64_t deadline_ns, struct timespec *le
 
 /* `all` holds the caller's descriptors and, at the end, the stop descriptor, which poll skips
  * when it is negative. */
-static int poll_until(struct pollfd *all, size_t count, int64_t deadline_ns) {
+static int poll_until(herolib_session *session, struct pollfd *all, size_t count,
+                      int64_t deadline_ns) {
     for (;;) {
         struct timespec left;
+        session->output.flush(session->output.data, false);
         int ready = ppoll(all, count + 1, time_left(deadline_ns, &left), NULL);
-        if (ready < 0 && errno == EINTR) continue;
+        if (ready < 0 && errno == EINTR) continue; /* a timer of the output's may have been it */
         if (ready < 0) return -errno;
         return all[count].revents ? -ECANCELED : ready;
     }
 }
 
 int herolib_wait(herolib_session *session, struct pollfd *fds, size_t count, int64_t deadline_ns) {
-    session->output.flush(session->output.data, false);
-
     struct pollfd few[USUAL_FDS + 1], *all = few;
     if (count > USUAL_FDS && !(all = malloc((count + 1) * sizeof *all))) return -ENOMEM;
     if (count > 0) memcpy(all, fds, count * sizeof *all);
     all[count] = (struct pollfd){.fd = session->stop_fd, .events = POLLIN};
 
-    int ready = poll_until(all, count, deadline_ns);
+    int ready = poll_until(session, all, count, deadline_ns);
     for (size_t i = 0; i < count; i++)
         fds[i].revents = all[i].revents;
     if (all != few) free(all);
