@@ -99,6 +99,47 @@ static void what_was_used_is_told(void **state) {
     runner_session_done(&session);
 }
 
+struct use {
+    struct test_server *server;
+    const char *id;
+    struct runner_session session;
+};
+
+static bool is_using(void *ctx) {
+    struct use *use = ctx;
+    runner_session_done(&use->session);
+    get_session(use->server, use->id, &use->session);
+    return use->session.cpu_us >= 100000 && use->session.processes == 3;
+}
+
+static void what_is_being_used_is_told_too(void **state) {
+    struct test_server *server = *state;
+    char id[RUNNER_ID_BYTES];
+    struct use use = {.server = server, .id = id};
+    /* The session process, a shell that is busy, and one that sleeps. */
+    start_session(server, "run_command(\"sleep 8640.7 & while :; do :; done\")", id);
+    if (!wait_until(is_using, &use, 10000))
+        fail_msg("%u processes, %lld us", use.session.processes, (long long)use.session.cpu_us);
+    assert_int_equal(use.session.status, RUNNER_RUNNING);
+    assert_true(use.session.peak_rss_bytes > 1024 * 1024);
+    assert_true(use.session.rss_bytes > use.session.peak_rss_bytes / 2);
+    struct runner_session_list list; /* and the list sorts by it */
+    struct runner_session idle;
+    run_session(server, "1", &idle, NULL);
+    struct runner_find find = {.sort = "cpu"};
+    assert_int_equal(runner_session_find(server->runner, &find, &list, NULL), 0);
+    assert_string_equal(list.sessions[0].id, id);
+    assert_int_equal(list.sessions[0].processes, 3);
+    runner_session_list_done(&list);
+    runner_session_done(&idle);
+    assert_int_equal(runner_session_stop(server->runner, id, NULL, NULL), 0);
+    runner_session_done(&use.session);
+    await_end(server, id, &use.session); /* in the end what the kernel says of all that ended */
+    assert_true(use.session.cpu_us >= 100000);
+    assert_int_equal(use.session.processes, 0);
+    runner_session_done(&use.session);
+}
+
 static int setup_ceilings(void **state) {
     static const char *const options[] = {
         "--max-operations", "5000", "--timeout-ms", "2000", "--max-timeout-ms", "10000", NULL};
@@ -140,6 +181,7 @@ int main(void) {
         ON_SERVER(processes_are_counted_and_all_are_gone),
         ON_SERVER(open_files_are_bounded_for_the_script_and_its_programs),
         ON_SERVER(what_was_used_is_told),
+        ON_SERVER(what_is_being_used_is_told_too),
         cmocka_unit_test_setup_teardown(nobody_may_ask_for_more_than_the_ceiling, setup_ceilings,
                                         teardown_server),
     };

@@ -142,6 +142,8 @@ int sdk_read_session(json_t *json, struct runner_session *ret, struct rpc_error 
     session.caller = text_of(caller, has(caller, "user") ? "user" : "hero_user");
     session.cpu_us = int_of(usage, "user_us") + int_of(usage, "system_us");
     session.peak_rss_bytes = int_of(usage, "peak_rss_bytes");
+    session.rss_bytes = int_of(usage, "rss_bytes");
+    session.processes = (unsigned)int_of(usage, "processes");
     session.json = json_incref(json);
     *ret = session;
     return 0;

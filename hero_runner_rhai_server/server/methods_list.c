@@ -144,6 +144,7 @@ static bool collect_live(struct listing *listing) {
     struct session *session;
     TAILQ_FOREACH(session, &all->list, table_link) {
         if (!is_live(session) || !passes(listing, session)) continue;
+        if (session->process) process_sample(session->process);
         session->list_mark = listing->mark;
         listing->live[listing->live_count++] = session_ref(session);
     }

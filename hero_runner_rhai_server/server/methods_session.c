@@ -74,6 +74,7 @@ static void reply_object(struct rpc_call *call, const struct session *session,
 }
 
 static void get(struct rpc_call *call, struct runner *runner, struct session *session) {
+    if (session->process) process_sample(session->process);
     queue_number(&runner->slots.queue);
     reply_object(call, session, session_write_info);
 }

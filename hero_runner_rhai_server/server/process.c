@@ -18,7 +18,6 @@
 /* What one process may make the loop read before others have their turn. */
 #define READS_PER_TURN 8
 #define PIPE_READ_BYTES (64 * 1024)
-#define TREE_MAX 4096 /* processes looked at */
 
 static void set_timer(struct process *process, int64_t ms) {
     struct timeval after = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
@@ -394,9 +393,29 @@ static void on_look(evutil_socket_t fd, short what, void *ctx) {
     tree_look(process->pid, most > 0 && most < TREE_MAX ? (unsigned)most + 1 : TREE_MAX, &tree);
     if (most > 0 && tree.processes > most)
         break_limit(process, LIMIT_PROCESSES);
-    else if (cpu_ms > 0 && tree.cpu_ms > cpu_ms)
+    else if (cpu_ms > 0 && (tree.user_us + tree.system_us) / 1000 > cpu_ms)
         break_limit(process, LIMIT_CPU_MS);
     look_again(process);
+}
+
+void process_sample(struct process *process) {
+    struct session *session = process->session;
+    int64_t now = rpc_clock_monotonic_ms();
+    if (!session || session->status != SESSION_RUNNING || process->phase == PROCESS_EXITED ||
+        (session->live.sampled_ms && now - session->live.sampled_ms < PROCESS_SAMPLE_MS))
+        return;
+    struct tree tree;
+    struct process_status status;
+    tree_look(process->pid, TREE_MAX, &tree);
+    process_status_read(process->pid, &status);
+    session->live.sampled_ms = now;
+    session->live.rss_bytes = tree.rss_bytes;
+    session->live.processes = tree.processes;
+    session->usage = (struct control_usage){.user_us = tree.user_us,
+                                            .system_us = tree.system_us,
+                                            .max_rss_kib = status.peak_rss_kib,
+                                            .voluntary_switches = status.voluntary_switches,
+                                            .involuntary_switches = status.involuntary_switches};
 }
 
 /* ---- For the owner ---------------------------------------------------------------------- */

@@ -24,6 +24,7 @@
 /* How often the tree of a session with a limit of processes or processor time is looked at. */
 #define PROCESS_LOOK_MS 50
 #define PROCESS_FULL_PAUSE_MS 2
+#define PROCESS_SAMPLE_MS 250 /* what a running session uses is not looked at more often */
 
 enum process_phase {
     PROCESS_PARKED,
@@ -90,6 +91,9 @@ void process_retire(struct process *process);
 /* SIGTERM now, SIGKILL after the grace time. Nothing when that is under way. */
 void process_stop(struct process *process);
 void process_kill(struct process *process);
+
+/* Looks at what its session uses now, for who asks: session->usage and session->live. */
+void process_sample(struct process *process);
 
 /* The zygote has reaped it. */
 void process_note_exit(struct process *process, const struct control_message *message);

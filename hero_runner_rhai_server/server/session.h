@@ -138,7 +138,12 @@ struct session {
     struct ring ring;
     struct session_result result;
     char *progress; /* JSON object, NULL: none */
-    struct control_usage usage;
+    struct control_usage usage; /* at last; while it runs, when somebody asked (process.h) */
+    struct {
+        int64_t sampled_ms; /* monotonic; 0: never */
+        int64_t rss_bytes;
+        unsigned processes;
+    } live;
     struct {
         enum callback_state state;
         unsigned attempts;

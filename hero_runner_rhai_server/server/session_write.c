@@ -70,8 +70,13 @@ static void add_usage(const struct session *session, struct rpc_strbuf *out) {
     add_int(out, "peak_rss_bytes", usage->max_rss_kib * 1024);
     add_int(out, "voluntary_switches", usage->voluntary_switches);
     add_int(out, "involuntary_switches", usage->involuntary_switches);
-    add_int(out, "operations", session->result.operations);
-    add_int(out, "engine_peak_bytes", session->result.peak_memory);
+    if (session_has_ended(session)) {
+        add_int(out, "operations", session->result.operations);
+        add_int(out, "engine_peak_bytes", session->result.peak_memory);
+    } else {
+        add_int(out, "rss_bytes", session->live.rss_bytes);
+        add_int(out, "processes", session->live.processes);
+    }
     rpc_strbuf_add_char(out, '}');
 }
 
@@ -143,10 +148,10 @@ void session_write_info(const struct session *session, struct rpc_strbuf *out) {
         rpc_strbuf_add_text(out, session->progress);
     }
     add_request(session, out);
-    if (session_has_ended(session)) {
-        if (session->pid) add_usage(session, out);
-        if (session->status != SESSION_SUCCEEDED) add_error(session, out);
-    }
+    if (session_has_ended(session) ? session->pid : session->live.sampled_ms)
+        add_usage(session, out);
+    if (session_has_ended(session) && session->status != SESSION_SUCCEEDED)
+        add_error(session, out);
     if (session->callback.state != CALLBACK_NONE) add_callback(session, out);
 }
 

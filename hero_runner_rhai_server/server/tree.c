@@ -62,25 +62,38 @@ static void add_children_of(struct look *look, pid_t pid) {
     if (tasks) closedir(tasks);
 }
 
-/* proc(5): after the name, which is in brackets and may hold anything, come the state and numbers;
- * utime, stime, cutime and cstime are the 12th to 15th from the state on. */
-static void add_process(struct look *look, pid_t pid) {
-    char path[64], text[FILE_BYTES + 1];
-    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+static size_t read_proc(pid_t pid, const char *name, char text[FILE_BYTES + 1]) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return;
-    ssize_t got = rpc_fd_read(fd, text, FILE_BYTES);
-    close(fd);
+    ssize_t got = fd >= 0 ? rpc_fd_read(fd, text, FILE_BYTES) : 0;
+    rpc_fd_close(&fd);
     text[got > 0 ? got : 0] = '\0';
-    const char *at = strrchr(text, ')');
-    char state;
-    unsigned long long times[4];
-    if (!at || sscanf(at + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %llu %llu",
-                      &state, &times[0], &times[1], &times[2], &times[3]) != 5)
+    return strlen(text);
+}
+
+/* proc(5): after the name, which is in brackets and may hold anything, come the state and numbers;
+ * utime, stime, cutime and cstime are the 12th to 15th from the state on, rss is the 22nd. */
+static void add_process(struct look *look, pid_t pid) {
+    static long ticks, page_bytes;
+    char text[FILE_BYTES + 1], state;
+    unsigned long long user, system, waited_user, waited_system;
+    long pages;
+    if (!ticks) {
+        ticks = sysconf(_SC_CLK_TCK);
+        page_bytes = sysconf(_SC_PAGESIZE);
+    }
+    const char *at = read_proc(pid, "stat", text) ? strrchr(text, ')') : NULL;
+    if (!at || sscanf(at + 1,
+                      " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %llu %llu"
+                      " %*d %*d %*d %*d %*u %*u %ld",
+                      &state, &user, &system, &waited_user, &waited_system, &pages) != 6)
         return;
-    long ticks = sysconf(_SC_CLK_TCK);
-    look->tree->cpu_ms += (int64_t)((times[0] + times[1] + times[2] + times[3]) * 1000) / ticks;
-    if (state != 'Z') look->tree->processes++;
+    struct tree *tree = look->tree;
+    tree->user_us += (int64_t)((user + waited_user) * 1000000) / ticks;
+    tree->system_us += (int64_t)((system + waited_system) * 1000000) / ticks;
+    tree->rss_bytes += pages * (int64_t)page_bytes;
+    if (state != 'Z') tree->processes++;
 }
 
 void tree_look(pid_t root, unsigned most, struct tree *ret_tree) {
@@ -92,4 +105,19 @@ void tree_look(pid_t root, unsigned most, struct tree *ret_tree) {
         add_children_of(&look, look.pids[look.done]);
     }
     free(look.pids);
+}
+
+static int64_t number_behind(const char *text, const char *label) {
+    const char *at = strstr(text, label);
+    return at ? strtoll(at + strlen(label), NULL, 10) : 0;
+}
+
+void process_status_read(pid_t pid, struct process_status *ret_status) {
+    char text[FILE_BYTES + 1];
+    read_proc(pid, "status", text);
+    *ret_status = (struct process_status){
+        .peak_rss_kib = number_behind(text, "\nVmHWM:"),
+        .voluntary_switches = number_behind(text, "\nvoluntary_ctxt_switches:"),
+        .involuntary_switches = number_behind(text, "\nnonvoluntary_ctxt_switches:"),
+    };
 }

@@ -8,12 +8,21 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#define TREE_MAX 4096 /* processes looked at, where nothing else is said */
+
 struct tree {
-    unsigned processes; /* that live */
-    int64_t cpu_ms;     /* theirs, and of those that they have waited for */
+    unsigned processes;         /* that live */
+    int64_t user_us, system_us; /* theirs, and of those that they have waited for */
+    int64_t rss_bytes;          /* of all, what they share counted for each */
 };
 
 /* Looks at the tree below and with `root`; stops counting at `most` processes. */
 void tree_look(pid_t root, unsigned most, struct tree *ret_tree);
+
+/* What the kernel says of one process in /proc/PID/status. Zero where it says nothing. */
+struct process_status {
+    int64_t peak_rss_kib, voluntary_switches, involuntary_switches;
+};
+void process_status_read(pid_t pid, struct process_status *ret_status);
 
 #endif

@@ -84,8 +84,10 @@ struct runner_session {
     const char *source_name; /* NULL: none */
     const json_t *tags;      /* array of texts */
     const char *caller;      /* user name, else X-Hero-User; NULL: not known */
-    bool has_usage;          /* it ran and has ended; then: */
+    bool has_usage;          /* it runs, or ran and has ended; then: */
     int64_t cpu_us, peak_rss_bytes;
+    int64_t rss_bytes;  /* of all its processes now; 0 when it has ended */
+    unsigned processes; /* likewise */
     const char *forwarding; /* "off", "active" or "unavailable" */
     bool has_progress;
     double progress_done, progress_total;

@@ -32,6 +32,8 @@ import copyIcon from "bootstrap-icons/icons/copy.svg";
 
 const stamp = (ms) => (ms ? `${day(ms)} ${clockMs(ms)}` : undefined);
 
+const USE_EACH = 3; // seconds
+
 /** Rows of a list of facts; those without a value are left out. */
 export function facts(rows) {
   const shown = rows.filter(([, value]) => value !== undefined && value !== null && value !== "");
@@ -71,6 +73,7 @@ class SessionView {
 
   constructor(container, id) {
     this.id = id;
+    this.ticks = 0;
     this.head = h("div", { class: "session-head" });
     this.side = h("div", { class: "session-side" });
     this.view = new LogView({ label: `Log of session ${shortId(id)}` });
@@ -90,7 +93,7 @@ class SessionView {
       const news = sessions.find(({ session_id }) => session_id === id);
       if (news) this.#update(news);
     });
-    this.ticker = setInterval(() => this.session?.status === "running" && this.#showHead(), 1000);
+    this.ticker = setInterval(() => this.#tick(), 1000);
     this.#load();
   }
 
@@ -99,6 +102,13 @@ class SessionView {
     clearInterval(this.ticker);
     this.feed?.close();
     this.view.destroy();
+  }
+
+  /** The time runs on by itself; what the session uses is asked for now and then. */
+  #tick() {
+    if (this.session?.status !== "running") return;
+    this.#showHead();
+    if (++this.ticks % USE_EACH === 0 && !document.hidden) this.refresh();
   }
 
   async refresh() {
@@ -326,10 +336,14 @@ class SessionView {
             usage &&
               `${duration((usage.user_us + usage.system_us) / 1000)} (user ${duration(usage.user_us / 1000)}, system ${duration(usage.system_us / 1000)})`,
           ],
+          ["Memory", usage?.rss_bytes && bytes(usage.rss_bytes)],
           ["Peak memory", usage && bytes(usage.peak_rss_bytes)],
+          ["Processes", usage?.processes],
           [
             "Engine",
-            usage && `${count(usage.operations)} operations, ${bytes(usage.engine_peak_bytes)}`,
+            usage?.operations === undefined
+              ? undefined
+              : `${count(usage.operations)} operations, ${bytes(usage.engine_peak_bytes)}`,
           ],
           [
             "Switches",

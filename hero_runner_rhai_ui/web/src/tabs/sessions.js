@@ -36,7 +36,7 @@ const columns = [
     title: "Memory",
     class: "col-number optional",
     sort: "memory",
-    cell: (s) => bytes(s.usage?.peak_rss_bytes),
+    cell: (s) => bytes(s.usage?.rss_bytes ?? s.usage?.peak_rss_bytes),
   },
   { title: "Caller", class: "optional", cell: callerOf },
 ];
@@ -416,7 +416,7 @@ class SessionList {
     if (isNew || this.state.status.size || this.state.sort !== "queued") this.reload();
   }
 
-  /** Times run on by themselves; lines of running sessions are asked for now and then. */
+  /** Times run on by themselves; lines and use of running sessions are asked for now and then. */
   #tick() {
     const time = columns.findIndex(({ sort }) => sort === "duration");
     const running = [...this.#rows.values()].filter(({ session }) => session.status === "running");
