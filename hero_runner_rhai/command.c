@@ -82,3 +82,13 @@ void show_gap(uint64_t dropped) {
     tell("%" PRIu64 " line%s missing here: more than the server keeps", dropped,
          dropped == 1 ? " is" : "s are");
 }
+
+const char *format_bytes(int64_t bytes, char text[BYTES_TEXT_BYTES]) {
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+    double amount = (double)bytes;
+    size_t unit = 0;
+    while (amount >= 1024 && unit + 1 < sizeof units / sizeof units[0])
+        amount /= 1024, unit++;
+    snprintf(text, BYTES_TEXT_BYTES, unit ? "%.1f %s" : "%.0f %s", amount, units[unit]);
+    return text;
+}

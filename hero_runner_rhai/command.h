@@ -43,6 +43,7 @@ struct options {
 
 extern const struct command run_command;
 extern const struct command list_command;
+extern const struct command show_command;
 extern const struct command logs_command;
 extern const struct command stop_command;
 extern const struct command status_command;
@@ -84,5 +85,9 @@ int follow_session(struct runner *runner, const char *id);
 /* One line of a session to the stream it belongs to, at once. False when nobody reads it. */
 bool show_line(const struct runner_line *line);
 void show_gap(uint64_t dropped);
+
+/* "512 B", "1.5 MiB". Returns `text`. */
+#define BYTES_TEXT_BYTES 24
+const char *format_bytes(int64_t bytes, char text[BYTES_TEXT_BYTES]);
 
 #endif

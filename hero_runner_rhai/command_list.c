@@ -64,6 +64,17 @@ static void add_run_time(struct table *table, const struct runner_session *sessi
     table_add(table, COLOUR_NONE, "%s", text);
 }
 
+/* What it uses now, or used at most. */
+static void add_use(struct table *table, const struct runner_session *session) {
+    char cpu[DURATION_TEXT_BYTES] = "-", memory[BYTES_TEXT_BYTES] = "-";
+    if (session->has_usage) {
+        duration_format(session->cpu_us / 1000, cpu);
+        format_bytes(session->rss_bytes ? session->rss_bytes : session->peak_rss_bytes, memory);
+    }
+    table_add(table, COLOUR_NONE, "%s", cpu);
+    table_add(table, COLOUR_NONE, "%s", memory);
+}
+
 /* What there is to know beyond the status, on one line. */
 static void add_detail(struct table *table, const struct runner_session *session) {
     const char *reason = session->reason ? session->reason : "";
@@ -78,9 +89,9 @@ static void add_detail(struct table *table, const struct runner_session *session
 }
 
 static bool print_table(const struct runner_session_list *list) {
-    static const struct table_column columns[] = {{"ID", false},      {"STATUS", false},
-                                                  {"STARTED", false}, {"TIME", true},
-                                                  {"LINES", true},    {"DETAIL", false}};
+    static const struct table_column columns[] = {
+        {"ID", false}, {"STATUS", false}, {"STARTED", false}, {"TIME", true},
+        {"CPU", true}, {"MEMORY", true},  {"LINES", true},    {"DETAIL", false}};
     struct table table = TABLE_INIT(columns);
     struct style style = style_of(stdout);
     size_t id_len = style.is_terminal ? short_id_len(list) : RUNNER_ID_BYTES;
@@ -97,6 +108,7 @@ static bool print_table(const struct runner_session_list *list) {
                   style.is_terminal ? " " : "", name);
         add_time(&table, session->started_at_ms);
         add_run_time(&table, session, now_ms);
+        add_use(&table, session);
         table_add(&table, COLOUR_NONE, "%" PRIu64, session->lines);
         add_detail(&table, session);
     }

@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-#define KIB 1024.0
-
 /* A number inside objects; 0 when the server does not tell it. */
 static json_int_t number(const json_t *object, const char *group, const char *name) {
     return json_integer_value(json_object_get(json_object_get(object, group), name));
@@ -16,21 +14,6 @@ static json_int_t number(const json_t *object, const char *group, const char *na
 static const char *text(const json_t *object, const char *name) {
     const char *value = json_string_value(json_object_get(object, name));
     return value ? value : "";
-}
-
-#define AMOUNT_TEXT_BYTES 24
-
-static const char *format_bytes(json_int_t bytes, char out[AMOUNT_TEXT_BYTES]) {
-    if (bytes < 1024) {
-        snprintf(out, AMOUNT_TEXT_BYTES, "%" JSON_INTEGER_FORMAT " B", bytes);
-        return out;
-    }
-    double amount = (double)bytes / KIB;
-    const char *unit = "KiB";
-    if (amount >= KIB) amount /= KIB, unit = "MiB";
-    if (amount >= KIB) amount /= KIB, unit = "GiB";
-    snprintf(out, AMOUNT_TEXT_BYTES, "%.1f %s", amount, unit);
-    return out;
 }
 
 static void add_name(struct table *table, const char *name) {
@@ -81,7 +64,7 @@ static void add_work(struct table *table, const json_t *stats) {
 }
 
 static void add_use(struct table *table, const json_t *stats) {
-    char server[AMOUNT_TEXT_BYTES], history[AMOUNT_TEXT_BYTES];
+    char server[BYTES_TEXT_BYTES], history[BYTES_TEXT_BYTES];
     char own[DURATION_TEXT_BYTES], sessions[DURATION_TEXT_BYTES];
     add_name(table, "memory");
     table_add(table, COLOUR_NONE, "%s server, %s of it history",

@@ -5,6 +5,7 @@ static const struct command *const commands[] = {
     &run_command,
     &rerun_command,
     &list_command,
+    &show_command,
     &logs_command,
     &stop_command,
     &delete_command,

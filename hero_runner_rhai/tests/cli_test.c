@@ -288,6 +288,43 @@ static void ids_that_are_not_clear_are_refused(void **state) {
     outcome_done(&outcome);
 }
 
+static void show_tells_what_is_known_of_a_session(void **state) {
+    (void)state;
+    char id[ID_LEN + 1];
+    struct outcome outcome;
+    place_run(&place, &outcome, "run", "--detach", "--tag", "t1", "--limit", "cpu_ms=5000",
+              "--once", "show-1", script("print(1);\nthrow \"boom\""));
+    memcpy(id, outcome.out, ID_LEN);
+    id[ID_LEN] = '\0';
+    outcome_done(&outcome);
+    place_run(&place, &outcome, "logs", "-f", id);
+    outcome_done(&outcome);
+    place_run(&place, &outcome, "show", id);
+    assert_int_equal(outcome.code, 0);
+    static const char *const parts[] = {"\nstatus         failed\n",
+                                        "\nreason         error\n",
+                                        "\nerror at       line 2, position 1\n",
+                                        "\ntags           [\"t1\"]\n",
+                                        "\"cpu_ms\": 5000",
+                                        "\nlines          1\n",
+                                        "\nuser CPU       ",
+                                        "\npeak memory    ",
+                                        "\nswitches       ",
+                                        "\noperations     "};
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        if (!strstr(outcome.out, parts[i])) fail_msg("no '%s' in\n%s", parts[i], outcome.out);
+    outcome_done(&outcome);
+    place_run(&place, &outcome, "show", "--json", id);
+    json_t *json = json_loads(outcome.out, 0, NULL);
+    assert_string_equal(json_string_value(json_object_get(json, "session_id")), id);
+    json_decref(json);
+    outcome_done(&outcome);
+    /* The same key again begins nothing. */
+    place_run(&place, &outcome, "run", "--detach", "--once", "show-1", script("print(2)"));
+    assert_memory_equal(outcome.out, id, ID_LEN);
+    outcome_done(&outcome);
+}
+
 static void list_is_a_plain_table_in_a_pipe(void **state) {
     (void)state;
     char id[ID_LEN + 1];
@@ -532,7 +569,7 @@ static void each_command_has_help(void **state) {
     static const char *const names[] = {"run",    "rerun",  "list",   "logs",
                                         "stop",   "delete", "check",  "functions",
                                         "status", "config", "reload", "drain",
-                                        "repl"};
+                                        "repl",   "show"};
     struct outcome all, one;
     char usage[64];
     place_run(&place, &all, "--help");
@@ -568,6 +605,7 @@ int main(void) {
         cmocka_unit_test(a_detached_session_is_listed_followed_and_stopped),
         cmocka_unit_test(logs_follows_a_session_to_its_end),
         cmocka_unit_test(ids_that_are_not_clear_are_refused),
+        cmocka_unit_test(show_tells_what_is_known_of_a_session),
         cmocka_unit_test(list_is_a_plain_table_in_a_pipe),
         cmocka_unit_test(list_has_glyphs_and_colours_on_a_terminal),
         cmocka_unit_test(status_tells_how_the_server_is),
