@@ -1,7 +1,11 @@
 /* command_logs.c - shows the lines of a session. */
 #include "command.h"
 
+#include <errno.h>
 #include <stdint.h>
+#include <stdlib.h>
+
+#define PAGE_LINES 10000 /* the most that the server gives at a time */
 
 static bool on_line(void *ctx, const struct runner_line *line) {
     (void)ctx;
@@ -14,19 +18,42 @@ static bool on_gap(void *ctx, uint64_t dropped) {
     return true;
 }
 
-/* The last ones. */
+/* The last ones: page by page from the end, each with the lines that are missing behind it, until
+ * there are enough; then in order. */
 static int show_tail(struct runner *runner, const char *id, const struct options *options,
                      struct rpc_error *err) {
-    const struct runner_log_query query = {.before_seq = INT64_MAX,
-                                           .limit = (unsigned)options->tail,
-                                           .kind = options->kind,
-                                           .contains = options->grep};
-    struct runner_log_page page;
-    if (runner_session_logs(runner, id, &query, &page, err) < 0) return -1;
-    for (size_t i = 0; i < page.count && show_line(&page.lines[i]); i++)
-        continue;
-    runner_log_page_done(&page);
-    return 0;
+    struct runner_log_page *pages = NULL;
+    size_t count = 0;
+    int64_t left = options->tail;
+    uint64_t before = INT64_MAX;
+    int outcome = 0;
+    while (left > 0 && before > 1 && outcome == 0) {
+        struct runner_log_page *more = realloc(pages, (count + 1) * sizeof *pages);
+        if (!more) {
+            rpc_error_set(err, RPC_ERROR_SYSTEM, ENOMEM, "out of memory");
+            outcome = -1;
+            break;
+        }
+        pages = more;
+        const struct runner_log_query query = {.before_seq = before,
+                                               .limit =
+                                                   left < PAGE_LINES ? (unsigned)left : PAGE_LINES,
+                                               .kind = options->kind,
+                                               .contains = options->grep};
+        outcome = runner_session_logs(runner, id, &query, &pages[count], err);
+        if (outcome < 0) break;
+        left -= (int64_t)pages[count].count;
+        before = pages[count++].first_seq;
+    }
+    bool is_read = outcome == 0;
+    while (count-- > 0) {
+        for (size_t i = 0; i < pages[count].count && is_read; i++)
+            is_read = show_line(&pages[count].lines[i]);
+        if (pages[count].dropped > 0 && is_read) show_gap(pages[count].dropped);
+        runner_log_page_done(&pages[count]);
+    }
+    free(pages);
+    return outcome;
 }
 
 /* Page after page until nothing new comes. */

@@ -403,9 +403,9 @@ static int read_forward(const struct source *source, struct page_maker *maker,
     return error;
 }
 
-/* The wanted lines of one piece, from memory that the buffer holds. */
-static int collect(struct page_maker *maker, const char *bytes, size_t len,
-                   struct rpc_strbuf *ret_lines, uint64_t *ret_there) {
+/* The lines of one piece before the number asked for, in memory that the buffer holds. */
+static int collect(const struct store_log_query *query, const char *bytes, size_t len,
+                   struct rpc_strbuf *ret_lines) {
     size_t at = 0;
     struct block block;
     const char *begin;
@@ -414,12 +414,34 @@ static int collect(struct page_maker *maker, const char *bytes, size_t len,
         struct store_log_line line;
         for (uint64_t seq = block.first_seq; block_next_line(begin, &block, &offset, seq, &line);
              seq++) {
-            if (seq >= maker->query->before_seq) break;
-            ++*ret_there;
-            if (is_wanted(maker->query, &line)) rpc_strbuf_add(ret_lines, &line, sizeof line);
+            if (seq >= query->before_seq) break;
+            rpc_strbuf_add(ret_lines, &line, sizeof line);
         }
     }
     return ret_lines->failed ? -ENOMEM : 0;
+}
+
+/* Where a backward page stands. */
+struct backward {
+    struct page_maker *maker;
+    uint64_t covered; /* the last number looked at */
+    bool is_full;
+};
+
+/* As offer, the other way round: is_full when the page ends behind this line. */
+static int offer_before(struct backward *backward, const struct store_log_line *line) {
+    struct page_maker *maker = backward->maker;
+    if (line->seq >= backward->covered) return 0;
+    uint64_t missing = backward->covered - line->seq - 1;
+    bool is_line_wanted = is_wanted(maker->query, line);
+    if ((missing && maker->count) || (is_line_wanted && !has_room(maker, line->len))) {
+        backward->is_full = true;
+        return 0;
+    }
+    int error = is_line_wanted ? keep_line(maker, line) : 0;
+    maker->dropped += missing;
+    backward->covered = line->seq;
+    return error;
 }
 
 static void reverse(struct store_log_line *lines, size_t count) {
@@ -434,34 +456,32 @@ static int read_backward(const struct source *source, struct page_maker *maker,
                          struct store_log_page *page) {
     uint64_t before = maker->query->before_seq;
     if (before > source->last_seq + 1) before = source->last_seq + 1;
+    struct backward backward = {.maker = maker, .covered = before};
     struct rpc_strbuf buffer = RPC_STRBUF_INIT, found = RPC_STRBUF_INIT;
-    uint64_t there = 0, first = before;
-    bool is_full = false;
     int error = 0;
     size_t i = source->count && before > 1 ? find_piece(source, before - 1) + 1 : 0;
-    while (!error && !is_full && i-- > 0) {
+    while (!error && !backward.is_full && i-- > 0) {
         size_t len;
         const char *bytes = load(&source->pieces[i], &buffer, &len);
         rpc_strbuf_clear(&found);
-        error = bytes ? collect(maker, bytes, len, &found, &there) : -ENOMEM;
+        error = bytes ? collect(maker->query, bytes, len, &found) : -ENOMEM;
         size_t left = found.len / sizeof(struct store_log_line);
-        while (!error && !is_full && left-- > 0) {
+        while (!error && !backward.is_full && left-- > 0) {
             struct store_log_line line;
             memcpy(&line, found.data + left * sizeof line, sizeof line);
-            if (!has_room(maker, line.len)) {
-                is_full = true;
-                break;
-            }
-            error = keep_line(maker, &line);
-            first = line.seq;
+            error = offer_before(&backward, &line);
         }
     }
     rpc_strbuf_done(&found);
     rpc_strbuf_done(&buffer);
     reverse(maker->lines, maker->count);
-    page->first_covered = is_full ? first : 1;
+    /* Nothing is before the last line looked at; what is missing there is for a page of its own. */
+    if (!backward.is_full && maker->count == 0 && backward.covered > 1) {
+        maker->dropped += backward.covered - 1;
+        backward.covered = 1;
+    }
+    page->first_covered = backward.covered;
     page->last_covered = before ? before - 1 : 0;
-    if (!is_full) maker->dropped = before - 1 - there;
     return error;
 }
 

@@ -230,8 +230,9 @@ struct store_log_line {
     size_t len;
 };
 
-/* Lines in ascending order. Forwards a page ends before a gap in the numbers unless nothing has
- * been found yet, so `dropped` is what is missing between after_seq and the first line. */
+/* Lines in ascending order. A page ends at a gap in the numbers unless nothing has been found yet,
+ * so `dropped` is what is missing between after_seq and the first line, or, backwards, between the
+ * last line and before_seq. */
 struct store_log_page {
     struct store_log_line *lines;
     size_t count;

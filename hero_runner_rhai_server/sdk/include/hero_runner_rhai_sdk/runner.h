@@ -86,8 +86,8 @@ struct runner_session {
     const char *caller;      /* user name, else X-Hero-User; NULL: not known */
     bool has_usage;          /* it runs, or ran and has ended; then: */
     int64_t cpu_us, peak_rss_bytes;
-    int64_t rss_bytes;  /* of all its processes now; 0 when it has ended */
-    unsigned processes; /* likewise */
+    int64_t rss_bytes;      /* of all its processes now; 0 when it has ended */
+    unsigned processes;     /* likewise */
     const char *forwarding; /* "off", "active" or "unavailable" */
     bool has_progress;
     double progress_done, progress_total;
@@ -178,7 +178,7 @@ struct runner_find {
     int64_t since_ms, until_ms;  /* queued from then, and before then */
     const char *text, *caller, *tag;
     const char *callback; /* "pending", "delivered" or "failed" */
-    const char *sort; /* "queued", "started", "ended", "duration", "lines", "cpu", "memory" */
+    const char *sort;     /* "queued", "started", "ended", "duration", "lines", "cpu", "memory" */
     bool is_ascending;
     unsigned offset, limit;
 };
@@ -225,7 +225,8 @@ struct runner_log_page {
     uint64_t first_seq; /* before_seq of the query for the page before; 1: there is none */
     uint64_t next_seq;  /* after_seq of the next query */
     int64_t next_ts_ms;
-    uint64_t dropped; /* lines lost to bounds before the first one here */
+    uint64_t dropped; /* lines no longer kept before the first one here; with before_seq: behind
+                       * the last one */
     bool ended;       /* the session has ended and these are the last lines */
     json_t *json;     /* as sent; owns the texts */
 };
