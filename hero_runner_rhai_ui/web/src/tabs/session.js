@@ -341,9 +341,9 @@ class SessionView {
           ["Processes", usage?.processes],
           [
             "Engine",
-            usage?.operations === undefined
+            usage?.engine_peak_bytes === undefined
               ? undefined
-              : `${count(usage.operations)} operations, ${bytes(usage.engine_peak_bytes)}`,
+              : `${usage.operations ? `${count(usage.operations)} operations, ` : ""}${bytes(usage.engine_peak_bytes)}`,
           ],
           [
             "Switches",
