@@ -3,7 +3,9 @@
 #include "support/server.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,12 +65,118 @@ static void output_is_bounded(void **state) {
     expect_limit(&session, "over its limit of output_bytes: 100000");
 }
 
-static void processes_are_counted_and_all_are_gone(void **state) {
+/* Where a session's control groups are: "<pid>" below directories of the server's own. */
+static unsigned groups_named(const char *name) {
+    char command[128];
+    snprintf(command, sizeof command, "find /sys/fs/cgroup -type d -name '%s' 2>/dev/null | wc -l",
+             name);
+    FILE *out = popen(command, "re");
+    unsigned count = 0;
+    if (fscanf(out, "%u", &count) != 1) count = 0;
+    pclose(out);
+    return count;
+}
+
+static bool has_groups(struct test_server *server) {
+    json_t *health = runner_health(server->runner, NULL);
+    const char *how = json_string_value(json_object_get(health, "process_limit"));
+    bool is_so = strcmp(how, "counting") != 0;
+    json_decref(health);
+    return is_so;
+}
+
+static void need_groups(struct test_server *server) {
+    if (has_groups(server)) return;
+    print_message("skipped: no control groups can be made here\n");
+    skip();
+}
+
+static const char many_processes[] =
+    "run_command(\"for i in 1 2 3 4 5 6 7 8 9; do sleep 8640.9 & done; wait\")";
+
+static void processes_are_bounded_and_all_are_gone(void **state) {
     struct runner_session session;
-    run_limited(*state, "run_command(\"for i in 1 2 3 4 5 6 7 8 9; do sleep 8640.9 & done; wait\")",
-                (struct runner_limits){.processes = 6}, &session);
+    run_limited(*state, many_processes, (struct runner_limits){.processes = 6}, &session);
     expect_limit(&session, "over its limit of processes: 6");
     assert_true(processes_with_die_within("8640.9", 2000));
+}
+
+static void processes_are_counted_where_there_are_no_groups(void **state) {
+    assert_false(has_groups(*state));
+    processes_are_bounded_and_all_are_gone(state);
+}
+
+static void a_group_refuses_what_counting_would_see_too_late(void **state) {
+    need_groups(*state);
+    struct runner_session session;
+    /* All gone again before anybody could count. */
+    run_limited(*state, "run_silent(\"for i in $(seq 40); do sleep 0.01 & done; wait\").success",
+                (struct runner_limits){.processes = 10}, &session);
+    expect_limit(&session, "over its limit of processes: 10");
+    run_limited(*state, "run_command(\"true & true & wait\"); 1",
+                (struct runner_limits){.processes = 10}, &session);
+    assert_int_equal(session.status, RUNNER_SUCCEEDED);
+    runner_session_done(&session);
+}
+
+static void a_group_is_there_while_its_session_runs(void **state) {
+    struct test_server *server = *state;
+    need_groups(server);
+    char id[RUNNER_ID_BYTES], name[16];
+    struct rpc_error err = {0};
+    struct runner_start start = {.script = "print(1); sleep(100)", .limits.processes = 10};
+    struct runner_session session;
+    assert_int_equal(runner_session_start(server->runner, &start, id, &err), 0);
+    await_lines(server, id, 1);
+    get_session(server, id, &session);
+    snprintf(name, sizeof name, "%d", (int)session.child_pid);
+    assert_true(groups_named(name) > 0);
+    runner_session_done(&session);
+    assert_int_equal(runner_session_stop(server->runner, id, NULL, NULL), 0);
+    await_end(server, id, &session);
+    assert_int_equal(groups_named(name), 0);
+    runner_session_done(&session);
+}
+
+static void no_group_outlives_the_server(void **state) {
+    struct test_server *server = *state;
+    need_groups(server);
+    char path[160], mark[64] = "", name[96];
+    snprintf(path, sizeof path, "%s/hero/var/hero_runner_rhai/instance", server->home);
+    FILE *file = fopen(path, "re");
+    assert_non_null(file);
+    assert_non_null(fgets(mark, sizeof mark, file));
+    fclose(file);
+    snprintf(name, sizeof name, "hero_runner_rhai.%s", mark);
+    assert_true(groups_named(name) > 0);
+    assert_int_equal(server_stop(server), 0);
+    assert_int_equal(groups_named(name), 0);
+    server_start(server, NULL);
+}
+
+static bool only_one_is_left(void *ctx) {
+    (void)ctx;
+    return processes_with("8640.6") == 1; /* and not the shell that has it in its command line */
+}
+
+/* It has thrown away its environment and with it the mark of the server, its session and its
+ * group of processes; its parents are killed. Only the control group still knows whose it is. */
+static void what_hides_from_a_dead_server_is_found_by_its_group(void **state) {
+    struct test_server *server = *state;
+    need_groups(server);
+    char id[RUNNER_ID_BYTES];
+    struct rpc_error err = {0};
+    struct runner_start start = {
+        .script = "run_command(\"env -i setsid sleep 8640.6 & echo there; wait\")",
+        .limits.processes = 10};
+    assert_int_equal(runner_session_start(server->runner, &start, id, &err), 0);
+    await_lines(server, id, 1);
+    kill(server_zygote(server), SIGSTOP); /* else it might sweep before it is killed itself */
+    kill(server->pid, SIGKILL);
+    server_wait(server);
+    assert_true(wait_until(only_one_is_left, NULL, 10000));
+    server_start(server, NULL);
+    assert_int_equal(processes_with("8640.6"), 0);
 }
 
 static void open_files_are_bounded_for_the_script_and_its_programs(void **state) {
@@ -140,6 +248,15 @@ static void what_is_being_used_is_told_too(void **state) {
     runner_session_done(&use.session);
 }
 
+static int setup_without_groups(void **state) {
+    static const char *const options[] = {"--cgroups", "0", NULL};
+    struct test_server *server = calloc(1, sizeof *server);
+    server_init(server);
+    server_start(server, options);
+    *state = server;
+    return 0;
+}
+
 static int setup_ceilings(void **state) {
     static const char *const options[] = {
         "--max-operations", "5000", "--timeout-ms", "2000", "--max-timeout-ms", "10000", NULL};
@@ -178,7 +295,13 @@ int main(void) {
         ON_SERVER(processor_time_of_the_script_is_bounded),
         ON_SERVER(processor_time_of_its_children_counts_too),
         ON_SERVER(output_is_bounded),
-        ON_SERVER(processes_are_counted_and_all_are_gone),
+        ON_SERVER(processes_are_bounded_and_all_are_gone),
+        cmocka_unit_test_setup_teardown(processes_are_counted_where_there_are_no_groups,
+                                        setup_without_groups, teardown_server),
+        ON_SERVER(a_group_refuses_what_counting_would_see_too_late),
+        ON_SERVER(a_group_is_there_while_its_session_runs),
+        ON_SERVER(no_group_outlives_the_server),
+        ON_SERVER(what_hides_from_a_dead_server_is_found_by_its_group),
         ON_SERVER(open_files_are_bounded_for_the_script_and_its_programs),
         ON_SERVER(what_was_used_is_told),
         ON_SERVER(what_is_being_used_is_told_too),

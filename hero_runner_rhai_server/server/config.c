@@ -45,6 +45,9 @@ static const struct rpc_setting table[] = {
     LIMIT("OUTPUT_BYTES", LIMIT_OUTPUT_BYTES, 0, "bytes of output"),
     LIMIT("PROCESSES", LIMIT_PROCESSES, 0, "processes, its own included,"),
     LIMIT("OPEN_FILES", LIMIT_OPEN_FILES, 0, "open files of each process"),
+    NUMBER("CGROUPS", cgroups, 1, 0, 1,
+           "1: the limit of processes is kept by a control group where one can be made, 0: by\n"
+           "      counting alone"),
     NUMBER("STOP_GRACE_MS", stop_grace_ms, 5000, 0, 3600000,
            "from SIGTERM to SIGKILL for a session that is stopped"),
     NUMBER("DRAIN_MS", drain_ms, 5000, 0, 3600000,

@@ -36,6 +36,7 @@ struct config {
     int64_t url_bytes;
     int64_t callback_tries;
     int64_t forward_logs;
+    int64_t cgroups;
     /* Borrowed from the environment or argv. */
     const char *script_roots;
     const char *pass_env;

@@ -7,7 +7,8 @@
  *   memory_bytes   what the engine holds, exactly; RLIMIT_DATA with a margin for everything else
  *   operations     counted by the engine
  *   output_bytes   counted by the server as lines come
- *   processes      counted by the server's looks at the tree
+ *   processes      a control group where one can be made (cgroups.h); counted by the server's looks
+ *                  at the tree
  *   open_files     RLIMIT_NOFILE: the call that opens one too many fails in the script
  *
  * The time limit is apart (session.h): it runs from the dispatch on and has its own reason.

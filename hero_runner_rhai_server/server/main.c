@@ -156,7 +156,8 @@ static bool is_archive_full(void *ctx, struct session *session) {
 static int add_slots(char **environment, unsigned long open_files, struct rpc_error *err) {
     const struct zygote_link_options options = {.environment = (const char *const *)environment,
                                                 .open_files = open_files,
-                                                .script_roots = runner.config.script_roots};
+                                                .script_roots = runner.config.script_roots,
+                                                .cgroups = runner.cgroups};
     const struct slots_ops ops = {.ready = on_ready,
                                   .unusable = on_unusable,
                                   .reloaded = on_reloaded,
@@ -213,8 +214,9 @@ static int serve(struct rpc_error *err) {
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     if (listen_on_socket(state_dir, err) < 0) goto done;
     if (instance_begin(state_dir, runner.instance, err) < 0) goto done;
+    runner.cgroups = cgroups_new(runner.config.cgroups ? runner.instance : NULL);
     environment = instance_environment(runner.instance, runner.config.pass_env);
-    if (add_signals(signals) < 0 || accounts_init(&runner) < 0) {
+    if (!runner.cgroups || add_signals(signals) < 0 || accounts_init(&runner) < 0) {
         rpc_error_set(err, RPC_ERROR_SYSTEM, 0, "out of memory");
         goto done;
     }
@@ -251,6 +253,7 @@ done:
     files_free(runner.files);
     if (runner.slots.base) slots_done(&runner.slots);
     archive_free(runner.archive);
+    cgroups_free(runner.cgroups);
     accounts_done(&runner);
     free(script_roots);
     free(environment);

@@ -69,7 +69,7 @@ json_t *runner_health(void *ctx) {
         self_test_object(&runner->health), "zygote", zygote_object(runner), "workers",
         workers_object(runner), "queue", queue_object(runner), "forwarding",
         session_forwarding_name(forward_state(runner->forward)), "draining", slots->is_draining,
-        "process_limit", "counting", "store", store_object(runner), "callbacks",
+        "process_limit", cgroups_mechanism(runner->cgroups), "store", store_object(runner), "callbacks",
         callbacks_object(runner));
 }
 

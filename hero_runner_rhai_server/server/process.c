@@ -1,5 +1,6 @@
 #include "server/process.h"
 
+#include "server/cgroups.h"
 #include "server/log.h"
 #include "server/tree.h"
 
@@ -34,10 +35,29 @@ static void close_event_fd(struct event *event, int *fd) {
     rpc_fd_close(fd);
 }
 
+/* Whether its session may have a control group. */
+static bool has_group(const struct process *process) {
+    return process->session && process->session->limits.value[LIMIT_PROCESSES] > 0;
+}
+
+static bool is_refused_processes(const struct process *process) {
+    return has_group(process) && cgroups_has_refused(process->owner->cgroups, process->pid);
+}
+
 /* ---- The end ---------------------------------------------------------------------------- */
 
+static void end_over_limit(struct process *process) {
+    struct session *session = process->session;
+    enum limit limit = (enum limit)process->over_limit;
+    char text[128];
+    snprintf(text, sizeof text, "over its limit of %s: %lld", limit_name(limit),
+             (long long)session->limits.value[limit]);
+    session_set_ended(session, SESSION_FAILED, REASON_LIMIT, text);
+}
+
 /* How the session ended, in order of precedence: what the script itself came to counts more than
- * what was done to its process meanwhile. */
+ * what was done to its process meanwhile. But a script that was refused a process may have come to
+ * anything. */
 static void end_session(struct process *process) {
     struct session *session = process->session;
     const struct session_result *result = &session->result;
@@ -51,6 +71,8 @@ static void end_session(struct process *process) {
     if (process->is_unkillable) {
         session_set_ended(session, SESSION_FAILED, REASON_UNKILLABLE,
                           "a process of the session does not die");
+    } else if (process->over_limit == LIMIT_PROCESSES) {
+        end_over_limit(process);
     } else if (result->outcome == OUTCOME_OK) {
         session_set_ended(session, SESSION_SUCCEEDED, REASON_NONE, NULL);
     } else if (result->outcome == OUTCOME_EXIT) {
@@ -62,10 +84,7 @@ static void end_session(struct process *process) {
         session_set_ended(session, SESSION_FAILED, result->is_limit ? REASON_LIMIT : REASON_ERROR,
                           result->error_message);
     } else if (process->over_limit >= 0) {
-        snprintf(text, sizeof text, "over its limit of %s: %lld",
-                 limit_name((enum limit)process->over_limit),
-                 (long long)session->limits.value[process->over_limit]);
-        session_set_ended(session, SESSION_FAILED, REASON_LIMIT, text);
+        end_over_limit(process);
     } else if (session->is_stop_asked) {
         session_set_ended(session, SESSION_CANCELLED, REASON_NONE, "stopped");
     } else if (process->is_timed_out) {
@@ -391,7 +410,7 @@ static void on_look(evutil_socket_t fd, short what, void *ctx) {
     struct tree tree;
     if (process->phase >= PROCESS_KILLING) return;
     tree_look(process->pid, most > 0 && most < TREE_MAX ? (unsigned)most + 1 : TREE_MAX, &tree);
-    if (most > 0 && tree.processes > most)
+    if (most > 0 && (tree.processes > most || is_refused_processes(process)))
         break_limit(process, LIMIT_PROCESSES);
     else if (cpu_ms > 0 && (tree.user_us + tree.system_us) / 1000 > cpu_ms)
         break_limit(process, LIMIT_CPU_MS);
@@ -507,6 +526,7 @@ void process_stop(struct process *process) {
 void process_kill(struct process *process) {
     if (process->phase >= PROCESS_KILLING) return;
     process->phase = PROCESS_KILLING;
+    if (has_group(process)) cgroups_kill(process->owner->cgroups, process->pid);
     send_signal(process, SIGKILL);
     set_timer(process, PROCESS_UNKILLABLE_MS);
 }
@@ -514,6 +534,9 @@ void process_kill(struct process *process) {
 /* Everything it wrote is there to be read now. */
 static void read_rest(struct process *process) {
     if (process->is_over) return;
+    if (process->over_limit < 0 && is_refused_processes(process))
+        process->over_limit = LIMIT_PROCESSES;
+    if (has_group(process)) cgroups_remove(process->owner->cgroups, process->pid);
     process->phase = PROCESS_EXITED;
     read_socket(process, READS_PER_TURN);
     read_pipe(&process->pipes[0], READS_PER_TURN);

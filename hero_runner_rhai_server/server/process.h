@@ -34,6 +34,7 @@ enum process_phase {
     PROCESS_EXITED,   /* the rest of its output is being read */
 };
 
+struct cgroups;
 struct process;
 struct generation;
 
@@ -53,6 +54,7 @@ struct process_owner {
     /* More lines of the session cannot be taken now. */
     bool (*is_full)(void *ctx, struct session *session);
     void *ctx;
+    const struct cgroups *cgroups;
     int64_t stop_grace_ms;
 };
 

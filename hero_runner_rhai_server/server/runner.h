@@ -4,6 +4,7 @@
 
 #include "server/archive.h"
 #include "server/callbacks.h"
+#include "server/cgroups.h"
 #include "server/config.h"
 #include "server/feed.h"
 #include "server/files.h"
@@ -38,6 +39,7 @@ struct runner {
     struct event *second;      /* takes a sample */
     struct sample last_totals; /* counters since the start, at the last sample */
     uint64_t started_count;    /* sessions that began to run */
+    struct cgroups *cgroups;
     struct archive *archive;
     struct feeds feeds;
     struct files *files;

@@ -438,8 +438,11 @@ int slots_init(struct slots *slots, struct event_base *base, const struct config
     slots->base = base;
     slots->ops = *ops;
     slots->zygote_options = *options;
-    slots->owner = (struct process_owner){
-        .over = on_over, .is_full = is_full, .ctx = slots, .stop_grace_ms = config->stop_grace_ms};
+    slots->owner = (struct process_owner){.over = on_over,
+                                          .is_full = is_full,
+                                          .ctx = slots,
+                                          .cgroups = options->cgroups,
+                                          .stop_grace_ms = config->stop_grace_ms};
     queue_init(&slots->queue);
     TAILQ_INIT(&slots->preparing);
     TAILQ_INIT(&slots->hidden_queue);

@@ -1,5 +1,6 @@
 #include "server/zygote_link.h"
 
+#include "server/cgroups.h"
 #include "server/log.h"
 #include "session/proc_children.h"
 
@@ -295,7 +296,13 @@ static pid_t spawn(const struct zygote_link *link, int control, struct rpc_error
     snprintf(path, sizeof path, "/proc/self/fd/%d", link->program_fd);
     snprintf(open_files, sizeof open_files, "%lu", link->options.open_files);
     char program[] = PROGRAM;
-    char *argv[] = {program, open_files, (char *)(uintptr_t)link->options.script_roots, NULL};
+    const struct cgroups *cgroups = link->options.cgroups;
+    char *argv[] = {program,
+                    open_files,
+                    (char *)(uintptr_t)link->options.script_roots,
+                    (char *)(uintptr_t)cgroups_pids_dir(cgroups),
+                    (char *)(uintptr_t)cgroups_kill_dir(cgroups),
+                    NULL};
     pid_t pid;
     int failed = posix_spawn(&pid, path, &actions, &attr, argv,
                              (char *const *)(uintptr_t)link->options.environment);

@@ -14,6 +14,7 @@
 #include <hero_rpc/error.h>
 #include <stdbool.h>
 
+struct cgroups;
 struct event_base;
 struct zygote_link;
 
@@ -35,6 +36,7 @@ struct zygote_link_options {
     const char *const *environment; /* what the zygote and all sessions get; borrowed */
     unsigned long open_files;       /* soft limit for sessions */
     const char *script_roots;       /* as in the setting; borrowed */
+    const struct cgroups *cgroups;  /* borrowed */
 };
 
 /* Opens the program beside our own and starts it. */

@@ -1,5 +1,7 @@
 #include "zygote/own_limits.h"
 
+#include "zygote/cgroup.h"
+
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -69,6 +71,7 @@ void own_limits_set(rhai_engine *engine, const rhai_value *limits) {
     if (operations > 0) rhai_engine_set_limit(engine, RHAI_MAX_OPERATIONS, (uint64_t)operations);
     if (files > 0) set(RLIMIT_NOFILE, (uint64_t)files, (uint64_t)files);
     set_cpu(number_of(limits, "cpu_ms"));
+    if (number_of(limits, "processes") > 0) cgroup_enter(number_of(limits, "processes"));
 }
 
 int64_t own_limits_cpu_ms(void) {

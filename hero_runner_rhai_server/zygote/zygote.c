@@ -1,11 +1,12 @@
 /*
  * hero_runner_rhai_zygote: builds the engine once, and forks session processes from it.
  *
- * Started by the server with the control socket (control.h) as descriptor 3 and the soft limit of
- * open files for scripts as argument. It has one thread and no event loop, links the engine, its
+ * Started by the server with the control socket (control.h) as descriptor 3; its arguments are the
+ * soft limit of open files for scripts, the script roots and where groups are made (cgroup.h). It has one thread and no event loop, links the engine, its
  * modules and nothing else, and does only three things once it is ready: fork when asked, reap what
  * has died, end with the server.
  */
+#include "zygote/cgroup.h"
 #include "zygote/children.h"
 #include "zygote/control.h"
 #include "zygote/imports.h"
@@ -141,7 +142,7 @@ static void run(const struct session_process *process, struct children *children
 }
 
 int main(int argc, char **argv) {
-    if (argc != 3) {
+    if (argc != 5) {
         fprintf(stderr, "hero_runner_rhai_zygote: is started by hero_runner_rhai_server\n");
         return 2;
     }
@@ -156,6 +157,7 @@ int main(int argc, char **argv) {
     if (failed) fail("list of children in /proc", strerror(-failed));
     struct session_process process;
     build_engine(&process, argv[2]);
+    cgroup_init(argv[3], argv[4]);
     test_engine(&process);
     send_text(CONTROL_READY, "");
     run(&process, &children);
