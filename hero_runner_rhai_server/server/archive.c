@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <hero_rpc/clock.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,8 +71,8 @@ int archive_insert(struct archive *archive, struct session *session) {
     return 0;
 }
 
-void archive_note_start(struct archive *archive, struct session *session) {
-    if (session->row) store_start(archive->store, session->row, session->started_us, session->pid);
+void archive_note_start(struct archive *archive, const struct session *session, pid_t pid) {
+    if (session->row) store_start(archive->store, session->row, rpc_clock_wall_us(), pid);
 }
 
 static bool write_batch(struct archive *archive, struct session *session);
@@ -315,7 +316,8 @@ static void on_completed(evutil_socket_t fd, short what, void *ctx) {
 
 struct archive *archive_new(struct event_base *base, const struct config *config,
                             const char *state_dir, struct sessions *sessions,
-                            const struct ring_limits *limits, struct rpc_error *err) {
+                            const struct ring_limits *limits,
+                            struct store_sessions **ret_interrupted, struct rpc_error *err) {
     struct store_config store_config;
     store_config_init(&store_config);
     store_config.dir = state_dir;
@@ -325,7 +327,7 @@ struct archive *archive_new(struct event_base *base, const struct config *config
     store_config.max_sessions = config->history_sessions;
     store_config.max_bytes = config->history_bytes;
     struct archive *archive = calloc(1, sizeof *archive);
-    struct store_sessions *interrupted = NULL;
+    *ret_interrupted = NULL;
     if (!archive) {
         rpc_error_set(err, RPC_ERROR_SYSTEM, ENOMEM, "out of memory");
         return NULL;
@@ -333,11 +335,8 @@ struct archive *archive_new(struct event_base *base, const struct config *config
     archive->sessions = sessions;
     archive->limits = limits;
     TAILQ_INIT(&archive->unwritten);
-    archive->store = store_open(&store_config, &interrupted, err);
+    archive->store = store_open(&store_config, ret_interrupted, err);
     if (!archive->store) goto fail;
-    if (interrupted && interrupted->count > 0)
-        log_warn("sessions of the last server are lost", "count=%zu", interrupted->count);
-    store_sessions_free(interrupted);
     archive->flush = event_new(base, -1, 0, on_flush, archive);
     archive->completed =
         event_new(base, store_fd(archive->store), EV_READ | EV_PERSIST, on_completed, archive);

@@ -21,10 +21,12 @@
 struct archive;
 struct event_base;
 
-/* Opens the store in <state_dir>; sessions that a dead server left are ended as lost. */
+/* Opens the store in <state_dir>; sessions that ran in a dead server are ended as lost. Those that
+ * waited in it are in *ret_interrupted, among the others, as pending; NULL: there are none. */
 struct archive *archive_new(struct event_base *base, const struct config *config,
                             const char *state_dir, struct sessions *sessions,
-                            const struct ring_limits *limits, struct rpc_error *err);
+                            const struct ring_limits *limits,
+                            struct store_sessions **ret_interrupted, struct rpc_error *err);
 /* Writes what there is to write, publishes what has been waiting for it, closes. */
 void archive_close(struct archive *archive);
 void archive_free(struct archive *archive);
@@ -34,7 +36,8 @@ struct store *archive_store(struct archive *archive);
 /* A new session: session->is_recorded is set when it is stored, mostly at once, else its watchers
  * are told. 0 or -errno: -ENOBUFS when the store cannot keep up. */
 int archive_insert(struct archive *archive, struct session *session);
-void archive_note_start(struct archive *archive, struct session *session);
+/* It is about to begin in that process. */
+void archive_note_start(struct archive *archive, const struct session *session, pid_t pid);
 /* Each line, before it goes into the ring. False: the store cannot keep up, see archive_is_full. */
 void archive_add_line(struct archive *archive, struct session *session, uint64_t timestamp_us,
                       uint8_t stream, const char *text, size_t len);

@@ -7,6 +7,7 @@
 #include "server/instance.h"
 #include "server/log.h"
 #include "server/openrpc_document.h"
+#include "server/resume.h"
 #include "server/runner.h"
 
 #include <event2/event.h>
@@ -129,11 +130,15 @@ static void on_session_changed(void *ctx, struct session *session) {
     (void)ctx;
     accounts_note_change(&runner, session);
     sessions_note_change(&runner.sessions, session);
-    if (session->status == SESSION_RUNNING) archive_note_start(runner.archive, session);
     if (!session_has_ended(session)) return;
     sessions_note_end(&runner.sessions, session);
     slots_note_end(&runner.slots);
     if (session->callback.state == CALLBACK_PENDING) callbacks_begin(runner.callbacks, session);
+}
+
+static void on_session_begins(void *ctx, struct session *session, pid_t pid) {
+    (void)ctx;
+    archive_note_start(runner.archive, session, pid);
 }
 
 static void on_session_line(void *ctx, struct session *session, uint64_t timestamp_us,
@@ -162,8 +167,10 @@ static int add_slots(char **environment, unsigned long open_files, struct rpc_er
                                   .unusable = on_unusable,
                                   .reloaded = on_reloaded,
                                   .is_full = is_archive_full};
-    session_set_listener(&(struct session_listener){
-        .changed = on_session_changed, .line = on_session_line, .ended = on_session_ended});
+    session_set_listener(&(struct session_listener){.changed = on_session_changed,
+                                                    .begins = on_session_begins,
+                                                    .line = on_session_line,
+                                                    .ended = on_session_ended});
     if (!environment || slots_init(&runner.slots, runner.base, &runner.config, &runner.sessions,
                                    &options, &ops) < 0) {
         rpc_error_set(err, RPC_ERROR_SYSTEM, 0, "out of memory");
@@ -206,6 +213,7 @@ static int serve(struct rpc_error *err) {
     struct event *signals[2] = {NULL, NULL};
     struct rlimit open_files = {0};
     char **environment = NULL, *script_roots = NULL;
+    struct store_sessions *interrupted = NULL;
     int outcome = -1;
     char *state_dir = rpc_path_state_dir(SERVICE_NAME, err);
     if (!state_dir || rpc_path_make_dirs(state_dir, 0700, err) < 0) goto done;
@@ -221,7 +229,7 @@ static int serve(struct rpc_error *err) {
         goto done;
     }
     runner.archive = archive_new(runner.base, &runner.config, state_dir, &runner.sessions,
-                                 &runner.ring_limits, err);
+                                 &runner.ring_limits, &interrupted, err);
     if (!runner.archive) goto done;
     feeds_init(&runner.feeds, runner.archive);
     runner.forward = forward_new(runner.base, runner.config.forward_logs);
@@ -233,6 +241,8 @@ static int serve(struct rpc_error *err) {
     if (health_init(&runner.health, runner.base, &runner.slots, &runner.ring_limits,
                     runner.config.self_test_s * 1000) < 0)
         goto done;
+    resume_sessions(&runner, interrupted);
+    interrupted = NULL;
     callbacks_resume(runner.callbacks);
     event_base_dispatch(runner.base);
     outcome = 0;
@@ -253,6 +263,7 @@ done:
     files_free(runner.files);
     if (runner.slots.base) slots_done(&runner.slots);
     archive_free(runner.archive);
+    store_sessions_free(interrupted);
     cgroups_free(runner.cgroups);
     accounts_done(&runner);
     free(script_roots);

@@ -507,6 +507,7 @@ void process_begin(struct process *process, struct session *session) {
     process->phase = PROCESS_RUNNING;
     session->process = process;
     process->begun_us = rpc_clock_wall_us();
+    session_begin(session, process->pid);
     if (session->timeout_ms > 0) set_timer(process, session->timeout_ms);
     if (is_looked_at(session)) look_again(process);
     send_request(process);

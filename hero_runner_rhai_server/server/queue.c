@@ -85,8 +85,15 @@ void queue_done(struct queue *queue) {
 
 int queue_add(struct queue *queue, struct session *session) {
     if (take_key(queue, session) < 0) return -1;
+    struct session_queue *list = list_of(queue, session);
+    struct session *before = TAILQ_LAST(list, session_queue);
+    while (before && before->row > session->row)
+        before = TAILQ_PREV(before, session_queue, queue_link);
     session_ref(session);
-    TAILQ_INSERT_TAIL(list_of(queue, session), session, queue_link);
+    if (before)
+        TAILQ_INSERT_AFTER(list, before, session, queue_link);
+    else
+        TAILQ_INSERT_HEAD(list, session, queue_link);
     queue->len++;
     queue->is_numbered = false;
     return 0;

@@ -24,7 +24,8 @@ void queue_init(struct queue *queue);
 /* Gives up all references. */
 void queue_done(struct queue *queue);
 
-/* At its end; takes a reference. -1 without memory. */
+/* By the order in which they were acknowledged (session->row), mostly at its end: a script may have
+ * been fetched meanwhile. Takes a reference. -1 without memory. */
 int queue_add(struct queue *queue, struct session *session);
 /* The one to run next, which stays where it is; NULL: none may run now. */
 struct session *queue_next(const struct queue *queue);

@@ -173,6 +173,10 @@ void session_tell(struct session *session) {
     }
 }
 
+void session_begin(struct session *session, pid_t pid) {
+    if (!session->is_hidden && listener.begins) listener.begins(listener.ctx, session, pid);
+}
+
 void session_set_running(struct session *session, pid_t pid, int64_t started_us) {
     free(session->request);
     session->request = NULL;

@@ -133,10 +133,11 @@ void slots_enqueue(struct slots *slots, struct session *session) {
         dispatch(slots);
 }
 
-void slots_fail(struct slots *slots, struct session *session, const char *message) {
+void slots_fail(struct slots *slots, struct session *session, enum session_reason reason,
+                const char *message) {
     if (session_is_over(session)) return;
     end_preparing(slots, session);
-    session_set_ended(session, SESSION_FAILED, REASON_ERROR, message);
+    session_set_ended(session, SESSION_FAILED, reason, message);
 }
 
 enum slots_outcome slots_submit_hidden(struct slots *slots, struct session *session) {

@@ -98,7 +98,8 @@ void slots_admit(struct slots *slots, struct session *session);
  * been stopped meanwhile, nothing happens. */
 void slots_enqueue(struct slots *slots, struct session *session);
 /* Ends an admitted one that cannot run. */
-void slots_fail(struct slots *slots, struct session *session, const char *message);
+void slots_fail(struct slots *slots, struct session *session, enum session_reason reason,
+                const char *message);
 /* Runs a hidden session. */
 enum slots_outcome slots_submit_hidden(struct slots *slots, struct session *session);
 

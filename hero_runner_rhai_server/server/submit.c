@@ -8,6 +8,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <hero_rpc/clock.h>
 #include <hero_rpc/jsonrpc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -371,49 +372,64 @@ struct fetching {
     struct session *session;       /* a reference */
 };
 
-static void on_fetched(void *ctx, json_t *script, const char *error) {
-    struct fetching *fetching = ctx;
-    struct submission *submission = fetching->submission;
-    struct session *session = fetching->session;
+/* The text of an admitted session is there: it can run, or not. */
+static void run_admitted(struct submission *submission, struct session *session, json_t *script) {
     struct slots *slots = &submission->runner->slots;
     struct inputs_problem problem = {0};
     json_t *inputs = NULL;
-    submission->script = json_incref(script);
-    if (error) {
-        slots_fail(slots, session, error);
-    } else if (inputs_take(script, given(submission, "inputs"), &inputs, &problem) < 0) {
+    if (!submission->script) submission->script = json_incref(script);
+    if (inputs_take(script, given(submission, "inputs"), &inputs, &problem) < 0) {
         char message[INPUTS_PROBLEM_BYTES * 2 + 16];
         snprintf(message, sizeof message, "%s %s", problem.param, problem.what);
-        slots_fail(slots, session, message);
+        slots_fail(slots, session, REASON_ERROR, message);
     } else if (!session_is_over(session)) {
-        session->script = json_incref(script);
+        if (session->source != SOURCE_SCRIPT && !session->script)
+            session->script = json_incref(script);
         session->request = write_request(submission, inputs, &session->request_len);
         if (session->request)
             slots_enqueue(slots, session);
         else
-            slots_fail(slots, session, "out of memory");
+            slots_fail(slots, session, REASON_ERROR, "out of memory");
     }
     json_decref(inputs);
-    session_unref(session);
+}
+
+static void on_fetched(void *ctx, json_t *script, const char *error) {
+    struct fetching *fetching = ctx;
+    struct submission *submission = fetching->submission;
+    if (error)
+        slots_fail(&submission->runner->slots, fetching->session, REASON_ERROR, error);
+    else
+        run_admitted(submission, fetching->session, script);
+    session_unref(fetching->session);
     end(submission);
     free(fetching);
 }
 
-static void begin_with_url(struct submission *submission) {
-    struct session *session = make_session(submission);
+/* Takes over both. */
+static void fetch(struct submission *submission, struct session *session) {
     struct fetching *fetching = calloc(1, sizeof *fetching);
-    if (!session || !fetching) {
-        rpc_call_fail(submission->call, RPC_INTERNAL_ERROR, NULL, "out of memory");
-    } else if (admit(submission, session)) {
-        *fetching = (struct fetching){.submission = submission, .session = session};
-        submission->done(submission->call, submission->runner, session);
-        submission->call = NULL;
-        if (url_scripts_fetch(submission->runner->urls, session->source_name, on_fetched,
-                              fetching) < 0)
-            on_fetched(fetching, NULL, "out of memory");
+    if (!fetching) {
+        slots_fail(&submission->runner->slots, session, REASON_ERROR, "out of memory");
+        session_unref(session);
+        end(submission);
         return;
     }
-    free(fetching);
+    *fetching = (struct fetching){.submission = submission, .session = session};
+    if (url_scripts_fetch(submission->runner->urls, session->source_name, on_fetched, fetching) < 0)
+        on_fetched(fetching, NULL, "out of memory");
+}
+
+static void begin_with_url(struct submission *submission) {
+    struct session *session = make_session(submission);
+    if (!session) {
+        rpc_call_fail(submission->call, RPC_INTERNAL_ERROR, NULL, "out of memory");
+    } else if (admit(submission, session)) {
+        submission->done(submission->call, submission->runner, session);
+        submission->call = NULL;
+        fetch(submission, session);
+        return;
+    }
     session_unref(session);
     end(submission);
 }
@@ -599,5 +615,89 @@ void submit(struct rpc_call *call, struct runner *runner, json_t *params, const 
         ask_for_key(submission, key);
     } else {
         go_on(submission);
+    }
+}
+
+/* ---- Sessions that waited in a dead server --------------------------------------------------- */
+
+/* One whose script came from a file: where that is, is found again. */
+struct resuming {
+    struct submission *submission;
+    struct session *session; /* a reference */
+};
+
+static void on_dir(void *ctx, struct files_script *script) {
+    struct resuming *resuming = ctx;
+    struct submission *submission = resuming->submission;
+    submission->job = NULL;
+    submission->dir = script->dir; /* NULL, without the file: what it imports may be in the roots */
+    script->dir = NULL;
+    free(script->text);
+    script->text = NULL;
+    run_admitted(submission, resuming->session, submission->script);
+    session_unref(resuming->session);
+    end(submission);
+    free(resuming);
+}
+
+/* The file may have changed: what runs is what was accepted. */
+static void find_dir(struct submission *submission, struct session *session) {
+    struct resuming *resuming = malloc(sizeof *resuming);
+    if (resuming) {
+        *resuming = (struct resuming){.submission = submission, .session = session};
+        submission->job =
+            files_read(submission->runner->files, session->source_name, on_dir, resuming);
+        if (submission->job) return;
+    }
+    free(resuming);
+    run_admitted(submission, session, submission->script);
+    session_unref(session);
+    end(submission);
+}
+
+/* The name of a variable whose value was not stored; NULL: there is none. */
+static const char *missing_secret(const struct session *session) {
+    const char *name;
+    json_t *value;
+    json_object_foreach(session_asked(session, "env_vars"), name, value) {
+        if (!json_is_string(value)) return name;
+    }
+    return NULL;
+}
+
+void submit_again(struct runner *runner, struct session *session) {
+    const char *secret = missing_secret(session);
+    const json_t *script = session_script(session);
+    struct submission *submission = secret ? NULL : calloc(1, sizeof *submission);
+    if (!submission) {
+        char message[320] = "server stopped before it ran: out of memory";
+        if (secret)
+            snprintf(message, sizeof message,
+                     "server stopped before it ran, and the value of \"%.200s\" is not stored",
+                     secret);
+        slots_fail(&runner->slots, session, REASON_LOST, message);
+        return;
+    }
+    *submission = (struct submission){
+        .runner = runner,
+        .params = json_incref(session->asked),
+        .source = session->source,
+        .limits = session->limits,
+        .timeout_ms = session->timeout_ms,
+        .script = script ? json_incref((json_t *)(uintptr_t)script) : NULL,
+        .version = session->source_version,
+    };
+    session->posted_us = rpc_clock_monotonic_us();
+    session->concurrency_limit = given_integer(submission, "concurrency_limit", 1);
+    if (session->forwarding != FORWARDING_OFF) forward_session(runner->forward, session);
+    session_ref(session);
+    if (session->source == SOURCE_URL && !script) {
+        fetch(submission, session);
+    } else if (session->source == SOURCE_PATH) {
+        find_dir(submission, session);
+    } else {
+        run_admitted(submission, session, submission->script);
+        session_unref(session);
+        end(submission);
     }
 }

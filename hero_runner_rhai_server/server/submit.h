@@ -22,4 +22,8 @@ void submit(struct rpc_call *call, struct runner *runner, json_t *params, const 
 /* Whether the value of a variable of that name is kept from history and logs in any case. */
 bool submit_is_secret_name(const char *name);
 
+/* An admitted session that a dead server had accepted, with its whole request: it runs in its turn,
+ * or ends as lost when values of its variables are secret, and so not stored. */
+void submit_again(struct runner *runner, struct session *session);
+
 #endif

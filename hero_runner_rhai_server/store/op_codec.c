@@ -7,7 +7,7 @@
 #include <string.h>
 #include <zlib.h>
 
-#define FORMAT 1
+#define FORMAT 2
 #define NO_TEXT UINT32_MAX
 
 /* One walk serves counting, writing and reading: what differs is what a step does with a member. */
@@ -133,6 +133,10 @@ static void walk_head(struct cursor *cursor, struct op *op) {
 
 static void walk_body(struct cursor *cursor, struct op *op) {
     if (op->kind == OP_INSERT || op->kind == OP_END) walk_session(cursor, &op->in.change.session);
+    if (op->kind == OP_START) {
+        walk_bytes(cursor, &op->in.change.session.started_us, sizeof(int64_t));
+        walk_bytes(cursor, &op->in.change.session.pid, sizeof(int64_t));
+    }
     if (op->kind == OP_INSERT) walk_request(cursor, &op->in.change.request);
     if (op->kind == OP_END) walk_blob(cursor, &op->in.change.value);
 }
@@ -161,7 +165,8 @@ struct op *op_decode(const char *bytes, size_t len) {
     if (!op) return NULL;
     struct cursor cursor = {.mode = READ, .in = memcpy(op->memory, bytes, len), .left = len};
     walk_head(&cursor, op);
-    bool is_known = op->kind == OP_INSERT || op->kind == OP_APPEND || op->kind == OP_END;
+    bool is_known = op->kind == OP_INSERT || op->kind == OP_START || op->kind == OP_APPEND ||
+                    op->kind == OP_END;
     if (is_known) walk_body(&cursor, op);
     errno = ENOMEM;
     if (is_known && read_lines(&cursor, op) == 0) {

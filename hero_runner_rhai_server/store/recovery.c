@@ -1,4 +1,4 @@
-/* What the last process had acknowledged is stored, and what it left open is ended. */
+/* What the last process had acknowledged is stored, and what ran in it is ended. */
 #include "store/database.h"
 #include "store/history.h"
 #include "store/internal.h"
@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <hero_rpc/clock.h>
 #include <hero_rpc/fd.h>
+#include <string.h>
 #include <unistd.h>
 
 /* The last line and the bytes of a log, from its files or else from the database. */
@@ -84,6 +85,10 @@ static int apply(struct recovery *recovery, struct op *op) {
         return error == -ENOENT && id ? history_insert(&recovery->history, op) : error;
     if (error == -ENOENT || (!error && found.ended_us)) return 0;
     if (error) return error;
+    if (op->kind == OP_START) {
+        error = history_start(&recovery->history, op);
+        return error == -ENOENT ? 0 : error; /* it is known already that it runs */
+    }
     return op->kind == OP_END ? apply_end(recovery, op, found.id)
                               : store_lines(recovery, op->lines);
 }
@@ -112,14 +117,15 @@ static int recover_journal(struct store *store) {
 /* ---- What had not ended -------------------------------------------------------------------- */
 
 static int end_session(struct store *store, struct store_session *session) {
+    int error = measure_log(store, session);
+    /* One that has not begun is left to the next process as it is. */
+    if (error || (strcmp(session->status, "pending") == 0 && session->lines == 0)) return error;
     session->status = "failed";
     session->reason = "lost";
     session->message = "server stopped";
     session->ended_us = rpc_clock_wall_us();
     /* The clock may have been set back since. */
     if (session->ended_us < session->queued_us) session->ended_us = session->queued_us;
-    int error = measure_log(store, session);
-    if (error) return error;
     sqlite3_stmt *statement = database_prepare(
         store->writer.db, "UPDATE sessions SET status=?2,reason=?3,message=?4,ended_us=?5,lines=?6,"
                           "log_bytes=?7 WHERE row=?1");

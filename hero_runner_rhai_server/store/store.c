@@ -318,7 +318,7 @@ int store_start(struct store *store, int64_t row, int64_t started_us, int64_t pi
     op->is_lazy = true;
     op->in.change.session.started_us = started_us;
     op->in.change.session.pid = pid;
-    return post_change(store, op, false);
+    return post_kept(store, op, false, NULL);
 }
 
 int store_append(struct store *store, struct store_lines *lines, bool *ret_is_safe,

@@ -80,9 +80,10 @@ void store_config_init(struct store_config *config);
 
 struct store_sessions;
 
-/* Opens the store and makes it whole: torn ends of logs are cut off, and sessions that were pending
- * or running when the last process died end as failed, reason "lost", "server stopped"; they are
- * returned (NULL: not wanted). Blocks. A database of a newer version is RPC_ERROR_INVALID. */
+/* Opens the store and makes it whole: torn ends of logs are cut off, logs of sessions that are not
+ * known are removed, and sessions that ran when the last process died end as failed, reason "lost",
+ * "server stopped". They are returned (NULL: not wanted), and with them those that had not begun,
+ * which stay pending. Blocks. A database of a newer version is RPC_ERROR_INVALID. */
 struct store *store_open(const struct store_config *config, struct store_sessions **ret_interrupted,
                          struct rpc_error *err);
 /* Does what has been posted, calls the completions, and frees everything. Blocks. NULL is fine. */
@@ -176,7 +177,7 @@ int64_t store_insert(struct store *store, const struct store_session *session,
 /* Has everything written now that waits for company. */
 void store_nudge(struct store *store);
 
-/* It runs. Written with the next change, or a moment later: the end says it again. */
+/* It is about to begin: should the process die now, it has. The end says it again. */
 int store_start(struct store *store, int64_t row, int64_t started_us, int64_t pid);
 
 /* Some of its lines, to be posted in order and before they leave the ring. `lines` is taken when
