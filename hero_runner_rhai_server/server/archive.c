@@ -337,6 +337,11 @@ struct archive *archive_new(struct event_base *base, const struct config *config
     TAILQ_INIT(&archive->unwritten);
     archive->store = store_open(&store_config, ret_interrupted, err);
     if (!archive->store) goto fail;
+    struct store_stats stats;
+    store_get_stats(archive->store, &stats);
+    if (stats.orphans)
+        log_warn("log files of no session are removed", "count=%llu",
+                 (unsigned long long)stats.orphans);
     archive->flush = event_new(base, -1, 0, on_flush, archive);
     archive->completed =
         event_new(base, store_fd(archive->store), EV_READ | EV_PERSIST, on_completed, archive);

@@ -20,7 +20,7 @@ struct worker {
 
 struct counters {
     _Atomic uint64_t deferred, deferred_bytes, sessions, log_bytes, changes, commits, refused;
-    _Atomic uint64_t write_errors, lost_records, lost_lines, lost_bytes, removed;
+    _Atomic uint64_t write_errors, lost_records, lost_lines, lost_bytes, removed, orphans;
     _Atomic int last_error;
 };
 
@@ -52,5 +52,8 @@ struct worker *store_answerer(struct store *store, const struct op *op);
 /* Ends what the last process left open (see store_open). On the writer's connection, before its
  * thread starts. `ret_interrupted` may be NULL. 0, or a negative errno. */
 int recovery_run(struct store *store, struct store_sessions **ret_interrupted);
+
+/* Removes files of logs that belong to no session; likewise, after recovery_run. */
+int orphans_remove(struct store *store);
 
 #endif

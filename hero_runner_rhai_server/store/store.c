@@ -93,6 +93,7 @@ static int count_what_is_kept(struct store *store, struct store_sessions **ret_i
     snprintf(path, sizeof path, "%s/changes.journal", store->dir);
     journal_open(&store->journal, path, op_codec_format());
     int error = recovery_run(store, ret_interrupted);
+    if (!error) error = orphans_remove(store);
     if (error) {
         errno = -error;
         rpc_error_set_errno(err, "%s: could not end what was interrupted", store->database_path);
@@ -236,6 +237,7 @@ void store_get_stats(struct store *store, struct store_stats *ret_stats) {
         .lost_lines = counters->lost_lines,
         .lost_bytes = counters->lost_bytes,
         .removed = counters->removed,
+        .orphans = counters->orphans,
         .last_error = counters->last_error,
     };
     op_queue_size(&store->writer.queue, &ret_stats->queued, &ret_stats->queued_bytes);

@@ -107,6 +107,7 @@ struct store_stats {
     uint64_t lost_records; /* changes given up */
     uint64_t lost_lines, lost_bytes;
     uint64_t removed; /* sessions that retention has removed */
+    uint64_t orphans; /* files of logs that belonged to no session, removed at the opening */
     int last_error;   /* errno of the last write error, 0: none since the last success */
 };
 void store_get_stats(struct store *store, struct store_stats *ret_stats);

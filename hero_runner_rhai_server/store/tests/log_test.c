@@ -241,6 +241,40 @@ static void a_torn_end_is_cut_off_and_all_before_it_is_kept(void **state) {
     }
 }
 
+static bool is_there(const char *path) {
+    return access(path, F_OK) == 0;
+}
+
+static void files_of_no_session_are_removed_and_nothing_else(void **state) {
+    struct fixture *fixture = *state;
+    int64_t row;
+    char known[200], orphans[4][200], foreign[260], folder[200];
+    insert(fixture, 1, &row);
+    append_all(fixture, row, 1, 3000, 100);
+    end(fixture, row, "succeeded");
+    part_path(fixture, 1, "log", known);
+    part_path(fixture, 1, "tail.new", orphans[0]); /* never finished */
+    part_path(fixture, 2, "log", orphans[1]);
+    part_path(fixture, 2, "old", orphans[2]);
+    part_path(fixture, 2, "tail", orphans[3]);
+    snprintf(foreign, sizeof foreign, "%s.bak", known);
+    snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(orphans[1], '/') - orphans[1]),
+             orphans[1]);
+    mkdir(folder, 0700);
+    for (int i = 0; i < 4; i++)
+        close(open(orphans[i], O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+    close(open(foreign, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+    assert_true(is_there(orphans[1]));
+    fixture_reopen(fixture);
+    for (int i = 0; i < 4; i++)
+        assert_false(is_there(orphans[i]));
+    assert_true(is_there(foreign));
+    struct store_stats stats;
+    store_get_stats(fixture->store, &stats);
+    assert_int_equal(stats.orphans, 4);
+    assert_all_forwards(fixture, 1, 3000, 10000);
+}
+
 static void a_damaged_block_costs_its_own_lines_only(void **state) {
     struct fixture *fixture = *state;
     int64_t row;
@@ -363,6 +397,7 @@ int main(void) {
         CASE(beyond_its_limit_a_log_keeps_head_and_tail),
         CASE(lines_that_were_never_posted_are_a_gap),
         CASE(a_torn_end_is_cut_off_and_all_before_it_is_kept),
+        CASE(files_of_no_session_are_removed_and_nothing_else),
         CASE(a_damaged_block_costs_its_own_lines_only),
         CASE(lines_are_filtered_by_stream_and_by_what_they_contain),
         CASE(reading_begins_at_a_time),
