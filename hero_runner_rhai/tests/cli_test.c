@@ -388,7 +388,7 @@ static void list_has_glyphs_and_colours_on_a_terminal(void **state) {
 
 static void progress_is_a_bar_on_a_terminal(void **state) {
     (void)state;
-    char *text = ON_TERMINAL("run", script("progress(1, 4, \"a\\nb\"); print(\"line\");"
+    char *text = ON_TERMINAL("run", script("progress(1, 4, \"a\\nb\"); sleep(0.3); print(\"line\");"
                                            "sleep(0.15); progress(4, 4, \"all\"); sleep(0.05)"));
     /* It is taken away for a line, and at the end. */
     assert_non_null(strstr(text, "\r\033[K██████░░░░░░░░░░░░░░░░░░  25 % a\r\033[Kline\r\n"));

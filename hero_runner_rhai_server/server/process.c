@@ -44,6 +44,12 @@ static bool is_refused_processes(const struct process *process) {
     return has_group(process) && cgroups_has_refused(process->owner->cgroups, process->pid);
 }
 
+/* The script may have seen it before the server did. */
+static void note_refused_processes(struct process *process) {
+    if (process->over_limit < 0 && is_refused_processes(process))
+        process->over_limit = LIMIT_PROCESSES;
+}
+
 /* ---- The end ---------------------------------------------------------------------------- */
 
 static void end_over_limit(struct process *process) {
@@ -318,6 +324,7 @@ static void on_pipe_silent(evutil_socket_t fd, short what, void *ctx) {
  * all there will be, and nobody need wait until the process has gone. */
 static void end_early(struct process *process) {
     struct session *session = process->session;
+    if (session && session->result.is_alone) note_refused_processes(process);
     if (!session || !session->result.is_alone || session_is_over(session) ||
         session->is_stop_asked || process->is_timed_out || process->over_limit >= 0 ||
         process->lost || session->result.outcome == OUTCOME_TERMINATED)
@@ -420,7 +427,8 @@ static void on_look(evutil_socket_t fd, short what, void *ctx) {
 void process_sample(struct process *process) {
     struct session *session = process->session;
     int64_t now = rpc_clock_monotonic_ms();
-    if (!session || session->status != SESSION_RUNNING || process->phase == PROCESS_EXITED ||
+    if (!session || session->status != SESSION_RUNNING || session_is_over(session) ||
+        session->result.outcome != OUTCOME_NONE || process->phase == PROCESS_EXITED ||
         (session->live.sampled_ms && now - session->live.sampled_ms < PROCESS_SAMPLE_MS))
         return;
     struct tree tree;
@@ -535,8 +543,7 @@ void process_kill(struct process *process) {
 /* Everything it wrote is there to be read now. */
 static void read_rest(struct process *process) {
     if (process->is_over) return;
-    if (process->over_limit < 0 && is_refused_processes(process))
-        process->over_limit = LIMIT_PROCESSES;
+    note_refused_processes(process);
     if (has_group(process)) cgroups_remove(process->owner->cgroups, process->pid);
     process->phase = PROCESS_EXITED;
     read_socket(process, READS_PER_TURN);
