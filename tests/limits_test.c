@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -286,6 +287,96 @@ static void nobody_may_ask_for_more_than_the_ceiling(void **state) {
     expect_limit(&session, "Too many operations");
 }
 
+static void the_time_a_session_takes_is_bounded(void **state) {
+    struct test_server *server = *state;
+    struct rpc_error err = {0};
+    struct runner_session session;
+    struct runner_start start = {.script = "try { sleep(100) } catch { print(\"caught\") }",
+                                 .timeout_ms = 200};
+    if (runner_session_run(server->runner, &start, &session, NULL, &err) < 0)
+        fail_msg("%s", err.message);
+    assert_string_equal(session.reason, "timeout");
+    assert_string_equal(session.message, "timed out after 200 ms");
+    assert_int_equal(session.lines, 0);
+    runner_session_done(&session);
+}
+
+/* Of each limit: a default, and above it a ceiling. */
+static const struct {
+    const char *name;
+    int64_t standard, ceiling;
+    const char *default_option, *ceiling_option;
+    size_t offset; /* in struct runner_limits */
+} bounds[] = {
+#define BOUND(NAME, STANDARD, CEILING, OPTION)                                                     \
+    { #NAME, STANDARD, CEILING, "--" OPTION, "--max-" OPTION, offsetof(struct runner_limits, NAME) }
+    BOUND(cpu_ms, 5000, 6000, "cpu-ms"),
+    BOUND(memory_bytes, 67108864, 134217728, "memory-bytes"),
+    BOUND(operations, 1000000, 2000000, "operations"),
+    BOUND(output_bytes, 100000, 200000, "output-bytes"),
+    BOUND(processes, 20, 30, "processes"),
+    BOUND(open_files, 100, 200, "open-files"),
+};
+#define BOUNDS (sizeof bounds / sizeof bounds[0])
+
+/* The test server takes 16 words of options, so half of them at a time. */
+static void start_with_bounds(struct test_server *server, size_t from, size_t until) {
+    static char values[BOUNDS][2][24];
+    const char *options[BOUNDS * 4 + 1] = {NULL};
+    size_t count = 0;
+    for (size_t i = from; i < until; i++) {
+        snprintf(values[i][0], sizeof values[i][0], "%lld", (long long)bounds[i].standard);
+        snprintf(values[i][1], sizeof values[i][1], "%lld", (long long)bounds[i].ceiling);
+        options[count++] = bounds[i].default_option;
+        options[count++] = values[i][0];
+        options[count++] = bounds[i].ceiling_option;
+        options[count++] = values[i][1];
+    }
+    server_start(server, options);
+}
+
+static int64_t limit_of(const struct runner_session *session, const char *name) {
+    const json_t *limits = json_object_get(session->json, "limits");
+    return json_integer_value(json_object_get(limits, name));
+}
+
+static void expect_bound(struct test_server *server, size_t i) {
+    struct runner_session session;
+    run_limited(server, "1", (struct runner_limits){0}, &session);
+    assert_int_equal(session.status, RUNNER_SUCCEEDED);
+    assert_int_equal(limit_of(&session, bounds[i].name), bounds[i].standard);
+    runner_session_done(&session);
+
+    struct runner_start start = {.script = "1"};
+    int64_t *asked = (int64_t *)(void *)((char *)&start.limits + bounds[i].offset);
+    *asked = bounds[i].ceiling;
+    assert_int_equal(runner_session_run(server->runner, &start, &session, NULL, NULL), 0);
+    assert_int_equal(limit_of(&session, bounds[i].name), bounds[i].ceiling);
+    runner_session_done(&session);
+
+    struct rpc_error err = {0};
+    char id[RUNNER_ID_BYTES], message[128];
+    *asked = bounds[i].ceiling + 1;
+    assert_int_equal(runner_session_start(server->runner, &start, id, &err), -1);
+    snprintf(message, sizeof message,
+             "parameter \"limits.%s\" must be from 1 to %lld on this server", bounds[i].name,
+             (long long)bounds[i].ceiling);
+    assert_string_equal(err.message, message);
+    rpc_error_clear(&err);
+}
+
+static void each_has_a_default_and_a_ceiling(void **state) {
+    (void)state;
+    for (size_t from = 0; from < BOUNDS; from += BOUNDS / 2) {
+        struct test_server server;
+        server_init(&server);
+        start_with_bounds(&server, from, from + BOUNDS / 2);
+        for (size_t i = from; i < from + BOUNDS / 2; i++)
+            expect_bound(&server, i);
+        server_done(&server);
+    }
+}
+
 #define ON_SERVER(test) cmocka_unit_test_setup_teardown(test, setup_server, teardown_server)
 
 int main(void) {
@@ -305,6 +396,8 @@ int main(void) {
         ON_SERVER(open_files_are_bounded_for_the_script_and_its_programs),
         ON_SERVER(what_was_used_is_told),
         ON_SERVER(what_is_being_used_is_told_too),
+        ON_SERVER(the_time_a_session_takes_is_bounded),
+        cmocka_unit_test(each_has_a_default_and_a_ceiling),
         cmocka_unit_test_setup_teardown(nobody_may_ask_for_more_than_the_ceiling, setup_ceilings,
                                         teardown_server),
     };

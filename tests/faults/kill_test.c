@@ -12,12 +12,7 @@
 
 #include <cmocka.h>
 
-/* Over all cases. Processes with sanitizers start ten times as slowly. */
-#ifdef __SANITIZE_ADDRESS__
-#define SESSIONS 800
-#else
-#define SESSIONS 2000
-#endif
+#define SESSIONS 2000 /* over all cases */
 #define SUBSCRIBERS 20
 #define MAX_PAUSE_US 30000
 
