@@ -5,6 +5,7 @@
 #include "support/server.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -150,6 +151,24 @@ static void a_script_of_an_address_is_fetched_and_kept_by_its_etag(void **state)
     runner_session_done(&session);
 }
 
+static void what_was_fetched_is_in_the_history(void **state) {
+    static struct http_peer peer;
+    struct test_server *server = *state;
+    struct runner_session session;
+    char url[64];
+    http_peer_start(&peer, "HTTP/1.1 200 OK\r\nContent-Length: 7\r\nConnection: close\r\n\r\n"
+                           "40 + 2;");
+    snprintf(url, sizeof url, "http://127.0.0.1:%u/x.rhai", peer.port);
+    run_start(server, (struct runner_start){.script_url = url}, &session, NULL);
+    kill(server->pid, SIGKILL);
+    server_wait(server);
+    server_start(server, NULL);
+    json_t *request = runner_session_request(server->runner, session.id, NULL);
+    assert_string_equal(json_string_value(json_object_get(request, "script")), "40 + 2;");
+    json_decref(request);
+    runner_session_done(&session);
+}
+
 static void a_script_of_the_library_keeps_its_versions(void **state) {
     struct test_server *server = *state;
     struct runner_session session;
@@ -227,6 +246,7 @@ int main(void) {
         WITH_ROOTS(nothing_outside_the_roots_is_opened),
         WITH_ROOTS(exactly_one_source_is_given),
         WITH_ROOTS(a_script_of_an_address_is_fetched_and_kept_by_its_etag),
+        WITH_ROOTS(what_was_fetched_is_in_the_history),
         WITH_ROOTS(a_script_of_the_library_keeps_its_versions),
         WITH_ROOTS(inputs_are_checked_before_there_is_a_session),
         WITH_ROOTS(a_check_finds_every_error_and_the_inputs),

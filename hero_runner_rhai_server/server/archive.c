@@ -71,6 +71,13 @@ int archive_insert(struct archive *archive, struct session *session) {
     return 0;
 }
 
+void archive_note_script(struct archive *archive, const struct session *session) {
+    const json_t *script = session_script(session);
+    const struct store_bytes text = {json_string_value(script), json_string_length(script)};
+    if (session->row && store_set_script(archive->store, session->row, text) < 0)
+        log_warn("script is not stored", "session=%s", session->id);
+}
+
 void archive_note_start(struct archive *archive, const struct session *session, pid_t pid) {
     if (session->row) store_start(archive->store, session->row, rpc_clock_wall_us(), pid);
 }

@@ -36,6 +36,8 @@ struct store *archive_store(struct archive *archive);
 /* A new session: session->is_recorded is set when it is stored, mostly at once, else its watchers
  * are told. 0 or -errno: -ENOBUFS when the store cannot keep up. */
 int archive_insert(struct archive *archive, struct session *session);
+/* Its script has been fetched. */
+void archive_note_script(struct archive *archive, const struct session *session);
 /* It is about to begin in that process. */
 void archive_note_start(struct archive *archive, const struct session *session, pid_t pid);
 /* Each line, before it goes into the ring. False: the store cannot keep up, see archive_is_full. */

@@ -383,8 +383,10 @@ static void run_admitted(struct submission *submission, struct session *session,
         snprintf(message, sizeof message, "%s %s", problem.param, problem.what);
         slots_fail(slots, session, REASON_ERROR, message);
     } else if (!session_is_over(session)) {
-        if (session->source != SOURCE_SCRIPT && !session->script)
+        if (session->source != SOURCE_SCRIPT && !session->script) {
             session->script = json_incref(script);
+            archive_note_script(submission->runner->archive, session);
+        }
         session->request = write_request(submission, inputs, &session->request_len);
         if (session->request)
             slots_enqueue(slots, session);

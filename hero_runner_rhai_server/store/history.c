@@ -16,6 +16,7 @@ static const char *const fixed_sql[HISTORY_STATEMENTS] = {
     [HISTORY_START] = "UPDATE sessions SET status='running',started_us=?2,pid=?3"
                       " WHERE row=?1 AND status='pending'",
     [HISTORY_INSERT_RESULT] = "INSERT OR REPLACE INTO results VALUES(?,?)",
+    [HISTORY_SET_SCRIPT] = "UPDATE requests SET script=?2 WHERE row=?1",
     [HISTORY_CALLBACK] = "UPDATE sessions SET callback_state=?2,callback_attempts=?3,"
                          "callback_error=?4 WHERE row=?1",
     [HISTORY_INSERT_LINES] = "INSERT OR IGNORE INTO lines VALUES(?,?,?)",
@@ -148,6 +149,13 @@ int history_end(struct history *history, const struct op *op) {
     sqlite3_bind_int64(statement, 1, op->row);
     bind_bytes(statement, 2, op->in.change.value);
     return run(history, HISTORY_INSERT_RESULT);
+}
+
+int history_set_script(struct history *history, const struct op *op) {
+    sqlite3_stmt *statement = history->statements[HISTORY_SET_SCRIPT];
+    sqlite3_bind_int64(statement, 1, op->row);
+    bind_bytes(statement, 2, op->in.change.request.script);
+    return run_on_row(history, HISTORY_SET_SCRIPT);
 }
 
 int history_set_callback(struct history *history, const struct op *op) {

@@ -16,6 +16,7 @@ enum history_statement {
     HISTORY_START,
     HISTORY_END,
     HISTORY_INSERT_RESULT,
+    HISTORY_SET_SCRIPT,
     HISTORY_CALLBACK,
     HISTORY_INSERT_LINES,
     HISTORY_SELECT_LINES,
@@ -48,6 +49,7 @@ int history_insert(struct history *history, const struct op *op);
 /* -ENOENT when there is no such row. */
 int history_start(struct history *history, const struct op *op);
 int history_end(struct history *history, const struct op *op);
+int history_set_script(struct history *history, const struct op *op);
 int history_set_callback(struct history *history, const struct op *op);
 
 /* A block of lines; one that is there already stays. */

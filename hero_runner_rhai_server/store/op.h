@@ -19,6 +19,7 @@ enum op_kind {
     OP_START,
     OP_APPEND,
     OP_END,
+    OP_SCRIPT,
     OP_CALLBACK,
     /* ... and changes that fail. */
     OP_DELETE,

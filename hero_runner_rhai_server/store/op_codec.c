@@ -137,6 +137,7 @@ static void walk_body(struct cursor *cursor, struct op *op) {
         walk_bytes(cursor, &op->in.change.session.started_us, sizeof(int64_t));
         walk_bytes(cursor, &op->in.change.session.pid, sizeof(int64_t));
     }
+    if (op->kind == OP_SCRIPT) walk_blob(cursor, &op->in.change.request.script);
     if (op->kind == OP_INSERT) walk_request(cursor, &op->in.change.request);
     if (op->kind == OP_END) walk_blob(cursor, &op->in.change.value);
 }
@@ -166,7 +167,7 @@ struct op *op_decode(const char *bytes, size_t len) {
     struct cursor cursor = {.mode = READ, .in = memcpy(op->memory, bytes, len), .left = len};
     walk_head(&cursor, op);
     bool is_known = op->kind == OP_INSERT || op->kind == OP_START || op->kind == OP_APPEND ||
-                    op->kind == OP_END;
+                    op->kind == OP_END || op->kind == OP_SCRIPT;
     if (is_known) walk_body(&cursor, op);
     errno = ENOMEM;
     if (is_known && read_lines(&cursor, op) == 0) {

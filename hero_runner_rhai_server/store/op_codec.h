@@ -1,5 +1,5 @@
 /*
- * The changes that the journal keeps (INSERT, START, APPEND, END) as bytes, in the byte order of the
+ * The changes that the journal keeps (INSERT, START, SCRIPT, APPEND, END) as bytes, in the byte order of the
  * machine.
  *
  *     | kind | row | numbers and texts of the session | of the request | value | id, block of lines

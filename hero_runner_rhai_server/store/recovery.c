@@ -83,6 +83,7 @@ static int apply(struct recovery *recovery, struct op *op) {
     int error = history_find_row(&recovery->history, op->row, &found);
     if (op->kind == OP_INSERT)
         return error == -ENOENT && id ? history_insert(&recovery->history, op) : error;
+    if (!error && op->kind == OP_SCRIPT) return history_set_script(&recovery->history, op);
     if (error == -ENOENT || (!error && found.ended_us)) return 0;
     if (error) return error;
     if (op->kind == OP_START) {

@@ -36,7 +36,8 @@ void store_config_init(struct store_config *config) {
     };
 }
 
-/* Nobody waits for these threads as a rule, so sessions go first (nice is a thread's own on Linux). */
+/* Nobody waits for these threads as a rule, so sessions go first (nice is a thread's own on Linux).
+ */
 static void *run_worker(void *ctx) {
     struct worker *worker = ctx;
     prctl(PR_SET_NAME, worker->name);
@@ -311,6 +312,14 @@ int64_t store_insert(struct store *store, const struct store_session *session,
 
 void store_nudge(struct store *store) {
     op_queue_wake(&store->writer.queue);
+}
+
+int store_set_script(struct store *store, int64_t row, struct store_bytes script) {
+    struct op *op = op_new(OP_SCRIPT, script.len);
+    if (!op) return -ENOMEM;
+    op->row = row;
+    op->in.change.request.script = op_copy_bytes(op, script);
+    return post_kept(store, op, true, NULL);
 }
 
 int store_start(struct store *store, int64_t row, int64_t started_us, int64_t pid) {

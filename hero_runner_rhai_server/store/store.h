@@ -178,6 +178,9 @@ int64_t store_insert(struct store *store, const struct store_session *session,
 /* Has everything written now that waits for company. */
 void store_nudge(struct store *store);
 
+/* The text of a script that had to be fetched first. */
+int store_set_script(struct store *store, int64_t row, struct store_bytes script);
+
 /* It is about to begin: should the process die now, it has. The end says it again. */
 int store_start(struct store *store, int64_t row, int64_t started_us, int64_t pid);
 

@@ -198,6 +198,7 @@ static int apply_in_transaction(struct writer *writer, struct op *op) {
     case OP_START:
         return writer->ended[op->row % ENDED_ROWS] == op->row ? 0
                                                               : history_start(&writer->history, op);
+    case OP_SCRIPT: return history_set_script(&writer->history, op);
     case OP_CALLBACK: return history_set_callback(&writer->history, op);
     case OP_DELETE: return apply_delete(writer, op);
     case OP_SAVE_SCRIPT: return history_save_script(&writer->history, op, &op->out.version);
