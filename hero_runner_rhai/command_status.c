@@ -48,10 +48,12 @@ static void add_self_test(struct table *table, const json_t *health) {
               duration_format(json_integer_value(json_object_get(test, "age_ms")), age));
 }
 
-static void add_work(struct table *table, const json_t *stats) {
+static void add_work(struct table *table, const json_t *health, const json_t *stats) {
     add_name(table, "workers");
     table_add(table, COLOUR_NONE, "%" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT " busy",
               number(stats, "workers", "running"), number(stats, "workers", "slots"));
+    add_name(table, "processes");
+    table_add(table, COLOUR_NONE, "limited by %s", text(health, "process_limit"));
     add_name(table, "queue");
     table_add(table, COLOUR_NONE, "%" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT " waiting",
               number(stats, "queue", "pending"), number(stats, "queue", "max"));
@@ -61,6 +63,23 @@ static void add_work(struct table *table, const json_t *stats) {
               " failed, %" JSON_INTEGER_FORMAT " cancelled",
               number(stats, "sessions", "succeeded"), number(stats, "sessions", "failed"),
               number(stats, "sessions", "cancelled"));
+}
+
+/* What an operator should know of, if it is so. */
+static void add_troubles(struct table *table, const json_t *health) {
+    json_int_t waiting = number(health, "callbacks", "waiting");
+    json_int_t given_up = number(health, "callbacks", "given_up");
+    const char *error = text(json_object_get(health, "store"), "error");
+    if (waiting || given_up) {
+        add_name(table, "callbacks");
+        table_add(table, given_up ? COLOUR_YELLOW : COLOUR_NONE,
+                  "%" JSON_INTEGER_FORMAT " waiting, %" JSON_INTEGER_FORMAT " given up", waiting,
+                  given_up);
+    }
+    if (*error) {
+        add_name(table, "history");
+        table_add(table, COLOUR_RED, "cannot be written: %s", error);
+    }
 }
 
 static void add_use(struct table *table, const json_t *stats) {
@@ -90,8 +109,9 @@ static bool print_table(const struct runner *runner, const json_t *health, const
     add_name(&table, "socket");
     table_add(&table, COLOUR_NONE, "%s", runner_socket_path(runner));
     add_self_test(&table, health);
-    add_work(&table, stats);
+    add_work(&table, health, stats);
     add_use(&table, stats);
+    add_troubles(&table, health);
     return table_print(&table, stdout, &style);
 }
 
