@@ -42,6 +42,29 @@ static void memory_is_bounded_and_the_error_is_the_engines(void **state) {
     expect_limit(&session, "emory");
 }
 
+static void memory_of_programs_is_bounded_too(void **state) {
+#ifdef __SANITIZE_ADDRESS__
+    print_message("skipped: the kernel's limit means nothing under a sanitizer\n");
+    skip();
+#endif
+    static const char script[] =
+        "let r = run_silent(\"dd if=/dev/zero of=/dev/null bs=300M count=1\");"
+        "print(r.stderr); r.success";
+    struct runner_session session;
+    run_limited(*state, script, (struct runner_limits){.memory_bytes = 1024 * 1024 * 1024},
+                &session);
+    assert_int_equal(session.status, RUNNER_SUCCEEDED);
+    runner_session_done(&session);
+    struct test_server *server = *state;
+    struct runner_start start = {.script = script, .limits.memory_bytes = 16 * 1024 * 1024};
+    struct runner_result result;
+    assert_int_equal(runner_session_run(server->runner, &start, NULL, &result, NULL), 0);
+    assert_true(json_is_false(result.value)); /* it may deal with that */
+    const char *line = json_string_value(json_array_get(result.stdout_lines, 0));
+    if (!line || !strstr(line, "memory")) fail_msg("%s", line ? line : "no line");
+    runner_result_done(&result);
+}
+
 static void processor_time_of_the_script_is_bounded(void **state) {
     struct runner_session session;
     run_limited(*state, "try { loop {} } catch { print(\"caught\") }",
@@ -383,6 +406,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         ON_SERVER(operations_are_counted),
         ON_SERVER(memory_is_bounded_and_the_error_is_the_engines),
+        ON_SERVER(memory_of_programs_is_bounded_too),
         ON_SERVER(processor_time_of_the_script_is_bounded),
         ON_SERVER(processor_time_of_its_children_counts_too),
         ON_SERVER(output_is_bounded),

@@ -10,11 +10,11 @@
 
 #define GROUP_PATH_BYTES 4096
 
-static const char *pids, *kill;
+static const char *pids_base, *kill_base;
 
 void cgroup_init(const char *pids_dir, const char *kill_dir) {
-    pids = pids_dir;
-    kill = kill_dir;
+    pids_base = pids_dir;
+    kill_base = kill_dir;
 }
 
 static int write_file(const char *group, const char *name, const char *text) {
@@ -43,9 +43,9 @@ static void enter(const char *group) {
 void cgroup_enter(long long processes) {
     char group[GROUP_PATH_BYTES], number[24];
     snprintf(number, sizeof number, "%lld", processes);
-    if (make(pids, group)) {
+    if (make(pids_base, group)) {
         enter(group);
         write_file(group, "pids.max", number);
     }
-    if (make(kill, group)) enter(group);
+    if (make(kill_base, group)) enter(group);
 }
