@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,7 +25,7 @@
 /* A directory of ours in one hierarchy. */
 struct group {
     char path[PATH_MAX]; /* "": there is none */
-    int fd;              /* of it; -1 */
+    int fd;              /* of it, with a lock that says that we live; -1 */
 };
 
 struct cgroups {
@@ -124,7 +125,8 @@ static bool make_group(struct group *group, unsigned version, const char *instan
     if (find_own_dir(version, own) && make_path(group->path, own, instance) &&
         mkdir(group->path, 0755) == 0) {
         group->fd = open(group->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (group->fd >= 0) return true;
+        if (group->fd >= 0 && flock(group->fd, LOCK_EX | LOCK_NB) == 0) return true;
+        rpc_fd_close(&group->fd);
         rmdir(group->path);
     }
     *group->path = '\0';
@@ -220,7 +222,7 @@ void cgroups_remove(const struct cgroups *cgroups, pid_t pid) {
     if (cgroups->kill.fd >= 0) unlinkat(cgroups->kill.fd, name, AT_REMOVEDIR);
 }
 
-/* ---- After a dead server --------------------------------------------------------------------- */
+/* ---- After dead servers --------------------------------------------------------------------- */
 
 /* All in one group: at once where the kernel can, else one after the other. */
 static void kill_all(int dir_fd) {
@@ -250,17 +252,28 @@ static bool remove_all(const char *path) {
     return is_empty && (rmdir(path) == 0 || errno != EBUSY);
 }
 
-void cgroups_sweep(const char *instance) {
+/* Removes it when nobody holds its lock: its server is dead. */
+static void sweep_group(const char *path) {
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool is_dead = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0;
+    int64_t since = rpc_clock_monotonic_ms();
+    bool is_gone = !is_dead;
+    while (!is_gone && !(is_gone = remove_all(path)) &&
+           rpc_clock_monotonic_ms() - since < SWEEP_PATIENCE_MS)
+        usleep(SWEEP_PAUSE_US);
+    rpc_fd_close(&fd);
+    if (!is_gone) log_warn("a control group of a dead server stays", "path=\"%s\"", path);
+}
+
+void cgroups_sweep(void) {
     for (unsigned version = 1; version <= 2; version++) {
         char own[PATH_MAX], path[PATH_MAX];
-        if (!find_own_dir(version, own) || !make_path(path, own, instance) ||
-            access(path, F_OK) < 0)
-            continue;
-        int64_t since = rpc_clock_monotonic_ms();
-        bool is_gone;
-        while (!(is_gone = remove_all(path)) &&
-               rpc_clock_monotonic_ms() - since < SWEEP_PATIENCE_MS)
-            usleep(SWEEP_PAUSE_US);
-        if (!is_gone) log_warn("a control group of the last server stays", "path=\"%s\"", path);
+        DIR *dir = find_own_dir(version, own) ? opendir(own) : NULL;
+        const struct dirent *entry;
+        while (dir && (entry = readdir(dir)))
+            if (strncmp(entry->d_name, GROUP_PREFIX, strlen(GROUP_PREFIX)) == 0 &&
+                make_path(path, own, entry->d_name + strlen(GROUP_PREFIX)))
+                sweep_group(path);
+        if (dir) closedir(dir);
     }
 }

@@ -22,8 +22,9 @@
 
 struct cgroups;
 
-/* Kills and removes what a dead server of that mark has left. Before cgroups_new. */
-void cgroups_sweep(const char *instance);
+/* Kills and removes what dead servers have left in our own group: those whose groups nobody holds
+ * locked. Before cgroups_new. */
+void cgroups_sweep(void);
 
 /* Finds out what may be made; `instance` NULL: nothing. NULL without memory. */
 struct cgroups *cgroups_new(const char *instance);

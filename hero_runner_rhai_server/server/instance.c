@@ -1,6 +1,5 @@
 #include "server/instance.h"
 
-#include "server/cgroups.h"
 #include "server/log.h"
 
 #include <ctype.h>
@@ -90,10 +89,7 @@ int instance_begin(const char *state_dir, char ret_id[INSTANCE_ID_BYTES], struct
     if (rpc_file_read(rpc_strbuf_text(&path), 4096, &before, NULL) == 0) {
         char id[INSTANCE_ID_BYTES];
         snprintf(id, sizeof id, "%.36s", rpc_strbuf_text(&before));
-        if (uuid_parse(id, uuid) == 0) {
-            cgroups_sweep(id);
-            sweep(id);
-        }
+        if (uuid_parse(id, uuid) == 0) sweep(id);
     }
     uuid_generate_random(uuid);
     uuid_unparse_lower(uuid, ret_id);

@@ -221,6 +221,7 @@ static int serve(struct rpc_error *err) {
     if (rpc_fd_raise_limit(&open_files, err) < 0) goto done;
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     if (listen_on_socket(state_dir, err) < 0) goto done;
+    cgroups_sweep();
     if (instance_begin(state_dir, runner.instance, err) < 0) goto done;
     runner.cgroups = cgroups_new(runner.config.cgroups ? runner.instance : NULL);
     environment = instance_environment(runner.instance, runner.config.pass_env);
