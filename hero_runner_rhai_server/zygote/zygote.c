@@ -2,9 +2,9 @@
  * hero_runner_rhai_zygote: builds the engine once, and forks session processes from it.
  *
  * Started by the server with the control socket (control.h) as descriptor 3; its arguments are the
- * soft limit of open files for scripts, the script roots and where groups are made (cgroup.h). It has one thread and no event loop, links the engine, its
- * modules and nothing else, and does only three things once it is ready: fork when asked, reap what
- * has died, end with the server.
+ * soft limit of open files for scripts, the script roots and where groups are made (cgroup.h). It
+ * has one thread and no event loop, links the engine, its modules and nothing else, and does only
+ * three things once it is ready: fork when asked, reap what has died, end with the server.
  */
 #include "zygote/cgroup.h"
 #include "zygote/children.h"
