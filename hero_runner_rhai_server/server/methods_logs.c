@@ -3,6 +3,7 @@
 #include "server/methods.h"
 
 #include <errno.h>
+#include <hero_rpc/clock.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +18,7 @@ struct query {
     struct rpc_call *call;   /* NULL: the client has gone, while the store is read */
     struct runner *runner;
     struct event *timer;
+    int64_t until_us; /* monotonic: when it is answered in any case */
     bool is_by_time, is_backwards;
     uint64_t after_seq;  /* forwards: the last line that needs not be looked at again */
     uint64_t before_seq; /* backwards */
@@ -239,9 +241,19 @@ static void on_changed(struct session_watch *watch) {
     if (has_lines(query) || session_has_ended(query->session)) answer(query);
 }
 
+static void set_timer(struct query *query) {
+    int64_t us = query->until_us - rpc_clock_monotonic_us();
+    event_add(query->timer, &(struct timeval){.tv_sec = us / 1000000, .tv_usec = us % 1000000});
+}
+
+/* The loop's clock is a coarse one, so timers may come some milliseconds early. */
 static void on_timed_out(evutil_socket_t fd, short what, void *ctx) {
     (void)fd, (void)what;
-    answer(ctx);
+    struct query *query = ctx;
+    if (rpc_clock_monotonic_us() < query->until_us)
+        set_timer(query);
+    else
+        answer(query);
 }
 
 static void on_gone(void *ctx) {
@@ -262,8 +274,8 @@ static void hold(const struct query *asked, int64_t wait_ms) {
     session_watch(query->session, &query->watch);
     archive_begin_reading(query->runner->archive, query->session);
     rpc_call_on_gone(query->call, on_gone, query);
-    struct timeval after = {.tv_sec = wait_ms / 1000, .tv_usec = wait_ms % 1000 * 1000};
-    event_add(timer, &after);
+    query->until_us = rpc_clock_monotonic_us() + wait_ms * 1000;
+    set_timer(query);
 }
 
 /* ---- The call ----------------------------------------------------------------------------- */

@@ -102,9 +102,19 @@ static void drop_released(struct journal *journal) {
     if (first != journal->first) set_first(journal, first);
 }
 
+/* An empty ring is begun at its beginning again, so that few pages are in use as a rule: writing to
+ * one that has been written back may wait for the file system. */
+static void rewind_if_empty(struct journal *journal) {
+    uint64_t past_end = journal->next % JOURNAL_BYTES;
+    if (journal->first != journal->next || !past_end) return;
+    journal->next += JOURNAL_BYTES - past_end;
+    set_first(journal, journal->next);
+}
+
 char *journal_begin(struct journal *journal, size_t bytes) {
     if (!journal->map || bytes > JOURNAL_RECORD_MAX_BYTES) return NULL;
     drop_released(journal);
+    rewind_if_empty(journal);
     size_t size = record_size(bytes), left = room_before_end(journal->next);
     /* A record does not go round the end: one that says nothing fills what is left. */
     bool is_filled_up = size > left;
