@@ -1,6 +1,6 @@
 /*
- * The changes that the journal keeps (INSERT, START, SCRIPT, APPEND, END) as bytes, in the byte order of the
- * machine.
+ * The changes that the journal keeps (INSERT, START, SCRIPT, APPEND, END) as bytes, in the byte
+ * order of the machine.
  *
  *     | kind | row | numbers and texts of the session | of the request | value | id, block of lines
  * |

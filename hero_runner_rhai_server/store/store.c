@@ -326,7 +326,6 @@ int store_start(struct store *store, int64_t row, int64_t started_us, int64_t pi
     struct op *op = op_new(OP_START, 0);
     if (!op) return -ENOMEM;
     op->row = row;
-    op->is_lazy = true;
     op->in.change.session.started_us = started_us;
     op->in.change.session.pid = pid;
     return post_kept(store, op, false, NULL);
