@@ -132,7 +132,6 @@ static void on_session_changed(void *ctx, struct session *session) {
     sessions_note_change(&runner.sessions, session);
     if (!session_has_ended(session)) return;
     sessions_note_end(&runner.sessions, session);
-    slots_note_end(&runner.slots);
     if (session->callback.state == CALLBACK_PENDING) callbacks_begin(runner.callbacks, session);
 }
 

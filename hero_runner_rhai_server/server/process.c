@@ -12,27 +12,32 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <poll.h>
 #include <sys/pidfd.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 
 /* What one process may make the loop read before others have their turn. */
 #define READS_PER_TURN 8
-#define PIPE_READ_BYTES (64 * 1024)
 
 static void set_timer(struct process *process, int64_t ms) {
     struct timeval after = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
     event_add(&process->timer, &after);
 }
 
-static void send_signal(struct process *process, int signal) {
-    if (process->pidfd >= 0) pidfd_send_signal(process->pidfd, signal, NULL, 0);
+/* It holds its end of the socket as long as it lives, and nobody else does. */
+static bool is_alive(const struct process *process) {
+    struct pollfd end = {.fd = process->socket};
+    return process->socket >= 0 && poll(&end, 1, 0) >= 0 && !(end.revents & (POLLHUP | POLLERR));
 }
 
-static void close_event_fd(struct event *event, int *fd) {
-    if (*fd < 0) return;
-    event_del(event);
-    rpc_fd_close(fd);
+/* If it is alive after the pidfd was opened, the pidfd is its own: until its death nobody else can
+ * have its number. */
+static void send_signal(struct process *process, int signal) {
+    int pidfd = pidfd_open(process->pid, 0);
+    if (pidfd < 0) return;
+    if (is_alive(process)) pidfd_send_signal(pidfd, signal, NULL, 0);
+    close(pidfd);
 }
 
 /* Whether its session may have a control group. */
@@ -120,21 +125,24 @@ static bool has_not_begun(const struct process *process) {
            !session->is_stop_asked && !process->is_timed_out && !process->is_unkillable;
 }
 
-static void put_pipe_line(void *ctx, const char *text, size_t len, bool is_partial);
+static void put_stray_line(void *ctx, const char *text, size_t len, bool is_partial);
 
-static void close_pipe(struct process_pipe *pipe) {
-    if (pipe->fd < 0) return;
-    event_del(&pipe->silence);
-    close_event_fd(&pipe->readable, &pipe->fd);
-    lines_flush(&pipe->lines, false, put_pipe_line, pipe);
+/* What it has begun to write to 1 and 2 is all there will be. */
+static void end_strays(struct process *process) {
+    for (int i = 0; i < 2; i++) {
+        struct process_strays *strays = &process->strays[i];
+        event_del(&strays->silence);
+        lines_flush(&strays->lines, false, put_stray_line, strays);
+    }
 }
 
 static void tell_lines(struct process *process);
 
 static void close_socket(struct process *process) {
     if (process->socket < 0) return;
+    event_del(&process->readable);
     event_del(&process->writable);
-    close_event_fd(&process->readable, &process->socket);
+    rpc_fd_close(&process->socket);
 }
 
 static void finish(struct process *process) {
@@ -143,8 +151,7 @@ static void finish(struct process *process) {
     event_del(&process->look);
     event_del(&process->resume);
     close_socket(process);
-    close_pipe(&process->pipes[0]);
-    close_pipe(&process->pipes[1]);
+    end_strays(process);
     process->is_unread = has_not_begun(process);
     if (process->session && !process->is_unread && !session_is_over(process->session)) {
         process->session->usage = process->exit.usage;
@@ -154,8 +161,7 @@ static void finish(struct process *process) {
 }
 
 static bool finish_if_over(struct process *process) {
-    bool is_read = process->socket < 0 && process->pipes[0].fd < 0 && process->pipes[1].fd < 0;
-    if (process->phase != PROCESS_EXITED || !is_read || process->is_over) return false;
+    if (process->phase != PROCESS_EXITED || process->socket >= 0 || process->is_over) return false;
     finish(process);
     return true;
 }
@@ -181,11 +187,9 @@ static void add_line(struct process *process, uint64_t timestamp_us, uint8_t str
 }
 
 /* The result is the last thing a process says before it exits, which the zygote will tell. Until
- * then its end and that of its pipes need not wake the loop. */
+ * then its end need not wake the loop. */
 static void stop_watching(struct process *process) {
     event_del(&process->readable);
-    event_del(&process->pipes[0].readable);
-    event_del(&process->pipes[1].readable);
     if (process->phase == PROCESS_RUNNING) {
         process->phase = PROCESS_STOPPING;
         set_timer(process, process->owner->stop_grace_ms);
@@ -237,8 +241,8 @@ static void read_socket(struct process *process, int turns) {
     if (has_lines) tell_lines(process);
     if (failed) {
         log_error("session process does not speak the protocol", "pid=%d", (int)process->pid);
-        close_socket(process);
         process_kill(process);
+        close_socket(process);
     }
 }
 
@@ -248,8 +252,6 @@ static void pause_if_full(struct process *process) {
         !process->owner->is_full(process->owner->ctx, process->session))
         return;
     if (process->socket >= 0) event_del(&process->readable);
-    for (int i = 0; i < 2; i++)
-        if (process->pipes[i].fd >= 0) event_del(&process->pipes[i].readable);
     event_add(&process->resume, &(struct timeval){.tv_usec = PROCESS_FULL_PAUSE_MS * 1000});
 }
 
@@ -268,59 +270,38 @@ static void on_resume(evutil_socket_t fd, short what, void *ctx) {
     struct process *process = ctx;
     if (process->is_over) return;
     if (process->socket >= 0) event_add(&process->readable, NULL);
-    for (int i = 0; i < 2; i++)
-        if (process->pipes[i].fd >= 0) event_add(&process->pipes[i].readable, NULL);
     pause_if_full(process);
 }
 
-/* ---- The pipes -------------------------------------------------------------------------- */
+/* ---- Strays ----------------------------------------------------------------------------- */
 
-static void put_pipe_line(void *ctx, const char *text, size_t len, bool is_partial) {
-    struct process_pipe *pipe = ctx;
-    if (!pipe->process->session) return;
-    uint8_t stream = pipe->stream | (is_partial ? FRAME_LINE_PARTIAL : 0);
-    add_line(pipe->process, (uint64_t)rpc_clock_wall_us(), stream, text, len);
+static void put_stray_line(void *ctx, const char *text, size_t len, bool is_partial) {
+    struct process_strays *strays = ctx;
+    if (!strays->process->session) return;
+    uint8_t stream = strays->stream | (is_partial ? FRAME_LINE_PARTIAL : 0);
+    add_line(strays->process, (uint64_t)rpc_clock_wall_us(), stream, text, len);
 }
 
-/* True: there was nothing more to read. */
-static bool read_pipe(struct process_pipe *pipe, int turns) {
-    static char bytes[PIPE_READ_BYTES];
-    bool has_read = false, is_empty = false;
-    while (pipe->fd >= 0 && turns-- > 0) {
-        ssize_t got = rpc_fd_read(pipe->fd, bytes, sizeof bytes);
-        is_empty = got < 0 && errno == EAGAIN;
-        if (is_empty) break;
-        has_read = true;
-        if (got <= 0)
-            close_pipe(pipe);
-        else
-            lines_add(&pipe->lines, bytes, (size_t)got, put_pipe_line, pipe);
-    }
-    if (has_read && pipe->process->session) {
-        if (pipe->fd >= 0 && pipe->lines.len > 0) {
-            struct timeval after = {.tv_usec = PROCESS_PARTIAL_LINE_MS * 1000};
-            event_add(&pipe->silence, &after);
-        }
-        tell_lines(pipe->process);
-    }
-    return is_empty || pipe->fd < 0;
-}
-
-static void on_pipe_readable(evutil_socket_t fd, short what, void *ctx) {
+static void on_strays_silent(evutil_socket_t fd, short what, void *ctx) {
     (void)fd, (void)what;
-    struct process_pipe *pipe = ctx;
-    read_pipe(pipe, READS_PER_TURN);
-    finish_if_over(pipe->process);
+    struct process_strays *strays = ctx;
+    lines_flush(&strays->lines, true, put_stray_line, strays);
+    if (strays->process->session) tell_lines(strays->process);
 }
 
-static void on_pipe_silent(evutil_socket_t fd, short what, void *ctx) {
-    (void)fd, (void)what;
-    struct process_pipe *pipe = ctx;
-    lines_flush(&pipe->lines, true, put_pipe_line, pipe);
-    if (pipe->process->session) tell_lines(pipe->process);
+bool process_add_strays(struct process *process, uint8_t stream, const char *bytes, size_t len) {
+    struct process_strays *strays = &process->strays[stream == FRAME_STREAM_STDERR];
+    if (!process->session || session_is_over(process->session)) return false;
+    lines_add(&strays->lines, bytes, len, put_stray_line, strays);
+    if (strays->lines.len > 0) {
+        struct timeval after = {.tv_usec = PROCESS_PARTIAL_LINE_MS * 1000};
+        event_add(&strays->silence, &after);
+    }
+    tell_lines(process);
+    return true;
 }
 
-/* The script has come to its end by itself and nothing else of it is left: what is in the pipes is
+/* The script has come to its end by itself and nothing else of it is left: what has been written is
  * all there will be, and nobody need wait until the process has gone. */
 static void end_early(struct process *process) {
     struct session *session = process->session;
@@ -329,11 +310,8 @@ static void end_early(struct process *process) {
         session->is_stop_asked || process->is_timed_out || process->over_limit >= 0 ||
         process->lost || session->result.outcome == OUTCOME_TERMINATED)
         return;
-    if (!read_pipe(&process->pipes[0], READS_PER_TURN) ||
-        !read_pipe(&process->pipes[1], READS_PER_TURN))
-        return;
-    for (int i = 0; i < 2; i++)
-        lines_flush(&process->pipes[i].lines, false, put_pipe_line, &process->pipes[i]);
+    process->owner->read_strays(process->owner->ctx, process);
+    end_strays(process);
     end_session(process);
 }
 
@@ -394,7 +372,7 @@ static void on_timer(evutil_socket_t fd, short what, void *ctx) {
         process->is_unkillable = true;
         finish(process);
         return;
-    case PROCESS_EXITED: finish(process); return; /* somebody else holds a pipe */
+    case PROCESS_EXITED: finish(process); return; /* somebody else holds the socket */
     default: return;
     }
 }
@@ -447,40 +425,29 @@ void process_sample(struct process *process) {
 
 /* ---- For the owner ---------------------------------------------------------------------- */
 
-/* They come with no other flag set, so one call does. */
-static void set_nonblocking(int fd) {
-    fcntl(fd, F_SETFL, O_NONBLOCK);
-}
-
-static void open_pipe(struct event_base *base, struct process *process, int index, int fd) {
-    struct process_pipe *pipe = &process->pipes[index];
-    *pipe = (struct process_pipe){
-        .process = process,
-        .fd = fd,
-        .stream = index == 0 ? FRAME_STREAM_STDOUT : FRAME_STREAM_STDERR,
-    };
-    set_nonblocking(fd);
-    event_assign(&pipe->readable, base, fd, EV_READ | EV_PERSIST, on_pipe_readable, pipe);
-    event_assign(&pipe->silence, base, -1, 0, on_pipe_silent, pipe);
-    event_add(&pipe->readable, NULL);
+static void init_strays(struct event_base *base, struct process *process) {
+    static const uint8_t streams[2] = {FRAME_STREAM_STDOUT, FRAME_STREAM_STDERR};
+    for (int i = 0; i < 2; i++) {
+        struct process_strays *strays = &process->strays[i];
+        *strays = (struct process_strays){.process = process, .stream = streams[i]};
+        event_assign(&strays->silence, base, -1, 0, on_strays_silent, strays);
+    }
 }
 
 struct process *process_new(struct event_base *base, const struct process_owner *owner, pid_t pid,
-                            const int fds[CONTROL_FD_COUNT]) {
+                            int socket) {
     struct process *process = calloc(1, sizeof *process);
     if (!process) {
-        for (int i = 0; i < CONTROL_FD_COUNT; i++)
-            rpc_fd_close(&(int){fds[i]});
+        close(socket);
         return NULL;
     }
     process->owner = owner;
     process->over_limit = -1;
     process->pid = pid;
-    process->pidfd = fds[CONTROL_FD_PIDFD];
-    process->socket = fds[CONTROL_FD_SESSION];
+    process->socket = socket;
     process->parked_at_ms = rpc_clock_monotonic_ms();
     frame_reader_init(&process->reader);
-    set_nonblocking(process->socket);
+    fcntl(socket, F_SETFL, O_NONBLOCK); /* it comes with no other flag set */
     event_assign(&process->readable, base, process->socket, EV_READ | EV_PERSIST, on_readable,
                  process);
     event_assign(&process->writable, base, process->socket, EV_WRITE, on_writable, process);
@@ -488,8 +455,7 @@ struct process *process_new(struct event_base *base, const struct process_owner 
     event_assign(&process->look, base, -1, 0, on_look, process);
     event_assign(&process->resume, base, -1, 0, on_resume, process);
     event_add(&process->readable, NULL);
-    open_pipe(base, process, 0, fds[CONTROL_FD_STDOUT]);
-    open_pipe(base, process, 1, fds[CONTROL_FD_STDERR]);
+    init_strays(base, process);
     return process;
 }
 
@@ -499,11 +465,9 @@ void process_free(struct process *process) {
     event_del(&process->look);
     event_del(&process->resume);
     close_socket(process);
-    for (int i = 0; i < 2; i++) {
-        close_pipe(&process->pipes[i]);
-        lines_done(&process->pipes[i].lines);
-    }
-    rpc_fd_close(&process->pidfd);
+    end_strays(process);
+    for (int i = 0; i < 2; i++)
+        lines_done(&process->strays[i].lines);
     frame_reader_done(&process->reader);
     if (process->session && process->session->process == process) process->session->process = NULL;
     session_unref(process->session);
@@ -540,16 +504,19 @@ void process_kill(struct process *process) {
     set_timer(process, PROCESS_UNKILLABLE_MS);
 }
 
-/* Everything it wrote is there to be read now. */
+/* Everything it has written is there to be read now. */
 static void read_rest(struct process *process) {
     if (process->is_over) return;
     note_refused_processes(process);
     if (has_group(process)) cgroups_remove(process->owner->cgroups, process->pid);
     process->phase = PROCESS_EXITED;
-    read_socket(process, READS_PER_TURN);
-    read_pipe(&process->pipes[0], READS_PER_TURN);
-    read_pipe(&process->pipes[1], READS_PER_TURN);
-    if (!finish_if_over(process)) set_timer(process, PROCESS_PIPE_PATIENCE_MS);
+    if (process->session && session_is_over(process->session)) {
+        close_socket(process); /* it has said all that it had to say */
+    } else {
+        read_socket(process, READS_PER_TURN);
+        process->owner->read_strays(process->owner->ctx, process);
+    }
+    if (!finish_if_over(process)) set_timer(process, PROCESS_READ_PATIENCE_MS);
 }
 
 void process_note_exit(struct process *process, const struct control_message *message) {

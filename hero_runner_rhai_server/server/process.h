@@ -3,8 +3,8 @@
  * end.
  *
  * A process is parked (waits for its one request), then runs a session. It is over when the zygote
- * has told its exit (nothing of it survives then) and its socket and both pipes have been read to
- * their end; then the owner is told. The session gets its final status at that time too, or earlier:
+ * has told its exit (nothing of it survives then) and its socket has been read to its end; then the
+ * owner is told. The session gets its final status at that time too, or earlier:
  * when the process has given the result and said that nothing else of the session is left.
  */
 #ifndef RUNNER_SERVER_PROCESS_H
@@ -17,8 +17,8 @@
 #include <event2/event_struct.h>
 
 #define PROCESS_PARTIAL_LINE_MS 100
-/* After the exit: a pipe that somebody outside the session still holds open is not waited for. */
-#define PROCESS_PIPE_PATIENCE_MS 1000
+/* After the exit: a socket that somebody outside the session still holds open is not waited for. */
+#define PROCESS_READ_PATIENCE_MS 1000
 /* After SIGKILL: a process in D state is given up. */
 #define PROCESS_UNKILLABLE_MS 10000
 /* How often the tree of a session with a limit of processes or processor time is looked at. */
@@ -38,12 +38,12 @@ struct cgroups;
 struct process;
 struct generation;
 
-struct process_pipe {
+/* What it writes to its descriptor 1 or 2 directly (server/strays.h). */
+struct process_strays {
     struct process *process;
-    struct event readable, silence;
+    struct event silence;
     struct lines lines;
     uint8_t stream;
-    int fd; /* -1: read to its end */
 };
 
 struct process_owner {
@@ -53,6 +53,8 @@ struct process_owner {
     void (*over)(void *ctx, struct process *process);
     /* More lines of the session cannot be taken now. */
     bool (*is_full)(void *ctx, struct session *session);
+    /* Calls process_add_strays for all that has been written by now. */
+    void (*read_strays)(void *ctx, struct process *process);
     void *ctx;
     const struct cgroups *cgroups;
     int64_t stop_grace_ms;
@@ -63,11 +65,11 @@ struct process {
     TAILQ_ENTRY(process) link;     /* the owner's */
     struct generation *generation; /* the owner's: where it comes from */
     pid_t pid;
-    int pidfd, socket;
+    int socket; /* -1: read to its end */
     enum process_phase phase;
     struct event readable, writable, timer, look, resume;
     struct frame_reader reader;
-    struct process_pipe pipes[2];
+    struct process_strays strays[2];
     struct session *session; /* NULL while parked */
     size_t request_sent;
     uint64_t told_seq;    /* the last line of which watchers were told from here */
@@ -81,9 +83,9 @@ struct process {
     struct control_message exit;
 };
 
-/* Takes the descriptors (closes them on failure). NULL without memory. */
+/* Takes our end of its session socket (closes it on failure). NULL without memory. */
 struct process *process_new(struct event_base *base, const struct process_owner *owner, pid_t pid,
-                            const int fds[CONTROL_FD_COUNT]);
+                            int socket);
 void process_free(struct process *process);
 
 /* Gives a parked process its session; takes a reference. */
@@ -93,6 +95,10 @@ void process_retire(struct process *process);
 /* SIGTERM now, SIGKILL after the grace time. Nothing when that is under way. */
 void process_stop(struct process *process);
 void process_kill(struct process *process);
+
+/* What it has written past the frames. `stream` as in session/frames.h. False: it has no session
+ * that could take it. */
+bool process_add_strays(struct process *process, uint8_t stream, const char *bytes, size_t len);
 
 /* Looks at what its session uses now, for who asks: session->usage and session->live. */
 void process_sample(struct process *process);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <hero_rpc/clock.h>
+#include <hero_rpc/strbuf.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,25 +21,39 @@ static void refill_after(struct slots *slots, int64_t ms) {
     event_add(slots->refill, &after);
 }
 
-/* How many parked processes there should be: what the operator says, and at least one for each
- * session that could run right now. */
-static size_t wanted(const struct slots *slots) {
+/* How many sessions could run right now. */
+static size_t waiting(const struct slots *slots) {
     size_t free_slots = (size_t)slots->config->workers - slots->running;
-    size_t waiting = slots->queue.len < free_slots ? slots->queue.len : free_slots;
-    if (!TAILQ_EMPTY(&slots->hidden_queue)) waiting++;
-    size_t parked = slots->idle ? 0 : (size_t)slots->config->parked;
-    return waiting > parked ? waiting : parked;
+    size_t count = slots->queue.len < free_slots ? slots->queue.len : free_slots;
+    return TAILQ_EMPTY(&slots->hidden_queue) ? count : count + 1;
 }
 
-static void refill(struct slots *slots) {
+/* How many parked processes there should be: what the operator says, and at least one for each
+ * session that waits for nothing else. */
+static size_t wanted(const struct slots *slots) {
+    size_t parked = slots->idle ? 0 : (size_t)slots->config->parked;
+    size_t least = waiting(slots);
+    return least > parked ? least : parked;
+}
+
+/* Says how many more are wanted, which the zygote sees when it wakes up. */
+static void want(struct slots *slots) {
     struct generation *current = slots->current;
     size_t there = slots->parked_count + (current ? current->requested : 0);
     if (slots->is_refill_paused || !current || wanted(slots) <= there) return;
     size_t count = wanted(slots) - there;
-    if (zygote_link_park(current->link, (int)count) == 0)
-        current->requested += count;
-    else
-        refill_after(slots, RETRY_DELAY_MS); /* or when the zygote says that it is ready */
+    if (zygote_link_want(current->link, count) < 0) return; /* it will say when it is ready */
+    current->requested += count;
+    current->is_awake = false;
+}
+
+/* And wakes it for those of which it may not know. */
+static void refill(struct slots *slots) {
+    want(slots);
+    struct generation *current = slots->current;
+    if (!current || current->requested == 0 || current->is_awake) return;
+    zygote_link_wake(current->link);
+    current->is_awake = true;
 }
 
 static void on_refill(evutil_socket_t fd, short what, void *ctx) {
@@ -100,10 +115,12 @@ static void dispatch(struct slots *slots) {
         queue_begin(&slots->queue, session);
         start(slots, session);
     }
-    if (slots->parked_count == 0)
+    if (waiting(slots) > slots->parked_count) {
         refill(slots);
-    else
+    } else {
+        want(slots);
         refill_after(slots, REFILL_DELAY_MS);
+    }
 }
 
 enum slots_outcome slots_can_admit(const struct slots *slots) {
@@ -166,6 +183,7 @@ static void forget_process(struct process *process) {
 static void take_over(struct generation *generation) {
     struct slots *slots = generation->slots;
     slots->retiring = slots->current;
+    slots->retiring->requested -= zygote_link_unwant(slots->retiring->link);
     slots->current = generation;
     slots->candidate = NULL;
     struct process *process;
@@ -259,7 +277,7 @@ static void on_over(void *ctx, struct process *process) {
     tell_if_idle(slots);
 }
 
-/* After the answers: they were made active before, and asking the zygote wakes another process. */
+/* Not in the callbacks of those that are freed. */
 static void on_bury(evutil_socket_t fd, short what, void *ctx) {
     (void)fd, (void)what;
     struct slots *slots = ctx;
@@ -268,17 +286,6 @@ static void on_bury(evutil_socket_t fd, short what, void *ctx) {
         TAILQ_REMOVE(&slots->dead, process, link);
         process_free(process);
     }
-    /* A fork takes a processor that the end of the session still needs, until it is published. */
-    if (slots->is_end_published || slots->parked_count == 0)
-        refill(slots);
-    else
-        refill_after(slots, REFILL_DELAY_MS);
-    slots->is_end_published = false;
-}
-
-void slots_note_end(struct slots *slots) {
-    slots->is_end_published = true;
-    event_active(slots->bury, EV_TIMEOUT, 0);
 }
 
 /* ---- What a zygote says ------------------------------------------------------------------ */
@@ -295,11 +302,11 @@ static void on_ready(void *ctx) {
     slots->ops.ready(slots->ops.ctx, generation->number);
 }
 
-static void on_parked(void *ctx, pid_t pid, const int fds[CONTROL_FD_COUNT]) {
+static void on_parked(void *ctx, pid_t pid, int session_fd) {
     struct generation *generation = ctx;
     struct slots *slots = generation->slots;
     if (generation->requested > 0) generation->requested--;
-    struct process *process = process_new(slots->base, &slots->owner, pid, fds);
+    struct process *process = process_new(slots->base, &slots->owner, pid, session_fd);
     if (!process) return;
     process->generation = generation;
     generation->processes++;
@@ -335,6 +342,16 @@ static struct process *find_process(const struct generation *generation, pid_t p
 static void on_exited(void *ctx, const struct control_message *message) {
     struct process *process = find_process(ctx, message->pid);
     if (process) process_note_exit(process, message);
+}
+
+/* Of no session (a parked process, one that has ended already): for the operator. */
+static void on_stray(void *ctx, pid_t pid, uint8_t stream, const char *bytes, size_t len) {
+    struct process *process = find_process(ctx, pid);
+    if (process && process_add_strays(process, stream, bytes, len)) return;
+    struct rpc_strbuf text = RPC_STRBUF_INIT;
+    rpc_strbuf_add_json_string(&text, bytes, len);
+    log_warn("a process of the zygote writes", "pid=%d text=%s", (int)pid, rpc_strbuf_text(&text));
+    rpc_strbuf_done(&text);
 }
 
 static void on_dying(void *ctx) {
@@ -401,6 +418,7 @@ static struct generation *start_generation(struct slots *slots, struct rpc_error
                                         .dying = on_dying,
                                         .died = on_died,
                                         .unusable = on_unusable,
+                                        .stray = on_stray,
                                         .retired = on_retired,
                                         .ctx = generation};
     generation->link = zygote_link_new(slots->base, &ops, &slots->zygote_options, err);
@@ -430,6 +448,11 @@ static bool is_full(void *ctx, struct session *session) {
     return !session->is_hidden && slots->ops.is_full(slots->ops.ctx, session);
 }
 
+static void read_strays(void *ctx, struct process *process) {
+    (void)ctx;
+    zygote_link_read_strays(process->generation->link);
+}
+
 int slots_init(struct slots *slots, struct event_base *base, const struct config *config,
                struct sessions *sessions, const struct zygote_link_options *options,
                const struct slots_ops *ops) {
@@ -441,6 +464,7 @@ int slots_init(struct slots *slots, struct event_base *base, const struct config
     slots->zygote_options = *options;
     slots->owner = (struct process_owner){.over = on_over,
                                           .is_full = is_full,
+                                          .read_strays = read_strays,
                                           .ctx = slots,
                                           .cgroups = options->cgroups,
                                           .stop_grace_ms = config->stop_grace_ms};

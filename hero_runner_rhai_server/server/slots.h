@@ -6,8 +6,9 @@
  * queue's order, as soon as a parked process is there. Hidden sessions (self-tests, checks) need a
  * parked process but no slot, so they run also while all slots are busy.
  *
- * A parked process that was used is replaced when its session has ended or, if nothing is parked
- * any more, at once: so a fork does not compete with the script that has just been started.
+ * A parked process that was used is replaced when the zygote next wakes up, which the exit of a
+ * session process makes it do, at the latest after some milliseconds and, if a session waits for
+ * it, at once: so a fork does not compete with the script that has just been started.
  *
  * Processes come from a zygote, the present generation. A reload starts a second one beside it,
  * which takes over when it is ready; the one before ends with its last session. There are never
@@ -30,7 +31,8 @@ struct generation {
     struct zygote_link *link;
     unsigned number;  /* from 1 */
     size_t processes; /* of it, that are not over */
-    size_t requested; /* asked of the zygote, not there yet */
+    size_t requested; /* wanted of the zygote, not there yet */
+    bool is_awake;    /* it knows of all that are requested */
     bool is_ready;    /* has been */
 };
 
@@ -67,7 +69,6 @@ struct slots {
     size_t unkillable;
     unsigned restarts; /* of zygotes that died */
     bool is_refill_paused;
-    bool is_end_published; /* of some session, since it was last looked */
     bool is_draining;
     struct control_usage usage; /* of all sessions so far; the greatest of their max_rss */
     struct event *bury, *refill, *age;
@@ -82,9 +83,6 @@ int slots_init(struct slots *slots, struct event_base *base, const struct config
 /* Kills the zygotes, and with them every session. */
 void slots_stop_zygotes(struct slots *slots);
 void slots_done(struct slots *slots);
-
-/* The end of a session has been published: processes that were used are replaced now. */
-void slots_note_end(struct slots *slots);
 
 /* Starts the first zygote. */
 int slots_start(struct slots *slots, struct rpc_error *err);

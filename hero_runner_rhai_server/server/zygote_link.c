@@ -2,6 +2,7 @@
 
 #include "server/cgroups.h"
 #include "server/log.h"
+#include "server/strays.h"
 #include "session/proc_children.h"
 
 #include <errno.h>
@@ -15,6 +16,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
@@ -37,6 +40,9 @@ struct zygote_link {
     struct zygote_link_ops ops;
     struct zygote_link_options options;
     int program_fd, children_fd;
+    int wanted_fd, wake_fd; /* wanted_fd: of `wanted` */
+    struct control_wanted *wanted;
+    struct strays strays;
     int control_fd, pidfd; /* -1: none now */
     pid_t pid;
     bool is_ready, was_ever_ready, is_retiring, is_told_unusable;
@@ -199,13 +205,14 @@ static void take_ready(struct zygote_link *link) {
     link->ops.ready(link->ops.ctx);
 }
 
-static void take(struct zygote_link *link, const struct control_message *message,
-                 const int fds[CONTROL_FD_COUNT]) {
+static void take(struct zygote_link *link, const struct control_message *message, int session_fd) {
+    /* First, so that a session that waits for the slot of the other finds it there. */
+    if (message->parked_pid) link->ops.parked(link->ops.ctx, message->parked_pid, session_fd);
     switch (message->kind) {
     case CONTROL_HELLO: take_hello(link, message); return;
     case CONTROL_READY: take_ready(link); return;
     case CONTROL_FAILED: take_failure(link, message); return;
-    case CONTROL_PARKED: link->ops.parked(link->ops.ctx, message->pid, fds); return;
+    case CONTROL_PARKED: return;
     case CONTROL_PARK_FAILED: link->ops.park_failed(link->ops.ctx, message->number); return;
     case CONTROL_EXITED: link->ops.exited(link->ops.ctx, message); return;
     default: log_error("unknown message from the zygote", "kind=%u", message->kind); return;
@@ -214,17 +221,19 @@ static void take(struct zygote_link *link, const struct control_message *message
 
 static int receive(struct zygote_link *link, int turns) {
     struct control_message message;
-    int fds[CONTROL_FD_COUNT];
+    int session_fd;
     while (turns-- > 0 && link->control_fd >= 0) {
-        int got = control_receive(link->control_fd, &message, fds);
+        int got = control_receive(link->control_fd, &message, &session_fd);
         if (got == 1) {
-            take(link, &message, fds);
+            take(link, &message, session_fd);
         } else if (got == -EMSGSIZE) {
-            /* Without its descriptors the process is of no use: it sees the end of its socket and
+            /* Without its descriptor the process is of no use: it sees the end of its socket and
              * exits. Its exit will be told for a pid that nobody knows. */
-            log_error("a session process has come without its descriptors", "pid=%d",
-                      (int)message.pid);
+            log_error("a session process has come without its descriptor", "pid=%d",
+                      (int)message.parked_pid);
             link->ops.park_failed(link->ops.ctx, EMFILE);
+            message.parked_pid = 0;
+            take(link, &message, -1);
         } else if (got == -EPROTO) {
             log_error("zygote does not speak the protocol", "pid=%d", (int)link->pid);
             kill(link->pid, SIGKILL);
@@ -256,6 +265,12 @@ static void on_start_timeout(evutil_socket_t fd, short what, void *ctx) {
 
 /* ---- Its start -------------------------------------------------------------------------- */
 
+static int move_high(int fd) {
+    int high = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, HIGH_FD);
+    rpc_fd_close(&fd);
+    return high;
+}
+
 static int open_program(struct rpc_error *err) {
     char path[PATH_MAX];
     ssize_t len = readlink("/proc/self/exe", path, sizeof path - sizeof PROGRAM - 1);
@@ -271,10 +286,22 @@ static int open_program(struct rpc_error *err) {
         rpc_error_set_errno(err, "cannot open %s", path);
         return -1;
     }
-    int high = fcntl(fd, F_DUPFD_CLOEXEC, HIGH_FD);
-    close(fd);
+    int high = move_high(fd);
     if (high < 0) rpc_error_set_errno(err, "cannot open %s", path);
     return high;
+}
+
+static int share_wanted(struct zygote_link *link, struct rpc_error *err) {
+    link->wake_fd = move_high(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    link->wanted_fd = move_high(memfd_create("zygote_wanted", MFD_CLOEXEC));
+    if (link->wanted_fd >= 0 && ftruncate(link->wanted_fd, sizeof *link->wanted) == 0) {
+        void *wanted = mmap(NULL, sizeof *link->wanted, PROT_READ | PROT_WRITE, MAP_SHARED,
+                            link->wanted_fd, 0);
+        if (wanted != MAP_FAILED) link->wanted = wanted;
+    }
+    if (link->wanted && link->wake_fd >= 0) return 0;
+    rpc_error_set_errno(err, "cannot share memory with the zygote");
+    return -1;
 }
 
 static pid_t spawn(const struct zygote_link *link, int control, struct rpc_error *err) {
@@ -285,6 +312,10 @@ static pid_t spawn(const struct zygote_link *link, int control, struct rpc_error
     posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
     posix_spawn_file_actions_adddup2(&actions, control, CONTROL_FD);
+    posix_spawn_file_actions_adddup2(&actions, link->strays.streams[0].theirs, CONTROL_STDOUT_FD);
+    posix_spawn_file_actions_adddup2(&actions, link->strays.streams[1].theirs, CONTROL_STDERR_FD);
+    posix_spawn_file_actions_adddup2(&actions, link->wanted_fd, CONTROL_WANTED_FD);
+    posix_spawn_file_actions_adddup2(&actions, link->wake_fd, CONTROL_WAKE_FD);
     sigset_t none, all;
     sigemptyset(&none);
     sigfillset(&all);
@@ -323,8 +354,8 @@ static int start(struct zygote_link *link, struct rpc_error *err) {
         return -1;
     }
     rpc_fd_set_nonblocking(pair[0], 1);
-    int theirs = fcntl(pair[1], F_DUPFD_CLOEXEC, HIGH_FD);
-    close(pair[1]);
+    atomic_store(&link->wanted->count, 0);
+    int theirs = move_high(pair[1]);
     pid_t pid = theirs < 0 ? -1 : spawn(link, theirs, err);
     rpc_fd_close(&theirs);
     if (pid < 0) {
@@ -353,6 +384,11 @@ static int start(struct zygote_link *link, struct rpc_error *err) {
 
 /* ---- For the owner ---------------------------------------------------------------------- */
 
+static void on_stray(void *ctx, pid_t pid, uint8_t stream, const char *bytes, size_t len) {
+    struct zygote_link *link = ctx;
+    link->ops.stray(link->ops.ctx, pid, stream, bytes, len);
+}
+
 struct zygote_link *zygote_link_new(struct event_base *base, const struct zygote_link_ops *ops,
                                     const struct zygote_link_options *options,
                                     struct rpc_error *err) {
@@ -365,6 +401,8 @@ struct zygote_link *zygote_link_new(struct event_base *base, const struct zygote
         .control_fd = -1,
         .pidfd = -1,
         .program_fd = -1,
+        .wanted_fd = -1,
+        .wake_fd = -1,
     };
     LIST_INSERT_HEAD(&links, link, entry);
     link->timer = event_new(base, -1, 0, on_restart, link);
@@ -375,7 +413,9 @@ struct zygote_link *zygote_link_new(struct event_base *base, const struct zygote
         goto fail;
     }
     link->program_fd = open_program(err);
-    if (link->program_fd < 0 || start(link, err) < 0) goto fail;
+    if (link->program_fd < 0 || share_wanted(link, err) < 0 ||
+        strays_open(&link->strays, base, HIGH_FD, on_stray, link, err) < 0 || start(link, err) < 0)
+        goto fail;
     return link;
 fail:
     zygote_link_free(link);
@@ -396,6 +436,10 @@ void zygote_link_free(struct zygote_link *link) {
     }
     forget_zygote(link);
     event_free(link->timer);
+    strays_close(&link->strays);
+    if (link->wanted) munmap(link->wanted, sizeof *link->wanted);
+    rpc_fd_close(&link->wanted_fd);
+    rpc_fd_close(&link->wake_fd);
     rpc_fd_close(&link->children_fd);
     rpc_fd_close(&link->program_fd);
     free(link);
@@ -411,10 +455,22 @@ void zygote_link_retire(struct zygote_link *link) {
         set_timer(link, 0, on_gone);
 }
 
-int zygote_link_park(struct zygote_link *link, int count) {
+int zygote_link_want(struct zygote_link *link, size_t count) {
     if (!link->is_ready) return -ESRCH;
-    struct control_message message = {.kind = CONTROL_PARK, .number = count};
-    return control_send(link->control_fd, &message, NULL, 0);
+    atomic_fetch_add(&link->wanted->count, (int)count);
+    return 0;
+}
+
+size_t zygote_link_unwant(struct zygote_link *link) {
+    return (size_t)atomic_exchange(&link->wanted->count, 0);
+}
+
+void zygote_link_wake(struct zygote_link *link) {
+    eventfd_write(link->wake_fd, 1);
+}
+
+void zygote_link_read_strays(struct zygote_link *link) {
+    strays_read(&link->strays);
 }
 
 bool zygote_link_is_ready(const struct zygote_link *link) {

@@ -19,8 +19,8 @@ struct event_base;
 struct zygote_link;
 
 struct zygote_link_ops {
-    void (*ready)(void *ctx); /* also after a restart */
-    void (*parked)(void *ctx, pid_t pid, const int fds[CONTROL_FD_COUNT]); /* takes the fds */
+    void (*ready)(void *ctx);                             /* also after a restart */
+    void (*parked)(void *ctx, pid_t pid, int session_fd); /* takes the descriptor */
     void (*park_failed)(void *ctx, int error);
     void (*exited)(void *ctx, const struct control_message *message);
     void (*dying)(void *ctx); /* it has died: its processes are to be killed */
@@ -28,6 +28,8 @@ struct zygote_link_ops {
     /* It cannot be used at all (another build, failed self-test at the first start). Told at most
      * once; the owner may retire or free it, but not before this has returned to the loop. */
     void (*unusable)(void *ctx, const char *why);
+    /* Something of the zygote, mostly a session process, has written this (server/strays.h). */
+    void (*stray)(void *ctx, pid_t pid, uint8_t stream, const char *bytes, size_t len);
     void (*retired)(void *ctx); /* after zygote_link_retire: it has gone, the link is freed */
     void *ctx;
 };
@@ -50,8 +52,15 @@ void zygote_link_free(struct zygote_link *link);
  * tells, when it has ended. */
 void zygote_link_retire(struct zygote_link *link);
 
-/* Asks for so many more session processes. 0, or -errno when there is no zygote now. */
-int zygote_link_park(struct zygote_link *link, int count);
+/* There should be so many more session processes. The zygote sees to it when it next wakes up, as
+ * it does when a session process ends. 0, or -ESRCH when there is no zygote now. */
+int zygote_link_want(struct zygote_link *link, size_t count);
+/* Takes back what it has not seen yet, and says how many that was. */
+size_t zygote_link_unwant(struct zygote_link *link);
+void zygote_link_wake(struct zygote_link *link);
+
+/* Tells the strays that are there now. */
+void zygote_link_read_strays(struct zygote_link *link);
 
 bool zygote_link_is_ready(const struct zygote_link *link);
 pid_t zygote_link_pid(const struct zygote_link *link); /* 0: none now */

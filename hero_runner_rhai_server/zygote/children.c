@@ -1,6 +1,7 @@
 #include "zygote/children.h"
 
 #include "session/proc_children.h"
+#include "zygote/session_process.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -58,40 +59,82 @@ static void kill_if_orphan(void *ctx, pid_t pid) {
     kill(pid, SIGKILL);
 }
 
-static void note_death(struct children *children, pid_t pid, bool *ret_has_died) {
-    struct child *child = find(children, pid);
+/* What is done at the end of a session. */
+struct reaper {
+    children_exited *exited;
+    void *ctx;
+};
+
+/* Whether something of a dead session does not die: an orphan that turned up after its end. */
+static bool has_survivors(const struct children *children, const struct child *session) {
+    for (size_t i = 0; i < children->count; i++) {
+        const struct child *child = &children->items[i];
+        if (child->is_unkillable && child->since_ms >= session->since_ms) return true;
+    }
+    return false;
+}
+
+static void reap_session(struct children *children, struct child *child,
+                         const struct reaper *reaper) {
+    struct rusage usage;
+    int status = 0;
+    if (wait4(child->pid, &status, 0, &usage) < 0) memset(&usage, 0, sizeof usage);
+    struct control_message message = {
+        .kind = CONTROL_EXITED,
+        .pid = child->pid,
+        .status = status,
+        .is_survived = child->is_dead && has_survivors(children, child),
+        .usage = control_usage_of(&usage),
+    };
+    drop(children, child);
+    reaper->exited(reaper->ctx, &message);
+}
+
+static bool is_alone(const siginfo_t *death) {
+    return death->si_code == CLD_EXITED && death->si_status == SESSION_EXIT_ALONE;
+}
+
+/* True: a dead session is kept. Else it is reaped; `*ret_may_leave_some` when there may be new
+ * orphans, also those that an orphan had as children. */
+static bool note_death(struct children *children, const siginfo_t *death,
+                       const struct reaper *reaper, bool *ret_may_leave_some) {
+    struct child *child = find(children, death->si_pid);
+    if (child && child->is_session && is_alone(death)) {
+        reap_session(children, child, reaper);
+        return false;
+    }
+    *ret_may_leave_some = true;
     if (child && child->is_session) {
         child->is_dead = true;
         child->since_ms = now_ms();
-        *ret_has_died = true;
-        return;
+        return true;
     }
-    waitpid(pid, NULL, 0);
+    waitpid(death->si_pid, NULL, 0);
     if (child) drop(children, child);
+    return false;
 }
 
-static bool has_died(pid_t pid) {
-    siginfo_t info = {0};
-    return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0;
+static bool find_dead(idtype_t which, pid_t pid, siginfo_t *ret_death) {
+    ret_death->si_pid = 0;
+    return waitid(which, (id_t)pid, ret_death, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+           ret_death->si_pid != 0;
 }
 
-/* Reaps dead orphans and marks dead sessions. While a dead session is kept, waitid for "any child"
+/* Reaps what it can and marks dead sessions. While a dead session is kept, waitid for "any child"
  * would only ever find that one, so then each child is asked for by itself. */
-static void note_deaths(struct children *children, bool *ret_has_died) {
+static void note_deaths(struct children *children, const struct reaper *reaper,
+                        bool *ret_may_leave_some) {
     bool is_any_kept = false;
+    siginfo_t death;
     for (size_t i = 0; i < children->count; i++)
         is_any_kept |= children->items[i].is_dead;
-    siginfo_t info = {0};
-    while (!is_any_kept && waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
-           info.si_pid) {
-        note_death(children, info.si_pid, &is_any_kept);
-        *ret_has_died = true; /* an orphan's too: its children come to us then */
-        if (is_any_kept) return;
-        info.si_pid = 0;
+    while (!is_any_kept && find_dead(P_ALL, 0, &death)) {
+        if (note_death(children, &death, reaper, ret_may_leave_some)) return;
     }
     for (size_t i = children->count; is_any_kept && i-- > 0;) {
-        struct child *child = &children->items[i];
-        if (!child->is_dead && has_died(child->pid)) note_death(children, child->pid, ret_has_died);
+        const struct child *child = &children->items[i];
+        if (!child->is_dead && find_dead(P_PID, child->pid, &death))
+            note_death(children, &death, reaper, ret_may_leave_some);
     }
 }
 
@@ -119,41 +162,16 @@ static bool has_orphans(struct children *children) {
     return found;
 }
 
-/* Whether something of a dead session does not die: an orphan that turned up after its end. */
-static bool has_survivors(const struct children *children, const struct child *session) {
-    for (size_t i = 0; i < children->count; i++) {
-        const struct child *child = &children->items[i];
-        if (child->is_unkillable && child->since_ms >= session->since_ms) return true;
-    }
-    return false;
-}
-
-static void reap_session(struct children *children, struct child *child, children_exited *exited,
-                         void *ctx) {
-    struct rusage usage;
-    int status = 0;
-    if (wait4(child->pid, &status, 0, &usage) < 0) memset(&usage, 0, sizeof usage);
-    struct control_message message = {
-        .kind = CONTROL_EXITED,
-        .pid = child->pid,
-        .status = status,
-        .is_survived = has_survivors(children, child),
-        .usage = control_usage_of(&usage),
-    };
-    drop(children, child);
-    exited(ctx, &message);
-}
-
 void children_reap(struct children *children, children_exited *exited, void *ctx) {
+    const struct reaper reaper = {exited, ctx};
     for (;;) {
-        bool has_died = false;
-        note_deaths(children, &has_died);
-        if (!has_died && !has_kept(children)) return;
+        bool may_leave_some = false;
+        note_deaths(children, &reaper, &may_leave_some);
+        if (!may_leave_some && !has_kept(children)) return;
         proc_children_each(children->list_fd, kill_if_orphan, children);
         if (has_orphans(children)) return;
         for (size_t i = children->count; i-- > 0;)
-            if (children->items[i].is_dead)
-                reap_session(children, &children->items[i], exited, ctx);
+            if (children->items[i].is_dead) reap_session(children, &children->items[i], &reaper);
     }
 }
 

@@ -4,7 +4,8 @@
  * The zygote is a child subreaper, so every process that a dead session leaves behind becomes its
  * child. A child that is not a session process is such an orphan and is killed. The dead session
  * itself stays unreaped until no orphan is left: its process id cannot be given to another process
- * meanwhile, and its end is told only when nothing of it survives.
+ * meanwhile, and its end is told only when nothing of it survives. A session that has exited with
+ * SESSION_EXIT_ALONE has left nothing, so nothing is looked for.
  */
 #ifndef RUNNER_ZYGOTE_CHILDREN_H
 #define RUNNER_ZYGOTE_CHILDREN_H
@@ -33,7 +34,8 @@ int children_init(struct children *children);
  * -ENOMEM leaves it unknown. */
 int children_add(struct children *children, pid_t pid);
 
-typedef void children_exited(void *ctx, const struct control_message *message);
+/* May add children. */
+typedef void children_exited(void *ctx, struct control_message *message);
 /* Deals with everything that has died: to be called after SIGCHLD, and after at most
  * children_patience_ms. Calls back for each session of which nothing is left. */
 void children_reap(struct children *children, children_exited *exited, void *ctx);

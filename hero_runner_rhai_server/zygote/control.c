@@ -16,57 +16,46 @@ struct control_usage control_usage_of(const struct rusage *usage) {
     };
 }
 
-int control_send(int fd, const struct control_message *message, const int *fds, int count) {
-    union {
-        char bytes[CMSG_SPACE(sizeof(int) * CONTROL_FD_COUNT)];
-        struct cmsghdr align;
-    } control;
+union rights {
+    char bytes[CMSG_SPACE(sizeof(int))];
+    struct cmsghdr align;
+};
+
+int control_send(int fd, const struct control_message *message, int session_fd) {
+    union rights control = {.bytes = {0}};
     struct iovec part = {.iov_base = (void *)(uintptr_t)message, .iov_len = sizeof *message};
     struct msghdr header = {.msg_iov = &part, .msg_iovlen = 1};
-    if (count > 0) {
+    if (session_fd >= 0) {
         header.msg_control = control.bytes;
-        header.msg_controllen = CMSG_SPACE(sizeof(int) * (size_t)count);
-        memset(control.bytes, 0, sizeof control.bytes);
+        header.msg_controllen = sizeof control.bytes;
         struct cmsghdr *rights = CMSG_FIRSTHDR(&header);
         rights->cmsg_level = SOL_SOCKET;
         rights->cmsg_type = SCM_RIGHTS;
-        rights->cmsg_len = CMSG_LEN(sizeof(int) * (size_t)count);
-        memcpy(CMSG_DATA(rights), fds, sizeof(int) * (size_t)count);
+        rights->cmsg_len = CMSG_LEN(sizeof session_fd);
+        memcpy(CMSG_DATA(rights), &session_fd, sizeof session_fd);
     }
     while (sendmsg(fd, &header, MSG_NOSIGNAL) < 0)
         if (errno != EINTR) return -errno;
     return 0;
 }
 
-static int take_fds(struct msghdr *header, int ret_fds[CONTROL_FD_COUNT]) {
-    int taken = 0;
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c; c = CMSG_NXTHDR(header, c)) {
-        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) continue;
-        size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        for (size_t i = 0; i < count; i++) {
-            int fd;
-            memcpy(&fd, CMSG_DATA(c) + i * sizeof fd, sizeof fd);
-            if (taken < CONTROL_FD_COUNT)
-                ret_fds[taken++] = fd;
-            else
-                close(fd);
-        }
-    }
-    return taken;
+static int take_fd(struct msghdr *header) {
+    int fd = -1;
+    const struct cmsghdr *rights = CMSG_FIRSTHDR(header);
+    if (rights && rights->cmsg_level == SOL_SOCKET && rights->cmsg_type == SCM_RIGHTS &&
+        rights->cmsg_len == CMSG_LEN(sizeof fd))
+        memcpy(&fd, CMSG_DATA(rights), sizeof fd);
+    return fd;
 }
 
-int control_receive(int fd, struct control_message *ret_message, int ret_fds[CONTROL_FD_COUNT]) {
-    union {
-        char bytes[CMSG_SPACE(sizeof(int) * CONTROL_FD_COUNT)];
-        struct cmsghdr align;
-    } control;
+int control_receive(int fd, struct control_message *ret_message, int *ret_session_fd) {
+    union rights control;
     struct iovec part = {.iov_base = ret_message, .iov_len = sizeof *ret_message};
     struct msghdr header = {.msg_iov = &part,
                             .msg_iovlen = 1,
                             .msg_control = control.bytes,
                             .msg_controllen = sizeof control.bytes};
-    for (int i = 0; i < CONTROL_FD_COUNT; i++)
-        ret_fds[i] = -1;
+    *ret_session_fd = -1;
     ssize_t got;
     do {
         got = recvmsg(fd, &header, MSG_CMSG_CLOEXEC);
@@ -74,13 +63,12 @@ int control_receive(int fd, struct control_message *ret_message, int ret_fds[CON
     if (got < 0) return -errno;
     if (got == 0) return 0;
 
-    int taken = take_fds(&header, ret_fds);
+    int session_fd = take_fd(&header);
     bool is_whole = got == sizeof *ret_message && !(header.msg_flags & MSG_TRUNC);
-    int expected = is_whole && ret_message->kind == CONTROL_PARKED ? CONTROL_FD_COUNT : 0;
-    if (is_whole && taken == expected && !(header.msg_flags & MSG_CTRUNC)) return 1;
-    for (int i = 0; i < CONTROL_FD_COUNT; i++) {
-        if (ret_fds[i] >= 0) close(ret_fds[i]);
-        ret_fds[i] = -1;
+    if (is_whole && (ret_message->parked_pid != 0) == (session_fd >= 0)) {
+        *ret_session_fd = session_fd;
+        return 1;
     }
+    if (session_fd >= 0) close(session_fd);
     return is_whole ? -EMSGSIZE : -EPROTO;
 }

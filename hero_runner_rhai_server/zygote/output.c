@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #define WRITE_INTERVAL_US 1000
@@ -52,8 +54,8 @@ static void write_out(struct output *output, struct iovec *parts, int count) {
 /* Unless it goes off earlier anyway. */
 static void arm_timer(struct output *output, int64_t now, int64_t us) {
     if (output->timer_at_us && output->timer_at_us <= now + us) return;
-    struct itimerspec in_a_moment = {.it_value.tv_nsec = us * 1000};
-    timer_settime(output->timer, 0, &in_a_moment, NULL);
+    struct itimerval in_a_moment = {.it_value.tv_usec = us};
+    setitimer(ITIMER_REAL, &in_a_moment, NULL);
     output->timer_at_us = now + us;
 }
 
@@ -62,13 +64,9 @@ static void append(struct output *output, const void *bytes, size_t len) {
     output->len += len;
 }
 
-int output_init(struct output *output, int fd, rhai_engine *engine) {
+void output_init(struct output *output, int fd, rhai_engine *engine) {
     output->fd = fd;
     output->engine = engine;
-    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM};
-    if (timer_create(CLOCK_MONOTONIC, &event, &output->timer) < 0) return -errno;
-    output_begin(output);
-    return 0;
 }
 
 void output_begin(struct output *output) {

@@ -18,15 +18,13 @@
 
 #include <herolib/herolib.h>
 #include <sys/uio.h>
-#include <time.h>
 
 #define OUTPUT_BUFFER_BYTES (64 * 1024)
 
 struct output {
     int fd;
     rhai_engine *engine;
-    timer_t timer;
-    int64_t timer_at_us;      /* when it goes off; 0: nobody waits for it */
+    int64_t timer_at_us;      /* when SIGALRM comes; 0: nobody waits for it */
     int64_t last_write_us;    /* monotonic */
     int64_t wall_offset_us;   /* wall clock minus monotonic, renewed at each write */
     struct lines children[2]; /* beginnings of lines of child processes, by stream */
@@ -40,8 +38,8 @@ struct output {
     uint8_t buffer[OUTPUT_BUFFER_BYTES];
 };
 
-/* Creates the timer (SIGALRM). 0 or -errno. */
-int output_init(struct output *output, int fd, rhai_engine *engine);
+/* Uses ITIMER_REAL, whose SIGALRM must lead to output_tick. */
+void output_init(struct output *output, int fd, rhai_engine *engine);
 /* Takes the clocks: to be called when the request has come. */
 void output_begin(struct output *output);
 
@@ -50,8 +48,8 @@ void output_frame(struct output *output, enum frame_kind kind, const struct iove
                   int count);
 /* What print and debug give: lines, in order with those of child processes. */
 void output_print(struct output *output, herolib_stream stream, const char *text, size_t len);
-/* The timer has gone off, or the script is about to wait: writes what is buffered, and progress that
- * is due. */
+/* The timer has gone off, or the script is about to wait: writes what is buffered, and progress
+ * that is due. */
 void output_tick(struct output *output);
 /* Writes what is buffered. */
 void output_flush(struct output *output);

@@ -1,68 +1,47 @@
 #include "zygote/park.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Both ends of the three channels of a session process. */
-struct channels {
-    int session[2], out[2], err[2]; /* [0] is the server's end, [1] the process's */
-};
-
-static void close_all(const int *fds, int count) {
-    for (int i = 0; i < count; i++)
-        if (fds[i] >= 0) close(fds[i]);
+static int tell_failure(const struct control_message *message, int error) {
+    const struct control_message failure = {.kind = CONTROL_PARK_FAILED, .number = error};
+    int failed = message->kind ? control_send(CONTROL_FD, message, -1) : 0;
+    return failed ? failed : control_send(CONTROL_FD, &failure, -1);
 }
 
-static void close_channels(struct channels *channels) {
-    close_all(channels->session, 2);
-    close_all(channels->out, 2);
-    close_all(channels->err, 2);
+/* One thread, so nobody holds a lock that the child would need, and what fork(3) does for that case
+ * would only make pages of libc private to the child. */
+static pid_t fork_session(const struct session_process *process, const int ends[2]) {
+    pid_t pid = _Fork();
+    if (pid == 0) session_process_run(process, ends[1]);
+    return pid;
 }
 
-static int open_channels(struct channels *channels) {
-    *channels = (struct channels){{-1, -1}, {-1, -1}, {-1, -1}};
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, channels->session) == 0 &&
-        pipe2(channels->out, O_CLOEXEC) == 0 && pipe2(channels->err, O_CLOEXEC) == 0)
-        return 0;
-    int failed = -errno;
-    close_channels(channels);
-    return failed;
-}
+int park_session(const struct session_process *process, struct children *children,
+                 struct control_message *message) {
+    int ends[2]; /* the server's, the process's */
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+        return tell_failure(message, errno);
 
-static int tell_failure(int control_fd, int error) {
-    struct control_message message = {.kind = CONTROL_PARK_FAILED, .number = error};
-    return control_send(control_fd, &message, NULL, 0);
-}
-
-int park_session(int control_fd, const struct session_process *process, struct children *children) {
-    struct channels channels;
-    int failed = open_channels(&channels);
-    if (failed) return tell_failure(control_fd, -failed);
-
-    pid_t pid = fork();
-    if (pid == 0)
-        session_process_run(process, channels.session[1], channels.out[1], channels.err[1]);
-    int fork_error = errno;
-    /* The child cannot have been reaped: that happens only in this thread, later. */
-    int pidfd = pid > 0 ? pidfd_open(pid, 0) : -1;
-    if (pid > 0 && (pidfd < 0 || children_add(children, pid) < 0)) {
-        fork_error = pidfd < 0 ? errno : ENOMEM;
+    pid_t pid = fork_session(process, ends);
+    int error = errno;
+    /* It cannot have been reaped: that happens only in this thread, later. */
+    if (pid > 0 && children_add(children, pid) < 0) {
+        error = ENOMEM;
         kill(pid, SIGKILL); /* unknown to `children`, so reaped there as an orphan */
         pid = -1;
     }
-    int sent;
+    int failed;
     if (pid > 0) {
-        int fds[CONTROL_FD_COUNT] = {channels.session[0], pidfd, channels.out[0], channels.err[0]};
-        struct control_message message = {.kind = CONTROL_PARKED, .pid = pid};
-        sent = control_send(control_fd, &message, fds, CONTROL_FD_COUNT);
+        if (!message->kind) message->kind = CONTROL_PARKED;
+        message->parked_pid = pid;
+        failed = control_send(CONTROL_FD, message, ends[0]);
     } else {
-        sent = tell_failure(control_fd, fork_error);
+        failed = tell_failure(message, error);
     }
-    if (pidfd >= 0) close(pidfd);
-    close_channels(&channels);
-    return sent;
+    close(ends[0]);
+    close(ends[1]);
+    return failed;
 }

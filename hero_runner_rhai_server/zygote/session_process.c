@@ -1,6 +1,7 @@
 #include "zygote/session_process.h"
 
 #include "session/frames.h"
+#include "zygote/control.h"
 #include "zygote/imports.h"
 #include "zygote/json.h"
 #include "zygote/output.h"
@@ -13,9 +14,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -32,7 +33,9 @@ static const char *const limit_kinds[] = {
     "ErrorStackOverflow",     "ErrorDataTooLarge",
 };
 
-/* SIGTERM: somebody stops the session; SIGXCPU: its processor time is used up. */
+/* SIGTERM: somebody stops the session; SIGXCPU: its processor time is used up. The server says
+ * nothing after the request, so the session socket becomes readable only now, which is what ends a
+ * wait (herolib_session.stop_fd). */
 static void on_stop_signal(int signal) {
     int saved = errno;
     if (signal == SIGXCPU)
@@ -40,8 +43,7 @@ static void on_stop_signal(int signal) {
     else
         is_stopping = 1;
     rhai_engine_terminate(engine);
-    ssize_t written = write(SESSION_STOP_FD, &(uint64_t){1}, sizeof(uint64_t));
-    (void)written; /* it can only be full, and then it is readable already */
+    shutdown(SESSION_SOCKET_FD, SHUT_RD);
     errno = saved;
 }
 
@@ -66,31 +68,37 @@ static bool on_poll(void *data) {
 
 /* ---- Getting ready ---------------------------------------------------------------------- */
 
-/* Puts the three descriptors where they belong, whatever numbers they have now, and closes all
- * others. */
-static int arrange_descriptors(int socket_fd, int stdout_fd, int stderr_fd) {
-    /* Above all targets first, so that no move overwrites one that is still needed. */
-    int high[] = {fcntl(socket_fd, F_DUPFD, 16), fcntl(stdout_fd, F_DUPFD, 16),
-                  fcntl(stderr_fd, F_DUPFD, 16)};
-    if (dup3(high[0], SESSION_SOCKET_FD, O_CLOEXEC) < 0 || dup2(high[1], STDOUT_FILENO) < 0 ||
-        dup2(high[2], STDERR_FILENO) < 0)
-        return -errno;
-    if (close_range(SESSION_SOCKET_FD + 1, ~0U, 0) < 0) return -errno;
-    /* The first free number is the next one. */
-    return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) == SESSION_STOP_FD ? 0 : -EBADF;
-}
-
-static void set_signals(void) {
+/* The zygote is never sent these, so they can be as its children want them. */
+void session_process_prepare(const struct session_process *process) {
+    engine = process->engine;
     struct sigaction stop = {.sa_handler = on_stop_signal}, timer = {.sa_handler = on_timer};
-    struct sigaction ignore = {.sa_handler = SIG_IGN}, standard = {.sa_handler = SIG_DFL};
-    sigaction(SIGTERM, &stop, NULL);
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigaction(SIGXCPU, &stop, NULL);
     sigaction(SIGALRM, &timer, NULL);
     sigaction(SIGPIPE, &ignore, NULL);
+    rhai_engine_on_print(engine, on_print, &output);
+    rhai_engine_on_debug(engine, on_debug, &output);
+    rhai_engine_on_poll(engine, on_poll, &output);
+    process->session->output = output_for_herolib(&output);
+    process->session->stop_fd = SESSION_SOCKET_FD;
+    output_init(&output, SESSION_SOCKET_FD, engine);
+}
+
+static void set_signals(void) {
+    struct sigaction stop = {.sa_handler = on_stop_signal}, standard = {.sa_handler = SIG_DFL};
+    sigaction(SIGTERM, &stop, NULL);
     sigaction(SIGCHLD, &standard, NULL);
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* The session socket takes the place of the zygote's control socket. */
+static bool arrange_descriptors(int socket_fd) {
+    return dup2(CONTROL_STDOUT_FD, STDOUT_FILENO) >= 0 &&
+           dup2(CONTROL_STDERR_FD, STDERR_FILENO) >= 0 &&
+           dup3(socket_fd, SESSION_SOCKET_FD, O_CLOEXEC) >= 0 &&
+           close_range(SESSION_SOCKET_FD + 1, ~0U, 0) == 0;
 }
 
 bool session_process_warm(rhai_engine *warm_engine) {
@@ -105,22 +113,14 @@ bool session_process_warm(rhai_engine *warm_engine) {
     return is_right;
 }
 
-static void park(const struct session_process *process, int socket_fd, int stdout_fd,
-                 int stderr_fd) {
+static void park(const struct session_process *process, int socket_fd) {
     prctl(PR_SET_NAME, "rhai_session");
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != process->zygote) _exit(1);
+    if (getppid() != process->zygote) _exit(SESSION_EXIT_ALONE);
     setsid();
     prctl(PR_SET_CHILD_SUBREAPER, 1);
-    engine = process->engine;
-    if (arrange_descriptors(socket_fd, stdout_fd, stderr_fd) < 0) _exit(1);
-    if (output_init(&output, SESSION_SOCKET_FD, engine) < 0) _exit(1);
+    if (!arrange_descriptors(socket_fd)) _exit(SESSION_EXIT_ALONE);
     set_signals();
-    rhai_engine_on_print(engine, on_print, &output);
-    rhai_engine_on_debug(engine, on_debug, &output);
-    rhai_engine_on_poll(engine, on_poll, &output);
-    process->session->output = output_for_herolib(&output);
-    process->session->stop_fd = SESSION_STOP_FD;
     session_process_warm(engine);
 }
 
@@ -130,11 +130,10 @@ static struct frame wait_for_request(void) {
     struct frame frame;
     for (;;) {
         int have = frame_reader_next(&reader, &frame);
-        if (have < 0 || (have > 0 && frame.kind != FRAME_REQUEST)) _exit(1);
+        if (have < 0 || (have > 0 && frame.kind != FRAME_REQUEST)) _exit(SESSION_EXIT_ALONE);
         if (have > 0) return frame;
         ssize_t got = frame_reader_fill(&reader, SESSION_SOCKET_FD);
-        if (got == 0) _exit(0); /* not needed any more */
-        if (got < 0) _exit(1);
+        if (got <= 0) _exit(SESSION_EXIT_ALONE); /* 0: not needed any more */
     }
 }
 
@@ -264,7 +263,8 @@ static struct control_usage own_usage(void) {
     return usage;
 }
 
-static void send_result(struct json_result *result) {
+/* True: it has also told that nothing else of the session is left. */
+static bool send_result(struct json_result *result) {
     struct control_usage usage = own_usage();
     if (is_alone()) result->usage = &usage;
     static char no_memory[] = "{\"outcome\":\"error\",\"error\":{\"message\":\"out of memory\"}}";
@@ -272,12 +272,12 @@ static void send_result(struct json_result *result) {
     if (!json.bytes) json = (struct json_text){no_memory, sizeof no_memory - 1};
     struct iovec part = {.iov_base = json.bytes, .iov_len = json.len};
     output_frame(&output, FRAME_RESULT, &part, 1);
+    return result->usage != NULL;
 }
 
 /* Memory is not freed on purpose: the process is about to exit. */
-_Noreturn void session_process_run(const struct session_process *process, int socket_fd,
-                                   int stdout_fd, int stderr_fd) {
-    park(process, socket_fd, stdout_fd, stderr_fd);
+_Noreturn void session_process_run(const struct session_process *process, int socket_fd) {
+    park(process, socket_fd);
     struct frame frame = wait_for_request();
     output_begin(&output);
     output_frame(&output, FRAME_STARTED, NULL, 0);
@@ -298,7 +298,7 @@ _Noreturn void session_process_run(const struct session_process *process, int so
             result = run_script(script, len, scope);
     }
     output_finish(&output);
-    send_result(&result);
+    bool is_left_alone = send_result(&result);
     output_flush(&output);
-    _exit(0);
+    _exit(is_left_alone ? SESSION_EXIT_ALONE : SESSION_EXIT_NOT_ALONE);
 }

@@ -11,7 +11,10 @@
 
 /* Where a session process has its descriptors. */
 #define SESSION_SOCKET_FD 3
-#define SESSION_STOP_FD 4
+
+/* How one ends that has no children: nothing is left of its session. */
+#define SESSION_EXIT_ALONE 0
+#define SESSION_EXIT_NOT_ALONE 1
 
 struct session_process {
     rhai_engine *engine;
@@ -19,10 +22,12 @@ struct session_process {
     pid_t zygote;
 };
 
-/* Called in the child with the session socket and the write ends of the two output pipes, at any
- * numbers; every other descriptor is closed. Does not return. */
-_Noreturn void session_process_run(const struct session_process *process, int socket_fd,
-                                   int stdout_fd, int stderr_fd);
+/* What every session process has of the zygote. */
+void session_process_prepare(const struct session_process *process);
+
+/* Called in the child with its end of the session socket, at any number above those of control.h;
+ * every descriptor but this and its standard ones is closed. Does not return. */
+_Noreturn void session_process_run(const struct session_process *process, int socket_fd);
 
 /* Runs a trivial script on an engine, so that the memory every script touches has been touched.
  * Also the zygote's self-test: false when the result is not what it must be. */

@@ -1,14 +1,15 @@
 /*
  * hero_runner_rhai_zygote: builds the engine once, and forks session processes from it.
  *
- * Started by the server with the control socket (control.h) as descriptor 3; its arguments are the
- * soft limit of open files for scripts, the script roots and where groups are made (cgroup.h). It
- * has one thread and no event loop, links the engine, its modules and nothing else, and does only
- * three things once it is ready: fork when asked, reap what has died, end with the server.
+ * Started by the server with the descriptors of control.h; its arguments are the soft limit of open
+ * files for scripts, the script roots and where groups are made (cgroup.h). It has one thread and
+ * no event loop, links the engine, its modules and nothing else, and does only three things once it
+ * is ready: fork as many as are wanted, reap what has died, end with the server.
  */
 #include "zygote/cgroup.h"
 #include "zygote/children.h"
 #include "zygote/control.h"
+#include "zygote/huge_text.h"
 #include "zygote/imports.h"
 #include "zygote/own_limits.h"
 #include "zygote/park.h"
@@ -21,6 +22,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -35,7 +38,7 @@ static void on_child(int signal) {
 } /* only there to end ppoll */
 
 static void send_or_end(const struct control_message *message) {
-    if (control_send(CONTROL_FD, message, NULL, 0) < 0) exit(1);
+    if (control_send(CONTROL_FD, message, -1) < 0) exit(1);
 }
 
 static void send_text(enum control_kind kind, const char *text) {
@@ -103,27 +106,48 @@ static void test_engine(const struct session_process *process) {
     if (status != 0) fail("self-test", "the engine gives wrong results");
 }
 
-static void tell_exit(void *ctx, const struct control_message *message) {
-    (void)ctx;
-    send_or_end(message);
+/* Sessions do not get the mapping. */
+static struct control_wanted *map_wanted(void) {
+    struct control_wanted *wanted =
+        mmap(NULL, sizeof *wanted, PROT_READ | PROT_WRITE, MAP_SHARED, CONTROL_WANTED_FD, 0);
+    if (wanted == MAP_FAILED) fail("shared memory", strerror(errno));
+    madvise(wanted, sizeof *wanted, MADV_DONTFORK);
+    close(CONTROL_WANTED_FD);
+    return wanted;
 }
 
-/* Handles what the server asks for. False when it has gone. */
-static bool serve(const struct session_process *process, struct children *children) {
-    struct control_message message;
-    int fds[CONTROL_FD_COUNT];
-    int got = control_receive(CONTROL_FD, &message, fds);
-    if (got <= 0) return false;
-    if (message.kind != CONTROL_PARK) return true;
-    for (int i = 0; i < message.number; i++) {
-        if (park_session(CONTROL_FD, process, children) < 0) return false;
+/* What the zygote works on. */
+struct work {
+    struct session_process process;
+    struct children children;
+    struct control_wanted *wanted;
+};
+
+static bool take_wanted(struct work *work) {
+    int count = atomic_load(&work->wanted->count);
+    while (count > 0)
+        if (atomic_compare_exchange_weak(&work->wanted->count, &count, count - 1)) return true;
+    return false;
+}
+
+/* One that is wanted is forked first: both together wake the server once. */
+static void tell_exit(void *ctx, struct control_message *message) {
+    struct work *work = ctx;
+    int failed = take_wanted(work) ? park_session(&work->process, &work->children, message)
+                                   : control_send(CONTROL_FD, message, -1);
+    if (failed) exit(1);
+}
+
+static void park_wanted(struct work *work) {
+    while (take_wanted(work)) {
+        struct control_message message = {.kind = 0};
+        if (park_session(&work->process, &work->children, &message) < 0) exit(1);
         /* Ends are told between forks, so that a long refill holds up nobody's result. */
-        children_reap(children, tell_exit, NULL);
+        children_reap(&work->children, tell_exit, work);
     }
-    return true;
 }
 
-static void run(const struct session_process *process, struct children *children) {
+static void run(struct work *work) {
     struct sigaction child = {.sa_handler = on_child};
     sigaction(SIGCHLD, &child, NULL);
     sigset_t blocked, waiting;
@@ -132,12 +156,16 @@ static void run(const struct session_process *process, struct children *children
     sigprocmask(SIG_BLOCK, &blocked, &waiting);
     sigdelset(&waiting, SIGCHLD);
     for (;;) {
-        children_reap(children, tell_exit, NULL);
-        int patience = children_patience_ms(children);
+        children_reap(&work->children, tell_exit, work);
+        park_wanted(work);
+        int patience = children_patience_ms(&work->children);
         struct timespec timeout = {.tv_nsec = patience * 1000000L};
-        struct pollfd control = {.fd = CONTROL_FD, .events = POLLIN};
-        int ready = ppoll(&control, 1, patience < 0 ? NULL : &timeout, &waiting);
-        if (ready > 0 && !serve(process, children)) return;
+        struct pollfd events[] = {{.fd = CONTROL_FD, .events = POLLIN},
+                                  {.fd = CONTROL_WAKE_FD, .events = POLLIN}};
+        int ready = ppoll(events, 2, patience < 0 ? NULL : &timeout, &waiting);
+        if (ready > 0 && events[0].revents) return; /* the server has gone */
+        eventfd_t times;
+        if (ready > 0 && events[1].revents) eventfd_read(CONTROL_WAKE_FD, &times);
     }
 }
 
@@ -152,15 +180,16 @@ int main(int argc, char **argv) {
     const char *home = getenv("HOME");
     if (!home || chdir(home) < 0) fail("HOME", home ? strerror(errno) : "is not set");
 
-    struct children children;
-    int failed = children_init(&children);
+    huge_text_move();
+    struct work work = {.wanted = map_wanted()};
+    int failed = children_init(&work.children);
     if (failed) fail("list of children in /proc", strerror(-failed));
-    struct session_process process;
-    build_engine(&process, argv[2]);
+    build_engine(&work.process, argv[2]);
     cgroup_init(argv[3], argv[4]);
-    test_engine(&process);
+    test_engine(&work.process);
+    session_process_prepare(&work.process);
     send_text(CONTROL_READY, "");
-    run(&process, &children);
+    run(&work);
     /* The server has gone, or its end of the socket: sessions go with us (PDEATHSIG). */
     return 0;
 }

@@ -1,0 +1,16 @@
+/* Stands in for a client library that a module loads at its first use: it writes past everything.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void say(int fd, const char *text) {
+    if (write(fd, text, strlen(text)) < 0) _exit(1);
+}
+
+__attribute__((constructor)) static void on_load(void) {
+    say(STDOUT_FILENO, "loaded\n");
+    say(STDERR_FILENO, "is dam");
+    say(STDERR_FILENO, "aged");
+    if (getenv("LIBRARY_ABORTS")) abort();
+}
