@@ -71,9 +71,7 @@ static bool on_poll(void *data) {
 /* The zygote is never sent these, so they can be as its children want them. */
 void session_process_prepare(const struct session_process *process) {
     engine = process->engine;
-    struct sigaction stop = {.sa_handler = on_stop_signal}, timer = {.sa_handler = on_timer};
-    struct sigaction ignore = {.sa_handler = SIG_IGN};
-    sigaction(SIGXCPU, &stop, NULL);
+    struct sigaction timer = {.sa_handler = on_timer}, ignore = {.sa_handler = SIG_IGN};
     sigaction(SIGALRM, &timer, NULL);
     sigaction(SIGPIPE, &ignore, NULL);
     rhai_engine_on_print(engine, on_print, &output);
@@ -87,6 +85,7 @@ void session_process_prepare(const struct session_process *process) {
 static void set_signals(void) {
     struct sigaction stop = {.sa_handler = on_stop_signal}, standard = {.sa_handler = SIG_DFL};
     sigaction(SIGTERM, &stop, NULL);
+    sigaction(SIGXCPU, &stop, NULL);
     sigaction(SIGCHLD, &standard, NULL);
     sigset_t none;
     sigemptyset(&none);
