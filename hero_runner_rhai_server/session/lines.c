@@ -5,12 +5,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* How many bytes at the end are a character of UTF-8 (RFC 3629) whose rest is still to come: a cut
+ * goes before them, because readers see each piece as a text of its own. */
+static size_t unfinished(const char *text, size_t len) {
+    for (size_t back = 1; back <= 3 && back <= len; back++) {
+        unsigned char byte = (unsigned char)text[len - back];
+        if ((byte & 0xc0) == 0x80) continue;
+        size_t whole = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc2 ? 2 : 1;
+        return byte <= 0xf4 && whole > back ? back : 0;
+    }
+    return 0;
+}
+
 /* Passes on one line that lies in one piece, in pieces if it is too long. */
 static void pass_on(const char *text, size_t len, bool is_partial, lines_sink *sink, void *ctx) {
     while (len > FRAME_LINE_MAX_BYTES) {
-        sink(ctx, text, FRAME_LINE_MAX_BYTES, true);
-        text += FRAME_LINE_MAX_BYTES;
-        len -= FRAME_LINE_MAX_BYTES;
+        size_t piece = FRAME_LINE_MAX_BYTES - unfinished(text, FRAME_LINE_MAX_BYTES);
+        sink(ctx, text, piece, true);
+        text += piece;
+        len -= piece;
     }
     sink(ctx, text, len, is_partial);
 }
@@ -36,11 +49,19 @@ void lines_done(struct lines *lines) {
     *lines = (struct lines){0};
 }
 
-void lines_flush(struct lines *lines, bool is_partial, lines_sink *sink, void *ctx) {
-    if (lines->len == 0) return;
-    size_t len = lines->len;
-    lines->len = 0;
+/* All but the last `kept` bytes. */
+static void pass_rest(struct lines *lines, size_t kept, bool is_partial, lines_sink *sink,
+                      void *ctx) {
+    size_t len = lines->len - kept;
+    if (len == 0) return;
+    lines->len = kept;
     sink(ctx, lines->rest, len, is_partial);
+    if (kept) memmove(lines->rest, lines->rest + len, kept);
+}
+
+void lines_flush(struct lines *lines, bool is_partial, lines_sink *sink, void *ctx) {
+    size_t kept = is_partial ? unfinished(lines->rest, lines->len) : 0;
+    pass_rest(lines, kept, is_partial, sink, ctx);
 }
 
 void lines_add(struct lines *lines, const char *bytes, size_t len, lines_sink *sink, void *ctx) {
@@ -57,7 +78,7 @@ void lines_add(struct lines *lines, const char *bytes, size_t len, lines_sink *s
         size_t room = FRAME_LINE_MAX_BYTES - lines->len;
         size_t taken = piece < room ? piece : room;
         if (!keep(lines, bytes, taken)) { /* no memory: what there is goes out in pieces */
-            lines_flush(lines, true, sink, ctx);
+            pass_rest(lines, 0, true, sink, ctx);
             sink(ctx, bytes, taken, true);
         }
         bytes += taken;

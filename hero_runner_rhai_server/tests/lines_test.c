@@ -76,6 +76,43 @@ static void a_line_over_the_bound_comes_in_pieces(void **state) {
     free(text);
 }
 
+static void a_character_is_never_cut_in_two(void **state) {
+    (void)state;
+    static const char *const ends[] = {"\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80"};
+    static const char *const expected = "[65535 bytes~][\xc3\xa9!]"
+                                        "[65535 bytes~][\xe2\x82\xac!]"
+                                        "[65535 bytes~][\xf0\x9f\x98\x80!]";
+    char *text = malloc(FRAME_LINE_MAX_BYTES + 16);
+    struct note whole = {""}, in_pieces = {""}, printed = {""};
+    struct lines lines = {0};
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        memset(text, 'x', FRAME_LINE_MAX_BYTES - 1);
+        size_t len = FRAME_LINE_MAX_BYTES - 1;
+        len += (size_t)sprintf(text + len, "%s!\n", ends[i]);
+        lines_add(&lines, text, len, note_line, &whole);
+        lines_split(text, len - 1, note_line, &printed);
+        for (size_t at = 0; at < len; at += 1000)
+            lines_add(&lines, text + at, len - at < 1000 ? len - at : 1000, note_line, &in_pieces);
+    }
+    assert_string_equal(whole.text, expected);
+    assert_string_equal(in_pieces.text, expected);
+    assert_string_equal(printed.text, expected);
+
+    /* Nor by a pause in the middle of it; what is no beginning of one is not waited for. */
+    struct note note = {""};
+    add(&lines, "a\xe2\x82", &note);
+    lines_flush(&lines, true, note_line, &note);
+    lines_flush(&lines, true, note_line, &note);
+    add(&lines, "\xac\n\xff", &note);
+    lines_flush(&lines, true, note_line, &note);
+    add(&lines, "\xc3", &note);
+    lines_flush(&lines, true, note_line, &note);
+    lines_flush(&lines, false, note_line, &note);
+    assert_string_equal(note.text, "[a~][\xe2\x82\xac][\xff~][\xc3]");
+    lines_done(&lines);
+    free(text);
+}
+
 static void a_line_of_exactly_the_bound_is_whole(void **state) {
     (void)state;
     char *text = malloc(FRAME_LINE_MAX_BYTES + 1);
@@ -104,6 +141,7 @@ int main(void) {
         cmocka_unit_test(complete_lines_pass_at_once_and_the_rest_waits),
         cmocka_unit_test(flushing_passes_the_beginning_of_a_line),
         cmocka_unit_test(a_line_over_the_bound_comes_in_pieces),
+        cmocka_unit_test(a_character_is_never_cut_in_two),
         cmocka_unit_test(a_line_of_exactly_the_bound_is_whole),
         cmocka_unit_test(printed_text_makes_one_line_more_than_it_has_newlines),
     };
