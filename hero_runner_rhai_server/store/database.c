@@ -67,6 +67,12 @@ static const char tables[] =
     "CREATE TABLE scripts(name TEXT, version INTEGER, text TEXT, description TEXT,"
     " saved_us INTEGER, PRIMARY KEY(name, version));";
 
+/* Tables that databases of this version may be without. The last number that a version of a script
+ * had stays when the version goes: no number means two texts. */
+static const char later_tables[] =
+    "CREATE TABLE IF NOT EXISTS script_numbers(name TEXT PRIMARY KEY, last INTEGER)"
+    " WITHOUT ROWID";
+
 static int create_tables(sqlite3 *db) {
     struct rpc_strbuf sql = RPC_STRBUF_INIT;
     rpc_strbuf_add_text(&sql, "BEGIN;CREATE TABLE sessions(row INTEGER PRIMARY KEY");
@@ -92,7 +98,8 @@ static int check_version(sqlite3 *db, const char *path, struct rpc_error *err) {
             (long long)version, DATABASE_VERSION);
         return -1;
     }
-    if (version == 0 && create_tables(db) != SQLITE_OK) {
+    if ((version == 0 && create_tables(db) != SQLITE_OK) ||
+        sqlite3_exec(db, later_tables, NULL, NULL, NULL) != SQLITE_OK) {
         rpc_error_set(err, RPC_ERROR_INVALID, 0, "%s: %s", path, sqlite3_errmsg(db));
         return -1;
     }

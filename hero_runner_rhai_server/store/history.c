@@ -29,7 +29,13 @@ static const char *const fixed_sql[HISTORY_STATEMENTS] = {
     [HISTORY_DELETE_RESULT] = "DELETE FROM results WHERE row=?",
     [HISTORY_OLDEST] = "SELECT row,ended_us,log_bytes,id FROM sessions WHERE ended_us>0"
                        " ORDER BY ended_us LIMIT ?",
-    [HISTORY_NEWEST_SCRIPT] = "SELECT max(version) FROM scripts WHERE name=?",
+    [HISTORY_NEWEST_SCRIPT] = "SELECT version,text=?2 FROM scripts WHERE name=?1"
+                              " ORDER BY version DESC LIMIT 1",
+    [HISTORY_NUMBER_SCRIPT] =
+        "INSERT INTO script_numbers"
+        " SELECT ?1,ifnull(max(version),0)+1 FROM scripts WHERE name=?1"
+        " ON CONFLICT(name) DO UPDATE SET last=last+1 RETURNING last",
+    [HISTORY_DESCRIBE_SCRIPT] = "UPDATE scripts SET description=?3 WHERE name=?1 AND version=?2",
     [HISTORY_SAVE_SCRIPT] = "INSERT INTO scripts VALUES(?,?,?,?,?)",
     [HISTORY_DELETE_SCRIPT] = "DELETE FROM scripts WHERE name=?1 AND (?2=0 OR version=?2)",
 };
@@ -256,20 +262,49 @@ int history_delete(struct history *history, int64_t row) {
 
 /* ---- Scripts ----------------------------------------------------------------------------- */
 
-int history_save_script(struct history *history, const struct op *op, int64_t *ret_version) {
+/* The number in the first column of the first row, 0 when there is none; 0 or a negative errno. */
+static int take_number(sqlite3_stmt *statement, int64_t *ret_number) {
+    int code = sqlite3_step(statement);
+    *ret_number = code == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
+    while (code == SQLITE_ROW)
+        code = sqlite3_step(statement);
+    sqlite3_reset(statement);
+    return database_errno(code);
+}
+
+/* *ret_version: the newest one, when that has this text; else 0. */
+static int find_same_script(struct history *history, const struct op *op, int64_t *ret_version) {
     sqlite3_stmt *statement = history->statements[HISTORY_NEWEST_SCRIPT];
     bind_text(statement, 1, op->in.named.name);
+    bind_bytes(statement, 2, op->in.named.text);
     int code = sqlite3_step(statement);
-    int64_t version = code == SQLITE_ROW ? sqlite3_column_int64(statement, 0) + 1 : 0;
+    bool is_same = code == SQLITE_ROW && sqlite3_column_int(statement, 1);
+    *ret_version = is_same ? sqlite3_column_int64(statement, 0) : 0;
     sqlite3_reset(statement);
-    if (!version) return database_errno(code);
+    return database_errno(code);
+}
+
+int history_save_script(struct history *history, const struct op *op, int64_t *ret_version) {
+    int error = find_same_script(history, op, ret_version);
+    if (error || (*ret_version && !op->in.named.description)) return error;
+    sqlite3_stmt *statement;
+    if (*ret_version) {
+        statement = history->statements[HISTORY_DESCRIBE_SCRIPT];
+        bind_text(statement, 1, op->in.named.name);
+        sqlite3_bind_int64(statement, 2, *ret_version);
+        bind_text(statement, 3, op->in.named.description);
+        return run(history, HISTORY_DESCRIBE_SCRIPT);
+    }
+    statement = history->statements[HISTORY_NUMBER_SCRIPT];
+    bind_text(statement, 1, op->in.named.name);
+    error = take_number(statement, ret_version);
+    if (error) return error;
     statement = history->statements[HISTORY_SAVE_SCRIPT];
     bind_text(statement, 1, op->in.named.name);
-    sqlite3_bind_int64(statement, 2, version);
+    sqlite3_bind_int64(statement, 2, *ret_version);
     bind_bytes(statement, 3, op->in.named.text);
     bind_text(statement, 4, op->in.named.description);
     sqlite3_bind_int64(statement, 5, rpc_clock_wall_us());
-    *ret_version = version;
     return run(history, HISTORY_SAVE_SCRIPT);
 }
 

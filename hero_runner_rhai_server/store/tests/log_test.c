@@ -2,6 +2,7 @@
 #include "fixture.h"
 
 #include "store/log_block.h"
+#include "store/log_read.h"
 
 #include <fcntl.h>
 #include <glob.h>
@@ -241,6 +242,37 @@ static void a_torn_end_is_cut_off_and_all_before_it_is_kept(void **state) {
     }
 }
 
+static void a_record_that_is_cut_anywhere_costs_itself_only(void **state) {
+    struct fixture *fixture = *state;
+    int64_t row;
+    char path[200], dir[100], whole[64 * 1024];
+    snprintf(dir, sizeof dir, "%s/logs", fixture->dir);
+    insert(fixture, 1, &row);
+    append_all(fixture, row, 1, 3000, 100); /* moves it into a file */
+    struct stat before, after;
+    part_path(fixture, 1, "log", path);
+    assert_int_equal(stat(path, &before), 0);
+    assert_int_equal(append(fixture, make_lines(row, 1, 3001, 3003)), 0);
+    assert_int_equal(stat(path, &after), 0);
+    size_t len = (size_t)(after.st_size - before.st_size);
+    assert_in_range(len, 1, sizeof whole);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    assert_int_equal(pread(fd, whole, len, before.st_size), len);
+    for (size_t cut = 0; cut < len; cut++) {
+        struct log_extent extent;
+        assert_int_equal(ftruncate(fd, before.st_size), 0);
+        assert_int_equal(pwrite(fd, whole, cut, before.st_size), cut);
+        assert_int_equal(log_repair(dir, id_of(1), &extent), 0);
+        assert_int_equal(extent.last_seq, 3000);
+        assert_int_equal(extent.bytes, before.st_size);
+        assert_int_equal(stat(path, &after), 0);
+        assert_int_equal(after.st_size, before.st_size);
+    }
+    close(fd);
+    fixture_reopen(fixture);
+    assert_all_forwards(fixture, 1, 3000, 10000);
+}
+
 static bool is_there(const char *path) {
     return access(path, F_OK) == 0;
 }
@@ -397,6 +429,7 @@ int main(void) {
         CASE(beyond_its_limit_a_log_keeps_head_and_tail),
         CASE(lines_that_were_never_posted_are_a_gap),
         CASE(a_torn_end_is_cut_off_and_all_before_it_is_kept),
+        CASE(a_record_that_is_cut_anywhere_costs_itself_only),
         CASE(files_of_no_session_are_removed_and_nothing_else),
         CASE(a_damaged_block_costs_its_own_lines_only),
         CASE(lines_are_filtered_by_stream_and_by_what_they_contain),

@@ -99,8 +99,9 @@ static void saving_makes_a_new_version_and_keeps_the_old_ones(void **state) {
 
 static void one_version_or_all_are_deleted(void **state) {
     struct fixture *fixture = *state;
+    static const char *const texts[] = {"1", "2", "3"};
     for (int i = 1; i <= 3; i++)
-        assert_int_equal(save(fixture, "job", "1", NULL), i);
+        assert_int_equal(save(fixture, "job", texts[i - 1], NULL), i);
     assert_int_equal(delete_script(fixture, "job", 2), 0);
     assert_int_equal(delete_script(fixture, "job", 2), -ENOENT);
     assert_null(get_script(fixture, "job", 2));
@@ -112,6 +113,37 @@ static void one_version_or_all_are_deleted(void **state) {
     assert_int_equal(delete_script(fixture, "job", 0), 0);
     assert_null(get_script(fixture, "job", 0));
     assert_int_equal(delete_script(fixture, "job", 0), -ENOENT);
+}
+
+static void saving_the_same_text_makes_no_new_version(void **state) {
+    struct fixture *fixture = *state;
+    assert_int_equal(save(fixture, "job", "1", "first"), 1);
+    assert_int_equal(save(fixture, "job", "1", NULL), 1);
+    struct store_scripts *scripts = get_script(fixture, "job", 0);
+    assert_string_equal(scripts->items[0].description, "first");
+    assert_int_equal(scripts->items[0].versions, 1);
+    store_scripts_free(scripts);
+    assert_int_equal(save(fixture, "job", "1", "what it is for"), 1);
+    scripts = get_script(fixture, "job", 0);
+    assert_string_equal(scripts->items[0].description, "what it is for");
+    store_scripts_free(scripts);
+    /* An older text is a new version again, and so is the empty one. */
+    assert_int_equal(save(fixture, "job", "2", NULL), 2);
+    assert_int_equal(save(fixture, "job", "1", NULL), 3);
+    assert_int_equal(save(fixture, "job", "", NULL), 4);
+    assert_int_equal(save(fixture, "job", "", NULL), 4);
+}
+
+static void a_number_never_means_two_texts(void **state) {
+    struct fixture *fixture = *state;
+    assert_int_equal(save(fixture, "job", "1", NULL), 1);
+    assert_int_equal(save(fixture, "job", "2", NULL), 2);
+    assert_int_equal(delete_script(fixture, "job", 2), 0);
+    assert_int_equal(save(fixture, "job", "3", NULL), 3);
+    assert_int_equal(delete_script(fixture, "job", 0), 0);
+    fixture_reopen(fixture);
+    assert_int_equal(save(fixture, "job", "4", NULL), 4);
+    assert_null(get_script(fixture, "job", 1));
 }
 
 static void names_are_checked(void **state) {
@@ -141,6 +173,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         CASE(saving_makes_a_new_version_and_keeps_the_old_ones),
         CASE(one_version_or_all_are_deleted),
+        CASE(saving_the_same_text_makes_no_new_version),
+        CASE(a_number_never_means_two_texts),
         CASE(names_are_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
