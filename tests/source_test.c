@@ -4,13 +4,17 @@
 #include "support/process.h"
 #include "support/server.h"
 
+#include <arpa/inet.h>
+#include <hero_rpc/clock.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -33,7 +37,8 @@ static void make_dir(const struct test_server *server, const char *name) {
 /* Two roots, and a file outside of them. */
 static int setup_roots(void **state) {
     static char roots[256];
-    static const char *options[] = {"--script-roots", roots, NULL};
+    static const char *options[] = {
+        "--script-roots", roots, "--url-bytes", "65536", "--url-timeout-ms", "1000", NULL};
     struct test_server *server = calloc(1, sizeof *server);
     server_init(server);
     make_dir(server, "one");
@@ -110,6 +115,36 @@ static void nothing_outside_the_roots_is_opened(void **state) {
     }
 }
 
+static void only_regular_files_are_scripts(void **state) {
+    struct test_server *server = *state;
+    char path[256];
+    snprintf(path, sizeof path, "%s/one/fifo.rhai", server->home);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    snprintf(path, sizeof path, "%s/one/zero.rhai", server->home);
+    bool has_device = mknod(path, S_IFCHR | 0600, makedev(1, 5)) == 0; /* as root only */
+    expect_refusal(server, (struct runner_start){.script_path = "fifo.rhai"},
+                   "is not a regular file");
+    if (has_device)
+        expect_refusal(server, (struct runner_start){.script_path = "zero.rhai"},
+                       "is not a regular file");
+    expect_refusal(server, (struct runner_start){.script_path = "sub"}, "Is a directory");
+    struct runner_session session;
+    run_start(server, (struct runner_start){.script = "import \"fifo\" as f;"}, &session, NULL);
+    assert_non_null(strstr(session.message, "is not a regular file"));
+    runner_session_done(&session);
+}
+
+static void modules_that_import_each_other_are_an_error(void **state) {
+    struct test_server *server = *state;
+    write_file(server, "one/a.rhai", "import \"b\" as b;");
+    write_file(server, "one/b.rhai", "import \"a\" as a;");
+    struct runner_session session;
+    run_start(server, (struct runner_start){.script_path = "a.rhai"}, &session, NULL);
+    assert_int_equal(session.status, RUNNER_FAILED);
+    assert_non_null(strstr(session.message, "imports itself"));
+    runner_session_done(&session);
+}
+
 static void exactly_one_source_is_given(void **state) {
     expect_refusal(*state, (struct runner_start){.script = "1", .script_name = "a"},
                    "must be the only one of script, script_path, script_url and script_name");
@@ -119,6 +154,8 @@ static void exactly_one_source_is_given(void **state) {
     expect_refusal(*state, (struct runner_start){.script_url = "file:///etc/passwd"},
                    "must be an http or https address");
     expect_refusal(*state, (struct runner_start){.script_url = "http://a:b@localhost/"},
+                   "must not hold a user name or a password");
+    expect_refusal(*state, (struct runner_start){.script_url = "http:///a:b@localhost/"},
                    "must not hold a user name or a password");
 }
 
@@ -149,6 +186,86 @@ static void a_script_of_an_address_is_fetched_and_kept_by_its_etag(void **state)
     assert_string_equal(session.reason, "error");
     assert_string_equal(session.message, "script_url: the answer has status 404");
     runner_session_done(&session);
+}
+
+static void expect_fetch(struct test_server *server, const char *url, const char *message) {
+    struct runner_session session;
+    run_start(server, (struct runner_start){.script_url = url}, &session, NULL);
+    assert_string_equal(session.reason, "error");
+    if (!strstr(session.message, message)) fail_msg("%s", session.message);
+    runner_session_done(&session);
+}
+
+static void an_etag_is_that_of_the_last_answer(void **state) {
+    static struct http_peer first, second;
+    struct test_server *server = *state;
+    char url[64], redirect[256];
+    http_peer_start(&second, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nConnection: close\r\n\r\n1");
+    snprintf(redirect, sizeof redirect,
+             "HTTP/1.1 302 Found\r\nETag: \"of the redirect\"\r\nContent-Length: 0\r\n"
+             "Location: http://127.0.0.1:%u/y.rhai\r\nConnection: close\r\n\r\n",
+             second.port);
+    http_peer_start(&first, redirect);
+    snprintf(url, sizeof url, "http://127.0.0.1:%u/x.rhai", first.port);
+    for (int i = 0; i < 2; i++) {
+        struct runner_session session;
+        run_start(server, (struct runner_start){.script_url = url}, &session, NULL);
+        assert_int_equal(session.status, RUNNER_SUCCEEDED);
+        runner_session_done(&session);
+    }
+    assert_int_equal(http_peer_requests(&second), 2);
+    assert_null(strcasestr(first.last, "If-None-Match"));
+}
+
+static void an_answer_may_be_packed(void **state) {
+    static struct http_peer peer;
+    struct test_server *server = *state;
+    struct runner_result result;
+    char url[64];
+    /* "20 + 22 // aa\u00e9\u00e9\u00e9" */
+    http_peer_start(&peer, "HTTP/1.1 200 OK\r\nContent-Encoding: deflate\r\nContent-Length: 24\r\n"
+                           "Connection: close\r\n\r\n"
+                           "\x78\x9c\x33\x32\x50\xd0\x56\x30\x32\x52\xd0\xd7"
+                           "\x57\x48\x4c\x3c\xbc\x12\x04\x01\x2e\x5e\x06\xd6");
+    snprintf(url, sizeof url, "http://127.0.0.1:%u/x.rhai", peer.port);
+    run_start(server, (struct runner_start){.script_url = url}, NULL, &result);
+    assert_int_equal(json_integer_value(result.value), 42);
+    runner_result_done(&result);
+}
+
+/* A listener that never accepts. */
+static int listen_silently(char url[64]) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t len = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, len), 0);
+    assert_int_equal(listen(fd, 1), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+    snprintf(url, 64, "http://127.0.0.1:%u/x.rhai", ntohs(address.sin_port));
+    return fd;
+}
+
+static void an_address_leads_to_http_only_and_within_bounds(void **state) {
+    static struct http_peer peer;
+    struct test_server *server = *state;
+    char url[64];
+    http_peer_start(&peer, "HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\n"
+                           "Content-Length: 0\r\nConnection: close\r\n\r\n");
+    snprintf(url, sizeof url, "http://127.0.0.1:%u/x.rhai", peer.port);
+    expect_fetch(server, url, "Protocol \"file\" not supported");
+    peer.answer = "HTTP/1.1 302 Found\r\nLocation: /x.rhai\r\n"
+                  "Content-Length: 0\r\nConnection: close\r\n\r\n";
+    expect_fetch(server, url, "Maximum (5) redirects followed");
+    static char large[70000];
+    int len = snprintf(large, sizeof large, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n");
+    memset(large + len, ' ', sizeof large - 1 - (size_t)len);
+    peer.answer = large;
+    expect_fetch(server, url, "the answer is too large");
+    int fd = listen_silently(url);
+    int64_t since = rpc_clock_monotonic_us();
+    expect_fetch(server, url, "timed out");
+    assert_true(rpc_clock_monotonic_us() - since < 10000000);
+    close(fd);
 }
 
 static void what_was_fetched_is_in_the_history(void **state) {
@@ -244,8 +361,13 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_ROOTS(a_file_below_a_root_runs_with_what_is_beside_it_and_in_the_roots),
         WITH_ROOTS(nothing_outside_the_roots_is_opened),
+        WITH_ROOTS(only_regular_files_are_scripts),
+        WITH_ROOTS(modules_that_import_each_other_are_an_error),
         WITH_ROOTS(exactly_one_source_is_given),
         WITH_ROOTS(a_script_of_an_address_is_fetched_and_kept_by_its_etag),
+        WITH_ROOTS(an_etag_is_that_of_the_last_answer),
+        WITH_ROOTS(an_answer_may_be_packed),
+        WITH_ROOTS(an_address_leads_to_http_only_and_within_bounds),
         WITH_ROOTS(what_was_fetched_is_in_the_history),
         WITH_ROOTS(a_script_of_the_library_keeps_its_versions),
         WITH_ROOTS(inputs_are_checked_before_there_is_a_session),

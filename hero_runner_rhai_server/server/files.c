@@ -65,6 +65,8 @@ static void read_script(const struct files *files, struct files_job *job) {
     int fd = beneath_open_in_roots(files->roots, job->path, &real);
     if (fd == -EXDEV) {
         script->error = "leads out of the script roots";
+    } else if (fd == -ENXIO) {
+        script->error = "is not a regular file";
     } else if (fd < 0) {
         script->error = strerror(-fd);
     } else {

@@ -158,9 +158,13 @@ static size_t take_body(char *bytes, size_t size, size_t count, void *ctx) {
 }
 
 static size_t take_header(char *bytes, size_t size, size_t count, void *ctx) {
-    static const char name[] = "etag:";
+    static const char name[] = "etag:", status_line[] = "HTTP/";
     struct http_call *call = ctx;
     size_t len = size * count;
+    if (len > sizeof status_line - 1 && memcmp(bytes, status_line, sizeof status_line - 1) == 0) {
+        free(call->answer.etag); /* of an answer that redirects to this one */
+        call->answer.etag = NULL;
+    }
     if (len > sizeof name - 1 && strncasecmp(bytes, name, sizeof name - 1) == 0) {
         const char *value = bytes + sizeof name - 1, *end = bytes + len;
         while (value < end && *value == ' ')
@@ -189,6 +193,7 @@ static void set_options(struct http_call *call, const struct http_request *reque
     curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, PROTOCOLS);
     curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L);
     curl_easy_setopt(curl, CURLOPT_MAXREDIRS, REDIRECTS_MAX);
+    curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, ""); /* any that libcurl can undo */
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, call->error);

@@ -24,7 +24,7 @@ struct http_request {
     size_t len;
     const char *if_none_match; /* an ETag; NULL: none */
     int64_t timeout_ms;        /* for all of it */
-    int64_t max_bytes;         /* of the answer; more is an error */
+    int64_t max_bytes;         /* of the answer, unpacked; more is an error */
 };
 
 struct http_answer {

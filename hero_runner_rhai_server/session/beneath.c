@@ -33,7 +33,8 @@ int beneath_open(const char *root, const char *path, char **ret_real) {
     int failed = fd < 0 ? -errno : 0;
     close(dir);
     struct stat info;
-    if (!failed && (fstat(fd, &info) < 0 || !S_ISREG(info.st_mode))) failed = -ENOENT;
+    if (!failed && fstat(fd, &info) < 0) failed = -errno;
+    if (!failed && !S_ISREG(info.st_mode)) failed = S_ISDIR(info.st_mode) ? -EISDIR : -ENXIO;
     if (!failed && ret_real && !(*ret_real = real_path(fd))) failed = -ENOENT;
     if (!failed) return fd;
     if (fd >= 0) close(fd);

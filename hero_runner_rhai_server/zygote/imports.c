@@ -87,6 +87,7 @@ static rhai_status resolve(void *data, rhai_call *call, const char *path, const 
     int fd = open_module(path, importer, &real);
     if (fd == -ENOENT || fd == -ENOTDIR) return RHAI_ERROR;
     if (fd == -EXDEV) return rhai_throw(call, "import \"%s\" leads out of the script roots", path);
+    if (fd == -ENXIO) return rhai_throw(call, "import \"%s\": is not a regular file", path);
     if (fd < 0) return rhai_throw(call, "import \"%s\": %s", path, strerror(-fd));
     rhai_status status = read_module(call, fd, ret_text);
     close(fd);
