@@ -106,6 +106,97 @@ static void secret_values_are_nowhere_on_disk(void **state) {
     runner_session_done(&session);
 }
 
+static json_t *request_of(struct test_server *server, const char *id) {
+    json_t *request = runner_session_request(server->runner, id, NULL);
+    assert_non_null(request);
+    return request;
+}
+
+static void secret_inputs_are_nowhere_on_disk(void **state) {
+    struct test_server *server = *state;
+    json_t *inputs = json_pack("{s:s, s:s, s:s}", "db_password", "hidden-one", "pin", "hidden-two",
+                               "host", "plain-value");
+    struct runner_start start = {
+        .script = "/// @input db_password: string\n/// @input pin: string\n"
+                  "/// @input host: string\n/// @input note: string?\nhost.len + pin.len",
+        .inputs = inputs,
+        .secret_vars = (const char *const[]){"pin", NULL},
+    };
+    struct runner_session session, rerun;
+    struct runner_result result;
+    char id[RUNNER_ID_BYTES];
+    assert_int_equal(runner_session_run(server->runner, &start, &session, &result, NULL), 0);
+    assert_int_equal(json_integer_value(result.value), 21);
+    runner_result_done(&result);
+    json_decref(inputs);
+    restart(server, SIGTERM);
+    assert_true(file_has(server->home, "plain-value"));
+    assert_false(file_has(server->home, "hidden-one"));
+    assert_false(file_has(server->home, "hidden-two"));
+    json_t *request = request_of(server, session.id);
+    const json_t *kept = json_object_get(request, "inputs");
+    assert_true(json_is_null(json_object_get(kept, "pin")));
+    assert_string_equal(json_string_value(json_object_get(kept, "host")), "plain-value");
+    json_decref(request);
+
+    struct rpc_error err = {0};
+    assert_int_equal(runner_session_rerun(server->runner, session.id, NULL, NULL, id, &err), -1);
+    assert_non_null(strstr(err.message, "is secret"));
+    rpc_error_clear(&err);
+    inputs = json_pack("{s:s, s:s}", "db_password", "hidden-three", "pin", "hidden-four");
+    assert_int_equal(runner_session_rerun(server->runner, session.id, NULL, inputs, id, &err), 0);
+    await_end(server, id, &rerun);
+    assert_int_equal(rerun.status, RUNNER_SUCCEEDED);
+    assert_int_equal(server_stop(server), 0);
+    /* The mark of the first one holds for the second. */
+    assert_false(file_has(server->home, "hidden-three"));
+    assert_false(file_has(server->home, "hidden-four"));
+    json_decref(inputs);
+    runner_session_done(&rerun);
+    runner_session_done(&session);
+}
+
+static void a_marked_variable_is_secret_in_a_rerun_too(void **state) {
+    struct test_server *server = *state;
+    struct runner_start start = {.script = "env(\"X\").len",
+                                 .env_vars = (const char *const[]){"X=first", NULL},
+                                 .secret_vars = (const char *const[]){"X", NULL}};
+    struct runner_session session, rerun;
+    char id[RUNNER_ID_BYTES];
+    assert_int_equal(runner_session_run(server->runner, &start, &session, NULL, NULL), 0);
+    restart(server, SIGTERM); /* what is known of it now is what was stored */
+    const char *const again[] = {"X=hidden-again", NULL};
+    assert_int_equal(runner_session_rerun(server->runner, session.id, again, NULL, id, NULL), 0);
+    await_end(server, id, &rerun);
+    assert_int_equal(rerun.status, RUNNER_SUCCEEDED);
+    assert_int_equal(server_stop(server), 0);
+    assert_false(file_has(server->home, "hidden-again"));
+    runner_session_done(&rerun);
+    runner_session_done(&session);
+}
+
+static void a_rerun_takes_the_same_version_of_a_script(void **state) {
+    struct test_server *server = *state;
+    struct runner_start start = {.script_name = "job"};
+    struct runner_session session, rerun;
+    char id[RUNNER_ID_BYTES];
+    assert_int_equal(runner_script_save(server->runner, "job", "1", 1, NULL, NULL, NULL), 0);
+    assert_int_equal(runner_session_run(server->runner, &start, &session, NULL, NULL), 0);
+    assert_int_equal(runner_script_save(server->runner, "job", "2", 1, NULL, NULL, NULL), 0);
+    for (int i = 0; i < 2; i++) { /* whether it is in memory or not */
+        struct runner_result result;
+        bool has_ended;
+        assert_int_equal(runner_session_rerun(server->runner, session.id, NULL, NULL, id, NULL), 0);
+        await_end(server, id, &rerun);
+        assert_int_equal(runner_session_result(server->runner, id, &has_ended, &result, NULL), 0);
+        assert_int_equal(json_integer_value(result.value), 1);
+        runner_result_done(&result);
+        runner_session_done(&rerun);
+        if (i == 0) restart(server, SIGTERM);
+    }
+    runner_session_done(&session);
+}
+
 static void what_was_told_survives_a_killed_server(void **state) {
     struct test_server *server = *state;
     struct runner_session done, lost;
@@ -257,6 +348,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         ON_SERVER(sessions_lines_and_results_survive_a_restart),
         ON_SERVER(secret_values_are_nowhere_on_disk),
+        ON_SERVER(secret_inputs_are_nowhere_on_disk),
+        ON_SERVER(a_marked_variable_is_secret_in_a_rerun_too),
+        ON_SERVER(a_rerun_takes_the_same_version_of_a_script),
         ON_SERVER(what_was_told_survives_a_killed_server),
         ON_SERVER(the_list_filters_sorts_and_pages_old_and_new),
         ON_SERVER(a_deleted_session_is_gone_and_a_running_one_is_not_deleted),

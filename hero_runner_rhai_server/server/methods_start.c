@@ -132,12 +132,18 @@ void session_run(struct rpc_call *call, void *ctx) {
 
 /* ---- session_rerun ----------------------------------------------------------------------- */
 
-/* What is new goes over what is old, member by member. */
+/* What is new goes over what is old, member by member; null is for not giving one. */
 static void put_over(json_t *params, const char *name, json_t *newer) {
     if (!newer) return;
-    json_t *older = json_object_get(params, name);
+    json_t *older = json_object_get(params, name), *value;
     json_t *both = older ? json_copy(older) : json_object();
-    json_object_update(both, newer);
+    const char *member;
+    json_object_foreach(newer, member, value) {
+        if (json_is_null(value))
+            json_object_del(both, member);
+        else
+            json_object_set(both, member, value);
+    }
     json_object_set_new(params, name, both);
 }
 
@@ -145,6 +151,11 @@ static void rerun(struct rpc_call *call, struct runner *runner, struct session *
     json_t *params = json_copy(session->asked);
     json_object_del(params, "idempotency_key");
     json_object_del(params, "wait_ms");
+    /* What was secret is so again. */
+    json_object_set_new(params, "secret_vars", submit_secret_names(session->asked));
+    /* The same text again, also when there is a newer version by now. */
+    if (session->source_version)
+        json_object_set_new(params, "script_version", json_integer(session->source_version));
     put_over(params, "env_vars", given_param(call, "env_vars"));
     put_over(params, "inputs", given_param(call, "inputs"));
     submit(call, runner, params, session->id, wait_for_record);

@@ -4,6 +4,7 @@
 #include "server/instance.h"
 #include "server/methods.h"
 #include "server/record.h"
+#include "server/secret_names.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -60,6 +61,71 @@ static void end(struct submission *submission) {
     free(submission);
 }
 
+/* ---- Secrets ----------------------------------------------------------------------------- */
+
+static bool is_secret(const struct submission *submission, const char *name) {
+    size_t index;
+    const json_t *marked;
+    json_array_foreach(given(submission, "secret_vars"), index, marked) {
+        if (strcmp(json_string_value(marked), name) == 0) return true;
+    }
+    return secret_name(name);
+}
+
+/* Where values with names are. */
+static const char *const valued[] = {"env_vars", "inputs"};
+#define VALUED (sizeof valued / sizeof valued[0])
+
+/* The request as it is kept: the values of secret variables and inputs are null, and nothing else is
+ * (an input that is null is one that is not given). A new reference. */
+static json_t *without_secrets(const struct submission *submission) {
+    json_t *asked = json_incref(submission->params), *value;
+    const char *name;
+    for (size_t i = 0; i < VALUED; i++) {
+        json_t *values = given(submission, valued[i]), *kept = NULL;
+        json_object_foreach(values, name, value) {
+            if (!json_is_null(value) && !is_secret(submission, name)) continue;
+            if (!kept) kept = json_copy(values);
+            if (json_is_null(value))
+                json_object_del(kept, name);
+            else
+                json_object_set_new(kept, name, json_null());
+        }
+        if (!kept) continue;
+        if (asked == submission->params) {
+            json_decref(asked);
+            asked = json_copy(submission->params);
+        }
+        json_object_set_new(asked, valued[i], kept);
+    }
+    return asked;
+}
+
+/* The name of a kept value that was not stored; NULL: there is none. */
+static const char *missing_secret(const json_t *asked, const char **ret_param) {
+    const char *name;
+    json_t *value;
+    for (size_t i = 0; i < VALUED; i++) {
+        *ret_param = valued[i];
+        json_object_foreach(json_object_get(asked, valued[i]), name, value) {
+            if (json_is_null(value)) return name;
+        }
+    }
+    return NULL;
+}
+
+json_t *submit_secret_names(const json_t *asked) {
+    const char *name;
+    json_t *value, *names = json_array();
+    json_array_extend(names, json_object_get(asked, "secret_vars"));
+    for (size_t i = 0; i < VALUED; i++) {
+        json_object_foreach(json_object_get(asked, valued[i]), name, value) {
+            if (json_is_null(value)) json_array_append_new(names, json_string(name));
+        }
+    }
+    return names;
+}
+
 /* ---- Checks: each returns false when it has refused the call ------------------------------ */
 
 static const struct {
@@ -104,10 +170,11 @@ static bool is_http(const char *url) {
 
 static bool check_url(struct rpc_call *call, const char *param, const char *url) {
     const char *wrong = NULL;
-    const char *host = url ? strstr(url, "://") : NULL;
+    const char *host = url ? strchr(url, ':') : NULL;
+    if (host) host += 1 + strspn(host + 1, "/"); /* libcurl takes http:///host for http://host */
     if (url && !is_http(url))
         wrong = "must be an http or https address";
-    else if (host && memchr(host + 3, '@', strcspn(host + 3, "/?#")))
+    else if (host && memchr(host, '@', strcspn(host, "/?#")))
         wrong = "must not hold a user name or a password";
     if (wrong) refuse(call, param, wrong);
     return !wrong;
@@ -147,8 +214,6 @@ static bool check_env_vars(struct submission *submission) {
             wrong = "is not a name of a variable";
         else if (strcmp(name, INSTANCE_VARIABLE) == 0)
             wrong = "is set by the server";
-        else if (!json_is_string(value)) /* only a rerun comes here with one */
-            wrong = "is secret: its value was not stored and must be given again";
         if (wrong) {
             refuse(submission->call, param, wrong);
             return false;
@@ -157,6 +222,17 @@ static bool check_env_vars(struct submission *submission) {
     }
     if (bytes <= ENV_VARS_MAX_BYTES) return true;
     refuse(submission->call, "env_vars", "must not be larger than 1 MiB in all");
+    return false;
+}
+
+/* What is null in the request of an old session was not stored. */
+static bool check_secrets(struct submission *submission) {
+    const char *kind, *name = missing_secret(submission->params, &kind);
+    if (!*submission->rerun_of || !name) return true;
+    char param[256];
+    snprintf(param, sizeof param, "%s.%s", kind, name);
+    refuse(submission->call, param,
+           "is secret: its value was not stored and must be given again");
     return false;
 }
 
@@ -201,50 +277,8 @@ static bool check_callback(struct submission *submission) {
 static bool check(struct submission *submission) {
     return check_source(submission) &&
            check_url(submission->call, "script_url", given_text(submission, "script_url")) &&
-           check_working_dir(submission) && check_env_vars(submission) &&
-           check_limits(submission) && check_callback(submission);
-}
-
-/* ---- Secrets ----------------------------------------------------------------------------- */
-
-bool submit_is_secret_name(const char *name) {
-    static const char *const parts[] = {"SECRET",     "TOKEN",  "PASSWORD", "PASSWD",
-                                        "PASSPHRASE", "APIKEY", "PRIVATE",  "CREDENTIAL"};
-    static const char *const ends[] = {"KEY", "PASS", "AUTH", "PWD", "DSN"};
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
-        if (strcasestr(name, parts[i])) return true;
-    size_t len = strlen(name);
-    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
-        size_t end_len = strlen(ends[i]);
-        bool is_word = len == end_len || (len > end_len && name[len - end_len - 1] == '_');
-        if (is_word && strcasecmp(name + len - end_len, ends[i]) == 0) return true;
-    }
-    /* PWD itself is the working directory. */
-    return false;
-}
-
-static bool is_secret(const struct submission *submission, const char *name) {
-    size_t index;
-    const json_t *marked;
-    json_array_foreach(given(submission, "secret_vars"), index, marked) {
-        if (strcmp(json_string_value(marked), name) == 0) return true;
-    }
-    return submit_is_secret_name(name);
-}
-
-/* The request as it is kept: the values of secret variables are null. A new reference. */
-static json_t *without_secrets(const struct submission *submission) {
-    json_t *vars = given(submission, "env_vars"), *value, *kept = NULL;
-    const char *name;
-    json_object_foreach(vars, name, value) {
-        if (!is_secret(submission, name)) continue;
-        if (!kept) kept = json_copy(vars);
-        json_object_set_new(kept, name, json_null());
-    }
-    if (!kept) return json_incref(submission->params);
-    json_t *asked = json_copy(submission->params);
-    json_object_set_new(asked, "env_vars", kept);
-    return asked;
+           check_working_dir(submission) && check_secrets(submission) &&
+           check_env_vars(submission) && check_limits(submission) && check_callback(submission);
 }
 
 /* ---- The session -------------------------------------------------------------------------- */
@@ -657,18 +691,8 @@ static void find_dir(struct submission *submission, struct session *session) {
     end(submission);
 }
 
-/* The name of a variable whose value was not stored; NULL: there is none. */
-static const char *missing_secret(const struct session *session) {
-    const char *name;
-    json_t *value;
-    json_object_foreach(session_asked(session, "env_vars"), name, value) {
-        if (!json_is_string(value)) return name;
-    }
-    return NULL;
-}
-
 void submit_again(struct runner *runner, struct session *session) {
-    const char *secret = missing_secret(session);
+    const char *kind, *secret = missing_secret(session->asked, &kind);
     const json_t *script = session_script(session);
     struct submission *submission = secret ? NULL : calloc(1, sizeof *submission);
     if (!submission) {

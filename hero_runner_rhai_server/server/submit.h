@@ -19,11 +19,12 @@ typedef void submit_done(struct rpc_call *call, struct runner *runner, struct se
 void submit(struct rpc_call *call, struct runner *runner, json_t *params, const char *rerun_of,
             submit_done *done);
 
-/* Whether the value of a variable of that name is kept from history and logs in any case. */
-bool submit_is_secret_name(const char *name);
+/* The names of the secret variables and inputs of a request that was kept, as secret_vars: those
+ * that were marked in it, and those whose values are not there. A new reference. */
+json_t *submit_secret_names(const json_t *asked);
 
 /* An admitted session that a dead server had accepted, with its whole request: it runs in its turn,
- * or ends as lost when values of its variables are secret, and so not stored. */
+ * or ends as lost when values of its variables or inputs are secret, and so not stored. */
 void submit_again(struct runner *runner, struct session *session);
 
 #endif
