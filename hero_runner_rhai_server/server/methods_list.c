@@ -7,6 +7,7 @@
 #include "server/users.h"
 
 #include <errno.h>
+#include <hero_rpc/clock.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,7 +95,8 @@ static int64_t by_ended(const struct session *s) {
     return session_has_ended(s) ? s->ended_us : 0;
 }
 static int64_t by_duration(const struct session *s) {
-    return session_has_ended(s) && s->started_us ? s->ended_us - s->started_us : 0;
+    if (!s->started_us) return 0;
+    return (session_has_ended(s) ? s->ended_us : rpc_clock_wall_us()) - s->started_us;
 }
 static int64_t by_lines(const struct session *s) {
     return (int64_t)ring_last_seq(&s->ring);

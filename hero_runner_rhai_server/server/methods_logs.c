@@ -287,8 +287,8 @@ static uint8_t stream_of(const char *kind) {
 
 static void logs(struct rpc_call *call, struct runner *runner, struct session *session) {
     bool has_after = given_param(call, "after_seq") != NULL;
-    if (has_after && given_param(call, "before_seq")) {
-        refuse(call, "before_seq", "does not go with after_seq");
+    if (given_param(call, "before_seq") && (has_after || given_param(call, "after_ts_ms"))) {
+        refuse(call, "before_seq", "goes with neither after_seq nor after_ts_ms");
         return;
     }
     struct query query = {

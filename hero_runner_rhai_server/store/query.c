@@ -141,12 +141,13 @@ static void add_conditions(struct rpc_strbuf *sql, const struct store_query *que
         rpc_strbuf_addf(sql, "%sEXISTS (SELECT 1 FROM json_each(s.tags) WHERE value=:tag)",
                         next_condition(&count));
     if (!query->text) return;
-    static const char *const places[] = {"s.source_name", "s.message", "s.error_message", "s.tags",
+    static const char *const places[] = {"s.source_name", "s.message", "s.error_message",
                                          "r.script"};
     rpc_strbuf_addf(sql, "%s(s.id LIKE :prefix ESCAPE '\\'", next_condition(&count));
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
         rpc_strbuf_addf(sql, " OR %s LIKE :text ESCAPE '\\'", places[i]);
-    rpc_strbuf_add_char(sql, ')');
+    rpc_strbuf_add_text(
+        sql, " OR EXISTS (SELECT 1 FROM json_each(s.tags) WHERE value LIKE :text ESCAPE '\\'))");
 }
 
 static void bind_named(sqlite3_stmt *statement, const char *name, const char *text) {

@@ -434,6 +434,24 @@ static void lists_are_filtered(void **state) {
     assert_numbers(fixture, &query, "9", 1);
 }
 
+static void tags_are_searched_one_by_one(void **state) {
+    struct fixture *fixture = *state;
+    static const char *const tags[] = {"[\"a\\\"b\",\"x\"]", "[\"[y]\"]", "[\"back\\\\slash\"]"};
+    static const struct {
+        const char *text, *expected;
+    } cases[] = {{"a\"B", "1"}, {"[", "2"}, {"]", "2"}, {"k\\s", "3"}, {",", ""}, {"\"", "1"}};
+    for (unsigned n = 1; n <= 3; n++) {
+        struct store_session session = *pending_session(n);
+        session.tags = tags[n - 1];
+        int64_t row;
+        insert_as(fixture, &session, &(struct store_request){0}, &row);
+    }
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct store_query query = {.limit = 10, .text = cases[i].text};
+        assert_numbers(fixture, &query, cases[i].expected, *cases[i].expected != '\0');
+    }
+}
+
 static void lists_are_sorted_and_paged(void **state) {
     struct fixture *fixture = *state;
     fill(fixture);
@@ -575,6 +593,7 @@ int main(void) {
         CASE(the_journal_goes_round),
         CASE(a_question_sees_the_changes_before_it),
         CASE(lists_are_filtered),
+        CASE(tags_are_searched_one_by_one),
         CASE(lists_are_sorted_and_paged),
         CASE(a_session_is_found_by_its_idempotency_key),
         CASE(files_are_their_owners_only),
