@@ -63,6 +63,10 @@ struct session *sessions_find(const struct sessions *sessions, const char *id) {
 }
 
 static void forget(struct sessions *sessions, struct session *session) {
+    struct sessions_watch *watch;
+    TAILQ_FOREACH(watch, &sessions->watches, link) {
+        watch->forgotten(watch, session);
+    }
     struct session **place = &sessions->buckets[bucket_of(session->id)];
     while (*place != session)
         place = &(*place)->next_in_bucket;

@@ -7,9 +7,12 @@
 #define SESSIONS_BUCKETS 16384
 
 /* Somebody who wants to know about changes of status of all sessions. */
+/* Its functions must not touch the list of watches. */
 struct sessions_watch {
     TAILQ_ENTRY(sessions_watch) link;
-    void (*changed)(struct sessions_watch *watch); /* must not touch the list of watches */
+    void (*changed)(struct sessions_watch *watch);
+    /* A session leaves the list of changes, with the last one it had. */
+    void (*forgotten)(struct sessions_watch *watch, const struct session *session);
 };
 
 struct sessions {

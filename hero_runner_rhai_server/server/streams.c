@@ -338,7 +338,7 @@ static int read_cursors(const char *text, uint64_t *cursors, size_t count) {
         char *end;
         errno = 0;
         cursors[i] = strtoull(text, &end, 10);
-        if (errno || *end != (i + 1 < count ? '.' : '\0')) return -1;
+        if (errno || cursors[i] > INT64_MAX || *end != (i + 1 < count ? '.' : '\0')) return -1;
         text = end + 1;
     }
     return 0;
@@ -348,6 +348,7 @@ static void get_logs(struct rpc_request *request, void *ctx) {
     const char *ids[SESSIONS_MAX];
     size_t count = rpc_request_query_all(request, "session", ids, SESSIONS_MAX);
     const char *resume = rpc_request_header(request, "Last-Event-ID");
+    if (!resume) resume = rpc_request_query(request, "after_seq");
     uint64_t cursors[SESSIONS_MAX] = {0};
     if (count == 0 || count > SESSIONS_MAX) {
         rpc_request_reply_error(request, 400, "session: 1 to %d of them must be given",
@@ -355,7 +356,7 @@ static void get_logs(struct rpc_request *request, void *ctx) {
         return;
     }
     if (resume && read_cursors(resume, cursors, count) < 0) {
-        rpc_request_reply_error(request, 400, "Last-Event-ID: not %zu line numbers", count);
+        rpc_request_reply_error(request, 400, "Last-Event-ID or after_seq: not %zu line numbers", count);
         return;
     }
     struct opening *opening = begin_opening(request, ctx, count, true);

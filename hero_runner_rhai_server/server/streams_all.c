@@ -4,11 +4,13 @@
  *
  * A subscriber is a cursor again: the number of the last change it was told. Sessions are kept in
  * the order of their last change, so what is new is at the end of that list; a reader that is slow
- * finds only the present state of each session there, and holds nothing up.
+ * finds only the present state of each session there, and holds nothing up. Those that have left it
+ * meanwhile are counted, and told as a gap.
  */
 #include "server/runner.h"
 
 #include <hero_rpc/stream.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +21,7 @@ struct subscriber {
     struct event *second;
     uint64_t cursor;
     uint64_t begun_at; /* the last change there was at the beginning */
+    uint64_t dropped;  /* sessions that nobody can be told about any more */
     bool stats_is_due;
 };
 
@@ -40,6 +43,12 @@ static void add_stats(struct rpc_strbuf *out, struct runner *runner) {
     rpc_strbuf_done(&data);
 }
 
+static void add_gap(struct rpc_strbuf *out, uint64_t dropped) {
+    char data[48];
+    int len = snprintf(data, sizeof data, "{\"dropped\":%llu}", (unsigned long long)dropped);
+    rpc_sse_add_event(out, "gap", NULL, data, (size_t)len);
+}
+
 /* The first change behind the cursor; NULL: there is none. */
 static const struct session *first_new(const struct subscriber *subscriber) {
     const struct sessions *sessions = &subscriber->runner->sessions;
@@ -54,6 +63,8 @@ static enum rpc_stream_state produce(void *ctx, struct rpc_strbuf *out, size_t w
     struct subscriber *subscriber = ctx;
     struct runner *runner = subscriber->runner;
     queue_number(&runner->slots.queue);
+    if (subscriber->dropped) add_gap(out, subscriber->dropped);
+    subscriber->dropped = 0;
     const struct session *session = first_new(subscriber);
     for (; session && out->len < want; session = TAILQ_NEXT(session, change_link)) {
         /* At first those that are under way; afterwards every change. */
@@ -79,6 +90,13 @@ static void on_changed(struct sessions_watch *watch) {
     if (subscriber->stream) rpc_stream_wake(subscriber->stream);
 }
 
+static void on_forgotten(struct sessions_watch *watch, const struct session *session) {
+    struct subscriber *subscriber = (void *)((char *)watch - offsetof(struct subscriber, watch));
+    uint64_t told =
+        subscriber->cursor > subscriber->begun_at ? subscriber->cursor : subscriber->begun_at;
+    if (session->change_number > told) subscriber->dropped++;
+}
+
 static void on_second(evutil_socket_t fd, short what, void *ctx) {
     (void)fd, (void)what;
     struct subscriber *subscriber = ctx;
@@ -99,7 +117,7 @@ static void handle(struct rpc_request *request, void *ctx) {
         return;
     }
     *subscriber = (struct subscriber){
-        .watch.changed = on_changed,
+        .watch = {.changed = on_changed, .forgotten = on_forgotten},
         .runner = runner,
         .second = second,
         .begun_at = runner->sessions.change_count,

@@ -258,6 +258,7 @@ export class Hub {
     this.#isLive();
     if (event === "session") this.#note(value);
     else if (event === "stats") this.#setStats(value);
+    else if (event === "gap") this.#pollOnce();
   }
 
   #receiveLogEvent(log, event, seq, value, id) {
