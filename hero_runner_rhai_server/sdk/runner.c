@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RECONNECTS_MAX 5
-
 struct runner {
     struct rpc_client *client;
     char *socket_path;
@@ -77,6 +75,10 @@ void runner_close(struct runner *runner) {
     rpc_client_free(runner->client);
     free(runner->socket_path);
     free(runner);
+}
+
+struct rpc_client *sdk_client(struct runner *runner) {
+    return runner->client;
 }
 
 const char *runner_socket_path(const struct runner *runner) {
@@ -176,7 +178,7 @@ int sdk_read_result(json_t *json, struct runner_result *ret, struct rpc_error *e
     return 0;
 }
 
-static int read_line(const json_t *json, struct runner_line *ret, struct rpc_error *err) {
+int sdk_read_line(const json_t *json, struct runner_line *ret, struct rpc_error *err) {
     const json_t *line = json_object_get(json, "line");
     const char *kind = text_of(json, "kind");
     if (!json_is_string(line) || !kind) return sdk_unexpected(err, "line");
@@ -327,7 +329,7 @@ static int read_page(json_t *json, struct runner_log_page *ret_page, struct rpc_
     const json_t *item;
     json_array_foreach(lines, index, item) {
         if (outcome < 0) break;
-        outcome = read_line(item, &page.lines[index], err);
+        outcome = sdk_read_line(item, &page.lines[index], err);
         if (outcome == 0) page.count++;
     }
     if (outcome == 0)
@@ -369,7 +371,7 @@ struct following {
 
 static bool on_line(struct following *following, json_t *json) {
     struct runner_line line;
-    if (read_line(json, &line, following->err) < 0) {
+    if (sdk_read_line(json, &line, following->err) < 0) {
         following->is_failed = true;
         return false;
     }
@@ -443,7 +445,7 @@ static void translate_error(const char *id, struct rpc_error *err) {
                       id);
 }
 
-static bool is_worth_retrying(const struct rpc_error *err) {
+bool sdk_is_worth_retrying(const struct rpc_error *err) {
     return err->kind == RPC_ERROR_UNREACHABLE || err->kind == RPC_ERROR_TIMEOUT ||
            err->kind == RPC_ERROR_PROTOCOL;
 }
@@ -457,7 +459,7 @@ int runner_session_follow(struct runner *runner, const char *id, const struct ru
     if (strchr(id, '/') || strlen(id) > 128) id = "-"; /* not an id: unknown to the server */
     snprintf(path, sizeof path, "/sse/session/%s", id);
     int outcome = -1;
-    for (int tries = 0; tries < RECONNECTS_MAX; tries++) {
+    for (int tries = 0; tries < SDK_RECONNECTS_MAX; tries++) {
         char last_id[24];
         uint64_t before = following.seen_seq;
         snprintf(last_id, sizeof last_id, "%llu", (unsigned long long)before);
@@ -465,7 +467,7 @@ int runner_session_follow(struct runner *runner, const char *id, const struct ru
         outcome = rpc_client_follow(runner->client, path, last_id, on_event, &following, err);
         if (following.has_ended || following.is_failed) break;
         if (outcome == RPC_FOLLOW_STOPPED) break;
-        if (outcome < 0 && !is_worth_retrying(err)) break;
+        if (outcome < 0 && !sdk_is_worth_retrying(err)) break;
         if (outcome == RPC_FOLLOW_CLOSED)
             rpc_error_set(err, RPC_ERROR_UNREACHABLE, 0, "the server closed the stream");
         outcome = -1;

@@ -51,14 +51,19 @@ static int add_script(json_t *params, const struct runner_start *start, struct r
     return -1;
 }
 
+/* What is -1 here is 0 there. */
+static void put_limit(json_t *params, const char *name, int64_t value) {
+    if (value) json_object_set_new(params, name, json_integer(value < 0 ? 0 : value));
+}
+
 static void add_limits(json_t *params, const struct runner_limits *limits) {
     json_t *object = json_object();
-    sdk_put_number(object, "cpu_ms", limits->cpu_ms);
-    sdk_put_number(object, "memory_bytes", limits->memory_bytes);
-    sdk_put_number(object, "operations", limits->operations);
-    sdk_put_number(object, "output_bytes", limits->output_bytes);
-    sdk_put_number(object, "processes", limits->processes);
-    sdk_put_number(object, "open_files", limits->open_files);
+    put_limit(object, "cpu_ms", limits->cpu_ms);
+    put_limit(object, "memory_bytes", limits->memory_bytes);
+    put_limit(object, "operations", limits->operations);
+    put_limit(object, "output_bytes", limits->output_bytes);
+    put_limit(object, "processes", limits->processes);
+    put_limit(object, "open_files", limits->open_files);
     if (json_object_size(object) > 0)
         json_object_set_new(params, "limits", object);
     else
@@ -71,8 +76,9 @@ static void add_options(json_t *params, const struct runner_start *start) {
     sdk_put_text(params, "script_name", start->script_name);
     sdk_put_number(params, "script_version", start->script_version);
     sdk_put_text(params, "working_dir", start->working_dir);
-    sdk_put_number(params, "timeout_ms", start->timeout_ms);
-    if (start->forward_logs) json_object_set_new(params, "forward_logs", json_true());
+    put_limit(params, "timeout_ms", start->timeout_ms);
+    if (start->forward_logs || start->keep_logs_here)
+        json_object_set_new(params, "forward_logs", json_boolean(!start->keep_logs_here));
     if (start->inputs) json_object_set(params, "inputs", start->inputs);
     add_limits(params, &start->limits);
     sdk_put_number(params, "priority", start->priority);

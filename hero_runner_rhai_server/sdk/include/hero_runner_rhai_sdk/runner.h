@@ -111,7 +111,7 @@ struct runner_result {
 };
 void runner_result_done(struct runner_result *result);
 
-/* 0: as the server is configured. */
+/* 0: as the server is configured; -1: none. */
 struct runner_limits {
     int64_t cpu_ms, memory_bytes, operations, output_bytes, processes, open_files;
 };
@@ -129,7 +129,7 @@ struct runner_start {
     struct runner_limits limits;
     int priority;
     const char *const *tags;        /* NULL-terminated; NULL: none */
-    const char *const *secret_vars; /* names of env_vars that are never stored; likewise */
+    const char *const *secret_vars; /* of env_vars and inputs that are never stored; likewise */
     const char *idempotency_key;
     const char *concurrency_key;
     int64_t concurrency_limit;   /* 0: 1 */
@@ -140,8 +140,9 @@ struct runner_start {
     const char *working_dir;     /* absolute; NULL: the server's choice (its owner's home) */
     const char *const *env_vars; /* "NAME=value", NULL-terminated; NULL: none */
     const char *const *args;     /* NULL-terminated; NULL: none */
-    int64_t timeout_ms;          /* 0: the server's default */
-    bool forward_logs;
+    int64_t timeout_ms;          /* 0: the server's default; -1: none */
+    bool forward_logs;           /* to hero_proc; false: as the server is configured, */
+    bool keep_logs_here;         /* or not, whatever it is */
 };
 
 /* Begins a session; it goes on when the caller leaves. */
@@ -248,6 +249,34 @@ struct runner_follow {
  * an error (-1). A broken connection is taken up again where it was, a few times. */
 int runner_session_follow(struct runner *runner, const char *id, const struct runner_follow *follow,
                           struct runner_session *ret_session, struct rpc_error *err);
+
+/* Several sessions on one stream; each function is told whose line or end it is. Every member may be
+ * NULL. Return false to end following. */
+struct runner_follow_many {
+    bool (*line)(void *ctx, const char *id, const struct runner_line *line);
+    bool (*gap)(void *ctx, const char *id, uint64_t dropped);
+    bool (*end)(void *ctx, const struct runner_session *session); /* its final state, once */
+    void *ctx;
+};
+#define RUNNER_FOLLOW_MAX 64
+/* Follows up to RUNNER_FOLLOW_MAX sessions, each of them once, until all have ended (0), a function
+ * returned false (1), or an error (-1). A broken connection is taken up again where it was. */
+int runner_sessions_follow(struct runner *runner, const char *const *ids, size_t count,
+                           const struct runner_follow_many *follow, struct rpc_error *err);
+
+/* What happens on the server; every member may be NULL. Return false to end watching. */
+struct runner_watch {
+    /* At first those that have not ended, then each whose status changes. A slow reader is told the
+     * newest state only. */
+    bool (*session)(void *ctx, const struct runner_session *session);
+    bool (*stats)(void *ctx, const json_t *stats); /* as runner_stats, every second */
+    /* So many sessions can be told no more: what is shown should be asked for anew. */
+    bool (*gap)(void *ctx, uint64_t dropped);
+    void *ctx;
+};
+/* Returns 1 when a function returned false, else -1: also when the connection ends, because changes
+ * may be missed until the next one. */
+int runner_watch(struct runner *runner, const struct runner_watch *watch, struct rpc_error *err);
 
 /* ---- Scripts ------------------------------------------------------------------------------- */
 
