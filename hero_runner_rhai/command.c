@@ -8,6 +8,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#define FIND_MAX 10000 /* the most that the server gives at a time */
+
 /* ---- The server and its sessions -------------------------------------------------------- */
 
 static int interrupt_fd = -1;
@@ -50,15 +52,21 @@ int find_session(struct runner *runner, const char *prefix, char ret_id[RUNNER_I
         memcpy(ret_id, prefix, RUNNER_ID_BYTES);
         return 0;
     }
-    struct runner_session_list list;
-    if (runner_session_list(runner, &list, err) < 0) return -1;
+    /* Among the newest ones, and then among all: a search that looks into scripts too. */
+    const struct runner_find finds[] = {{.limit = 0}, {.text = prefix, .limit = FIND_MAX}};
     size_t matches = 0;
-    for (size_t i = 0; i < list.count; i++) {
-        if (strncasecmp(list.sessions[i].id, prefix, len) != 0) continue;
-        memcpy(ret_id, list.sessions[i].id, RUNNER_ID_BYTES);
-        matches++;
+    for (size_t n = 0; n < 2 && matches == 0; n++) {
+        struct runner_session_list list;
+        if (runner_session_find(runner, &finds[n], &list, err) < 0) return -1;
+        for (size_t i = 0; i < list.count; i++) {
+            if (strncasecmp(list.sessions[i].id, prefix, len) != 0) continue;
+            memcpy(ret_id, list.sessions[i].id, RUNNER_ID_BYTES);
+            matches++;
+        }
+        bool is_all = list.total == list.count;
+        runner_session_list_done(&list);
+        if (is_all) break;
     }
-    runner_session_list_done(&list);
     if (matches == 1) return 0;
     if (matches == 0)
         rpc_error_set(err, RPC_ERROR_INVALID, 0, "no session's id begins with '%s'", prefix);

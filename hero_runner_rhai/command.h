@@ -12,7 +12,7 @@ struct options {
     bool as_json;
     bool follow;
     bool detach;
-    bool forward_logs;
+    bool forward_logs, keep_logs_here;
     bool with_hero_proc;
     const char *toml;      /* NULL: not given */
     const char *cwd;       /* NULL: not given */
@@ -30,10 +30,15 @@ struct options {
     const char *tag, *caller, *text, *sort;
     bool is_ascending;
     int64_t within_ms; /* queued in the last so many; 0: at any time */
+    int64_t before_ms; /* and before the last so many; 0: up to now */
     int64_t limit, offset;
     /* logs */
     int64_t tail; /* 0: all */
+    int64_t after;    /* a line's number; 0: from the first */
+    int64_t since_ms; /* lines of the last so many; 0: all */
     const char *grep, *kind;
+    /* show */
+    bool only_script;
     /* stop */
     bool all;
     /* scripts */

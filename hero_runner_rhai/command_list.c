@@ -115,16 +115,61 @@ static bool print_table(const struct runner_session_list *list) {
     return table_print(&table, stdout, &style);
 }
 
+/* ---- Changes as they come ------------------------------------------------------------------ */
+
+static bool on_session(void *ctx, const struct runner_session *session) {
+    const struct options *options = ctx;
+    if (options->as_json)
+        json_dumpf(session->json, stdout, JSON_COMPACT);
+    else
+        printf("%s  %-9s%s%.*s", session->id, runner_status_name(session->status),
+               session->message ? "  " : "",
+               session->message ? (int)strcspn(session->message, "\n") : 0,
+               session->message ? session->message : "");
+    putchar('\n');
+    return fflush(stdout) == 0;
+}
+
+static bool on_gap(void *ctx, uint64_t dropped) {
+    (void)ctx;
+    tell("%" PRIu64 " session%s changed meanwhile: more than can be told", dropped,
+         dropped == 1 ? "" : "s");
+    return true;
+}
+
+static int follow(struct runner *runner, const struct options *options) {
+    struct rpc_error err = {0};
+    const struct runner_watch watch = {
+        .session = on_session, .gap = on_gap, .ctx = (void *)(uintptr_t)options};
+    return runner_watch(runner, &watch, &err) < 0 ? tell_error(&err) : EXIT_FAILED;
+}
+
+static bool has_filter(const struct options *options) {
+    return options->statuses || options->tag || options->text || options->caller ||
+           options->callback || options->within_ms || options->before_ms || options->sort ||
+           options->is_ascending || options->limit || options->offset;
+}
+
 static int run(const struct options *options) {
     struct rpc_error err = {0};
+    if (options->follow && has_filter(options)) {
+        tell("list: --follow goes with --json alone");
+        return EXIT_USAGE;
+    }
     struct runner_session_list list;
     struct runner *runner = open_runner();
     if (!runner) return EXIT_FAILED;
+    if (options->follow) {
+        int code = follow(runner, options);
+        runner_close(runner);
+        return code;
+    }
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     const struct runner_find find = {
         .statuses = options->statuses,
         .since_ms = options->within_ms ? now.tv_sec * INT64_C(1000) - options->within_ms : 0,
+        .until_ms = options->before_ms ? now.tv_sec * INT64_C(1000) - options->before_ms : 0,
         .text = options->text,
         .caller = options->caller,
         .tag = options->tag,
@@ -151,7 +196,7 @@ static int run(const struct options *options) {
 
 static const struct option_spec specs[] = {
     {"json", 0, OPTION_FLAG, offsetof(struct options, as_json), NULL,
-     "print one JSON document: {\"sessions\": [...]}"},
+     "print one JSON document: {\"sessions\": [...]}; with\n--follow one for each change, on a line"},
     {"status", 's', OPTION_LIST, offsetof(struct options, statuses), "STATUS",
      "pending, running, succeeded, failed or cancelled;\nmay be given several times"},
     {"tag", 't', OPTION_TEXT, offsetof(struct options, tag), "TAG", "with this tag"},
@@ -162,6 +207,10 @@ static const struct option_spec specs[] = {
      "whose callback is in this state"},
     {"within", 0, OPTION_DURATION, offsetof(struct options, within_ms), "TIME",
      "posted in the last 30m, 12h, ..."},
+    {"before", 0, OPTION_DURATION, offsetof(struct options, before_ms), "TIME",
+     "posted before the last 30m, 12h, ..."},
+    {"follow", 'f', OPTION_FLAG, offsetof(struct options, follow), NULL,
+     "show those that have not ended, and then each change of\nany session, until Ctrl-C"},
     {"sort", 0, OPTION_TEXT, offsetof(struct options, sort), "WHAT",
      "by queued (the default), started, ended, duration,\nlines, cpu or memory"},
     {"ascending", 0, OPTION_FLAG, offsetof(struct options, is_ascending), NULL,

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
+#include <time.h>
 
 #define PAGE_LINES 10000 /* the most that the server gives at a time */
 
@@ -17,6 +19,51 @@ static bool on_gap(void *ctx, uint64_t dropped) {
     show_gap(dropped);
     return true;
 }
+
+/* ---- Several sessions --------------------------------------------------------------------- */
+
+#define SHORT_ID_LEN 8
+
+static bool on_line_of(void *ctx, const char *id, const struct runner_line *line) {
+    (void)ctx;
+    FILE *out = line->is_stderr ? stderr : stdout;
+    fprintf(out, "%.*s | ", SHORT_ID_LEN, id);
+    return show_line(&(struct runner_line){
+        .is_stderr = line->is_stderr, .text = line->text, .len = line->len});
+}
+
+static bool on_gap_of(void *ctx, const char *id, uint64_t dropped) {
+    (void)ctx;
+    fprintf(stderr, "%.*s | ", SHORT_ID_LEN, id);
+    show_gap(dropped);
+    return true;
+}
+
+static bool on_end_of(void *ctx, const struct runner_session *session) {
+    (void)ctx;
+    tell("%.*s %s", SHORT_ID_LEN, session->id, runner_status_name(session->status));
+    return true;
+}
+
+static int follow_many(struct runner *runner, const struct options *options,
+                       struct rpc_error *err) {
+    char found[RUNNER_FOLLOW_MAX][RUNNER_ID_BYTES];
+    const char *ids[RUNNER_FOLLOW_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < options->line.operand_count; i++) {
+        size_t n = 0;
+        if (find_session(runner, options->line.operands[i], found[count], err) < 0) return -1;
+        while (n < count && strcmp(found[n], found[count]) != 0)
+            n++;
+        ids[count] = found[count];
+        count += n == count; /* each of them once */
+    }
+    const struct runner_follow_many follow = {
+        .line = on_line_of, .gap = on_gap_of, .end = on_end_of};
+    return runner_sessions_follow(runner, ids, count, &follow, err);
+}
+
+/* ---- One session ---------------------------------------------------------------------------- */
 
 /* The last ones: page by page from the end, each with the lines that are missing behind it, until
  * there are enough; then in order. */
@@ -59,7 +106,12 @@ static int show_tail(struct runner *runner, const char *id, const struct options
 /* Page after page until nothing new comes. */
 static int show_kept(struct runner *runner, const char *id, const struct options *options,
                      struct rpc_error *err) {
-    struct runner_log_query query = {.kind = options->kind, .contains = options->grep};
+    struct runner_log_query query = {.after_seq = (uint64_t)options->after,
+                                     .kind = options->kind,
+                                     .contains = options->grep};
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (options->since_ms) query.after_ts_ms = now.tv_sec * INT64_C(1000) - options->since_ms;
     for (;;) {
         struct runner_log_page page;
         if (runner_session_logs(runner, id, &query, &page, err) < 0) return -1;
@@ -74,30 +126,48 @@ static int show_kept(struct runner *runner, const char *id, const struct options
     }
 }
 
+/* What does not go together; NULL: nothing. */
+static const char *wrong_options(const struct options *options) {
+    if (options->follow && (options->tail || options->since_ms || options->grep || options->kind))
+        return "--follow does not go with --tail, --since, --grep and --kind";
+    if (options->line.operand_count > 1 && (!options->follow || options->after))
+        return "several sessions go with --follow alone";
+    if ((options->after != 0) + (options->since_ms != 0) + (options->tail != 0) > 1)
+        return "only one of --after, --since and --tail goes";
+    return NULL;
+}
+
+static int show_one(struct runner *runner, const struct options *options, struct rpc_error *err) {
+    char id[RUNNER_ID_BYTES];
+    const struct runner_follow follow = {
+        .line = on_line, .gap = on_gap, .after_seq = (uint64_t)options->after};
+    if (find_session(runner, options->line.operands[0], id, err) < 0) return -1;
+    if (options->follow) return runner_session_follow(runner, id, &follow, NULL, err);
+    if (options->tail > 0) return show_tail(runner, id, options, err);
+    return show_kept(runner, id, options, err);
+}
+
 static int run(const struct options *options) {
     struct rpc_error err = {0};
-    char id[RUNNER_ID_BYTES];
-    if (options->follow && (options->tail || options->grep || options->kind)) {
-        tell("logs: --follow does not go with --tail, --grep and --kind");
+    const char *wrong = wrong_options(options);
+    if (wrong) {
+        tell("logs: %s", wrong);
         return EXIT_USAGE;
     }
     struct runner *runner = open_runner();
     if (!runner) return EXIT_FAILED;
-    const struct runner_follow follow = {.line = on_line, .gap = on_gap};
-    int failed = find_session(runner, options->line.operands[0], id, &err);
-    if (!failed && options->follow)
-        failed = runner_session_follow(runner, id, &follow, NULL, &err);
-    else if (!failed && options->tail > 0)
-        failed = show_tail(runner, id, options, &err);
-    else if (!failed)
-        failed = show_kept(runner, id, options, &err);
+    int failed = options->line.operand_count > 1 ? follow_many(runner, options, &err)
+                                                 : show_one(runner, options, &err);
     runner_close(runner);
     return failed < 0 ? tell_error(&err) : EXIT_OK;
 }
 
 static const struct option_spec specs[] = {
     {"follow", 'f', OPTION_FLAG, offsetof(struct options, follow), NULL,
-     "go on until the session has ended"},
+     "go on until the session has ended; of several sessions\neach line begins with the ID"},
+    {"after", 0, OPTION_NUMBER, offsetof(struct options, after), "N", "only lines behind line N"},
+    {"since", 0, OPTION_DURATION, offsetof(struct options, since_ms), "TIME",
+     "only lines of the last 30s, 5m, ..."},
     {"tail", 'n', OPTION_NUMBER, offsetof(struct options, tail), "N", "only the last N lines"},
     {"grep", 0, OPTION_TEXT, offsetof(struct options, grep), "TEXT", "only lines with this text"},
     {"kind", 0, OPTION_TEXT, offsetof(struct options, kind), "stdout|stderr",
@@ -106,11 +176,11 @@ static const struct option_spec specs[] = {
 
 const struct command logs_command = {
     .name = "logs",
-    .operands = "ID",
+    .operands = "ID...",
     .summary = "show the lines of a session",
     .description = "Shows what a session has printed, from the first line that is kept: print on\n"
                    "standard output, debug on standard error.",
-    .rules = {COMMAND_RULES(specs), .operands_min = 1, .operands_max = 1,
+    .rules = {COMMAND_RULES(specs), .operands_min = 1, .operands_max = RUNNER_FOLLOW_MAX,
               .operand_name = "the session's ID"},
     .run = run,
 };

@@ -180,9 +180,12 @@ static bool parse_limits(const char *const *texts, struct runner_limits *limits)
         while (i < count && (strlen(places[i].name) != name_len ||
                              memcmp(places[i].name, *texts, name_len) != 0))
             i++;
-        if (i == count || !parse_amount(*texts + name_len + 1, places[i].place)) {
+        if (i < count && strcmp(*texts + name_len, "=none") == 0) {
+            *places[i].place = -1;
+        } else if (i == count || !parse_amount(*texts + name_len + 1, places[i].place) ||
+                   *places[i].place == 0) {
             tell("--limit %s: needs cpu_ms, memory, operations, output, processes or open_files, "
-                 "and a number",
+                 "and a number over 0, or none",
                  *texts);
             return false;
         }
@@ -266,6 +269,7 @@ static int run(const struct options *options) {
         .args = options->line.rest,
         .timeout_ms = options->timeout_ms,
         .forward_logs = options->forward_logs,
+        .keep_logs_here = options->keep_logs_here,
     };
     int code = fill_start(options, &start, &script, &dir, &callback_socket);
     if (code == EXIT_OK)
@@ -299,7 +303,7 @@ static const struct option_spec specs[] = {
     {"tag", 't', OPTION_LIST, offsetof(struct options, tags), "TAG",
      "a word to find the session by; several times"},
     {"limit", 0, OPTION_VARIABLE, offsetof(struct options, limits), "NAME=N",
-     "cpu_ms, memory, operations, output, processes or\nopen_files; bytes also as 64K, 512M, 2G"},
+     "cpu_ms, memory, operations, output, processes or\nopen_files; bytes also as 64K, 512M, 2G; or none"},
     {"priority", 0, OPTION_TEXT, offsetof(struct options, priority), "N",
      "-100 to 100: sessions with a higher one run first"},
     {"key", 0, OPTION_TEXT, offsetof(struct options, concurrency_key), "KEY",
@@ -310,9 +314,11 @@ static const struct option_spec specs[] = {
     {"callback", 0, OPTION_TEXT, offsetof(struct options, callback), "URL|SOCKET[:PATH]",
      "where the server posts the end of the session to"},
     {"secret", 0, OPTION_LIST, offsetof(struct options, secrets), "NAME",
-     "a variable of --env whose value is never stored"},
+     "a variable of --env, or an input, whose value is never\nstored"},
     {"forward-logs", 0, OPTION_FLAG, offsetof(struct options, forward_logs), NULL,
      "send its lines to hero_proc too"},
+    {"no-forward-logs", 0, OPTION_FLAG, offsetof(struct options, keep_logs_here), NULL,
+     "do not, whatever the server does by default"},
     {"detach", 'd', OPTION_FLAG, offsetof(struct options, detach), NULL,
      "print the session's ID and leave it running"},
 };

@@ -132,35 +132,77 @@ static void add_use(struct table *table, const struct runner_session *session) {
     add_bytes(table, "engine's peak", number(usage, "engine_peak_bytes"));
 }
 
-static bool print_session(const struct runner_session *session) {
+static void add_asked(struct table *table, const json_t *request) {
+    add(table, "directory", text(request, "working_dir"));
+    add_json(table, "variables", json_object_get(request, "env_names"));
+    add_json(table, "arguments", json_object_get(request, "args"));
+    add_json(table, "inputs", json_object_get(request, "inputs"));
+}
+
+static bool print_session(const struct runner_session *session, const json_t *request,
+                          const json_t *value) {
     static const struct table_column columns[] = {{NULL, false}, {NULL, false}};
     struct table table = TABLE_INIT(columns);
     struct style style = style_of(stdout);
     add_state(&table, session);
+    add_json(&table, "value", value);
     add_request(&table, session);
+    add_asked(&table, request);
     add_use(&table, session);
     return table_print(&table, stdout, &style);
+}
+
+/* Everything as one document: the state, and beside it what was asked and what came of it. */
+static bool print_whole(const struct runner_session *session, json_t *request, json_t *result) {
+    json_t *whole = json_copy(session->json);
+    json_object_set(whole, "request", request);
+    if (result) json_object_set(whole, "result", result);
+    return print_json(whole);
+}
+
+static bool print_script(const json_t *request) {
+    const json_t *script = json_object_get(request, "script");
+    if (!script) {
+        tell("its script is not known");
+        return false;
+    }
+    fwrite(json_string_value(script), 1, json_string_length(script), stdout);
+    return true;
 }
 
 static int run(const struct options *options) {
     struct rpc_error err = {0};
     char id[RUNNER_ID_BYTES];
-    struct runner_session session;
+    struct runner_session session = {0};
+    struct runner_result result = {0};
+    bool has_ended, is_shown;
+    json_t *request = NULL;
     struct runner *runner = open_runner();
     if (!runner) return EXIT_FAILED;
     int failed = find_session(runner, options->line.operands[0], id, &err) < 0 ||
-                 runner_session_get(runner, id, &session, &err) < 0;
+                 runner_session_get(runner, id, &session, &err) < 0 ||
+                 !(request = runner_session_request(runner, id, &err)) ||
+                 runner_session_result(runner, id, &has_ended, &result, &err) < 0;
     runner_close(runner);
-    if (failed) return tell_error(&err);
-    bool is_shown =
-        options->as_json ? print_json(json_incref(session.json)) : print_session(&session);
+    if (failed)
+        is_shown = false;
+    else if (options->only_script)
+        is_shown = print_script(request);
+    else if (options->as_json)
+        is_shown = print_whole(&session, request, result.json);
+    else
+        is_shown = print_session(&session, request, result.value);
     runner_session_done(&session);
-    if (!is_shown) tell("out of memory");
+    runner_result_done(&result);
+    json_decref(request);
+    if (failed) return tell_error(&err);
     return is_shown ? EXIT_OK : EXIT_FAILED;
 }
 
 static const struct option_spec specs[] = {
-    {"json", 0, OPTION_FLAG, offsetof(struct options, as_json), NULL, "print one JSON document"},
+    {"json", 0, OPTION_FLAG, offsetof(struct options, as_json), NULL, "print one JSON document, with request and result"},
+    {"script", 0, OPTION_FLAG, offsetof(struct options, only_script), NULL,
+     "print the text of its script, and nothing else"},
 };
 
 const struct command show_command = {

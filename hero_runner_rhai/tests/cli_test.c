@@ -457,7 +457,7 @@ static void wrong_usage_is_exit_code_2(void **state) {
     place_run(&place, &outcome, "run", "--limit", "time=3", "-");
     expect(&outcome, 2, "",
            "hero_runner_rhai: --limit time=3: needs cpu_ms, memory, operations, output, processes "
-           "or open_files, and a number\n");
+           "or open_files, and a number over 0, or none\n");
     place_run(&place, &outcome, "stop");
     expect(&outcome, 2, "",
            "hero_runner_rhai: stop: needs either the session's ID or --all; see hero_runner_rhai "
@@ -533,6 +533,109 @@ static void logs_shows_the_end_and_what_is_looked_for(void **state) {
     outcome_done(&outcome);
     place_run(&place, &outcome, "logs", "--kind", "stderr", id);
     expect(&outcome, 0, "", "7\n");
+    place_run(&place, &outcome, "logs", "--after", "2998", id);
+    expect(&outcome, 0, "line 2998\nline 2999\n", "7\n");
+    place_run(&place, &outcome, "logs", "--follow", "--after", "2999", id);
+    expect(&outcome, 0, "line 2999\n", "7\n");
+    place_run(&place, &outcome, "logs", "--since", "1h", "--kind", "stderr", id);
+    expect(&outcome, 0, "", "7\n");
+    place_run(&place, &outcome, "logs", "--after", "1", "--tail", "1", id);
+    expect(&outcome, 2, "",
+           "hero_runner_rhai: logs: only one of --after, --since and --tail goes\n");
+}
+
+static void logs_follows_several_sessions(void **state) {
+    (void)state;
+    struct outcome outcome;
+    char a[ID_LEN + 1], b[ID_LEN + 1], expected[200];
+    detach("for i in 0..200 { print(`a${i}`) }", a);
+    detach("sleep(0.2); print(\"b\")", b);
+    place_run(&place, &outcome, "logs", "-f", a, b, a);
+    assert_int_equal(outcome.code, 0);
+    snprintf(expected, sizeof expected, "%.8s | a199\n", a);
+    assert_non_null(strstr(outcome.out, expected));
+    snprintf(expected, sizeof expected, "%.8s | b\n", b);
+    assert_non_null(strstr(outcome.out, expected));
+    size_t lines = 0;
+    for (const char *at = outcome.out; (at = strchr(at, '\n')); at++)
+        lines++;
+    assert_int_equal(lines, 201);
+    snprintf(expected, sizeof expected, "hero_runner_rhai: %.8s succeeded\n", b);
+    assert_non_null(strstr(outcome.err, expected));
+    outcome_done(&outcome);
+    place_run(&place, &outcome, "logs", a, b);
+    expect(&outcome, 2, "", "hero_runner_rhai: logs: several sessions go with --follow alone\n");
+    place_run(&place, &outcome, "logs", "-f", a, "00000000-0000-4000-8000-000000000000");
+    assert_int_equal(outcome.code, 1);
+    outcome_done(&outcome);
+}
+
+static void list_follows_the_changes_of_all_sessions(void **state) {
+    (void)state;
+    char id[ID_LEN + 1], expected[64], text[4096] = "";
+    int out;
+    pid_t pid = START_WITH_PIPE(&out, "list", "--follow");
+    detach("sleep(0.2)", id);
+    snprintf(expected, sizeof expected, "%s  succeeded\n", id);
+    for (size_t len = 0; !strstr(text, expected);) {
+        ssize_t got = read(out, text + len, sizeof text - 1 - len);
+        assert_true(got > 0);
+        len += (size_t)got;
+    }
+    kill(pid, SIGINT);
+    close(out);
+    assert_int_equal(place_wait(pid), 130);
+    struct outcome outcome;
+    place_run(&place, &outcome, "list", "--follow", "--tag", "x");
+    expect(&outcome, 2, "", "hero_runner_rhai: list: --follow goes with --json alone\n");
+}
+
+static void show_tells_what_was_asked_and_what_came_of_it(void **state) {
+    (void)state;
+    struct outcome outcome;
+    char id[ID_LEN + 1];
+    const char *text = "/// @input n: int\n/// @input password: string\nn * 2";
+    place_run(&place, &outcome, "run", "--detach", "--env", "A_NAME=1", "--input", "n=21", "--input",
+              "password=hidden", "--cwd", "/tmp", script(text), "--", "one");
+    memcpy(id, outcome.out, ID_LEN);
+    id[ID_LEN] = '\0';
+    outcome_done(&outcome);
+    place_run(&place, &outcome, "logs", "-f", id);
+    outcome_done(&outcome);
+    place_run(&place, &outcome, "show", id);
+    static const char *const parts[] = {"\nvalue          42\n", "\ndirectory      /tmp\n",
+                                        "\nvariables      [\"A_NAME\"]\n",
+                                        "\narguments      [\"one\"]\n", "\"n\": 21"};
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        if (!strstr(outcome.out, parts[i])) fail_msg("no '%s' in\n%s", parts[i], outcome.out);
+    assert_null(strstr(outcome.out, "hidden"));
+    outcome_done(&outcome);
+    place_run(&place, &outcome, "show", "--script", id);
+    expect(&outcome, 0, text, "");
+    place_run(&place, &outcome, "show", "--json", id);
+    json_t *json = json_loads(outcome.out, 0, NULL);
+    const json_t *result = json_object_get(json, "result");
+    assert_int_equal(json_integer_value(json_object_get(result, "value")), 42);
+    assert_string_equal(
+        json_string_value(json_object_get(json_object_get(json, "request"), "script")), text);
+    json_decref(json);
+    outcome_done(&outcome);
+}
+
+static void a_limit_may_be_none(void **state) {
+    (void)state;
+    struct outcome outcome;
+    char id[ID_LEN + 1];
+    place_run(&place, &outcome, "run", "--detach", "--limit", "memory=none", script("1"));
+    memcpy(id, outcome.out, ID_LEN);
+    id[ID_LEN] = '\0';
+    outcome_done(&outcome);
+    json_t *session = listed(id);
+    assert_int_equal(json_object_size(json_object_get(session, "limits")), 0);
+    json_decref(session);
+    place_run(&place, &outcome, "run", "--limit", "memory=0", script("1"));
+    assert_int_equal(outcome.code, 2);
+    outcome_done(&outcome);
 }
 
 static void check_and_functions_tell_about_scripts(void **state) {
@@ -615,6 +718,10 @@ int main(void) {
         cmocka_unit_test(scripts_of_the_library_are_run_by_name_with_inputs),
         cmocka_unit_test(sessions_are_found_by_tag_rerun_and_deleted),
         cmocka_unit_test(logs_shows_the_end_and_what_is_looked_for),
+        cmocka_unit_test(logs_follows_several_sessions),
+        cmocka_unit_test(list_follows_the_changes_of_all_sessions),
+        cmocka_unit_test(show_tells_what_was_asked_and_what_came_of_it),
+        cmocka_unit_test(a_limit_may_be_none),
         cmocka_unit_test(check_and_functions_tell_about_scripts),
         cmocka_unit_test(each_command_has_help),
     };
