@@ -32,12 +32,14 @@ static void sessions_lines_and_results_survive_a_restart(void **state) {
         .tags = (const char *const[]){"nightly", NULL},
         .args = (const char *const[]){"one", NULL},
     };
-    struct runner_session session, again;
+    struct runner_session session, before, again;
     assert_int_equal(runner_session_run(server->runner, &start, &session, NULL, NULL), 0);
+    get_session(server, session.id, &before);
     restart(server, SIGTERM);
 
     get_session(server, session.id, &again);
-    assert_true(json_equal(session.json, session.json));
+    assert_true(json_equal(before.json, again.json));
+    runner_session_done(&before);
     assert_int_equal(again.status, RUNNER_SUCCEEDED);
     assert_int_equal(again.lines, 3000);
     assert_int_equal(again.ended_at_ms, session.ended_at_ms);
@@ -300,6 +302,45 @@ static void a_deleted_session_is_gone_and_a_running_one_is_not_deleted(void **st
     runner_session_done(&session);
 }
 
+static int setup_short_history(void **state) {
+    static const char *const options[] = {"--history-sessions", "2", NULL};
+    struct test_server *server = calloc(1, sizeof *server);
+    server_init(server);
+    server_start(server, options);
+    *state = server;
+    return 0;
+}
+
+static bool two_are_left(void *ctx) {
+    struct test_server *server = ctx;
+    struct runner_session_list list;
+    assert_int_equal(runner_session_list(server->runner, &list, NULL), 0);
+    bool is_two = list.total == 2;
+    runner_session_list_done(&list);
+    return is_two;
+}
+
+static void what_the_history_let_go_is_unknown(void **state) {
+    struct test_server *server = *state;
+    struct runner_session sessions[5];
+    for (int i = 0; i < 5; i++) /* the first ones are still in memory */
+        run_session(server, "for i in 0..3000 { print(i) }", &sessions[i], NULL);
+    assert_true(wait_until(two_are_left, server, 20000));
+    struct rpc_error err = {0};
+    struct runner_log_page page;
+    struct runner_log_query query = {.limit = 1};
+    assert_int_equal(runner_session_logs(server->runner, sessions[0].id, &query, &page, &err), -1);
+    assert_int_equal(err.code, RUNNER_ERROR_UNKNOWN_SESSION);
+    struct runner_session gone;
+    assert_int_equal(runner_session_get(server->runner, sessions[0].id, &gone, &err), -1);
+    assert_int_equal(runner_session_delete(server->runner, sessions[1].id, &err), 0);
+    assert_int_equal(runner_session_get(server->runner, sessions[1].id, &gone, &err), -1);
+    assert_int_equal(err.code, RUNNER_ERROR_UNKNOWN_SESSION);
+    rpc_error_clear(&err);
+    for (int i = 0; i < 5; i++)
+        runner_session_done(&sessions[i]);
+}
+
 static void the_caller_is_recorded(void **state) {
     struct test_server *server = *state;
     static const char body[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"session_run\","
@@ -354,6 +395,8 @@ int main(void) {
         ON_SERVER(what_was_told_survives_a_killed_server),
         ON_SERVER(the_list_filters_sorts_and_pages_old_and_new),
         ON_SERVER(a_deleted_session_is_gone_and_a_running_one_is_not_deleted),
+        cmocka_unit_test_setup_teardown(what_the_history_let_go_is_unknown, setup_short_history,
+                                        teardown_server),
         ON_SERVER(the_caller_is_recorded),
         ON_SERVER(an_idempotency_key_holds_across_a_restart),
     };

@@ -155,10 +155,15 @@ static void on_page(void *ctx, int status, struct store_log_page *stored) {
             page.next_seq = query->after_seq;
     }
     store_log_page_free(stored);
+    /* One that is still in memory may have become too old for the history. */
+    bool is_removed = status == -ENOENT && session_has_ended(query->session);
+    if (is_removed) sessions_delete(&query->runner->sessions, query->session->id);
     if (query->call) {
         rpc_call_on_gone(query->call, NULL, NULL);
         if (status == 0)
             finish_page(&page, query, query->call);
+        else if (is_removed)
+            refuse_unknown(query->call, query->session->id);
         else
             fail_store(query->call, status);
     }

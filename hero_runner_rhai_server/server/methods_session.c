@@ -120,9 +120,10 @@ static void deletion_gone(void *ctx) {
 
 static void on_deleted(void *ctx, int status) {
     struct deletion *deletion = ctx;
-    struct session *session = sessions_find(&deletion->runner->sessions, deletion->id);
-    if (status == 0 && session && session_has_ended(session))
-        sessions_delete(&deletion->runner->sessions, session);
+    /* Retention may have come before, with the session still in memory. */
+    if ((status == 0 || status == -ENOENT) &&
+        sessions_delete(&deletion->runner->sessions, deletion->id))
+        status = 0;
     if (deletion->call) {
         rpc_call_on_gone(deletion->call, NULL, NULL);
         if (status == 0)

@@ -88,8 +88,11 @@ static void forget(struct sessions *sessions, struct session *session) {
     session_unref(session);
 }
 
-void sessions_delete(struct sessions *sessions, struct session *session) {
-    forget(sessions, session);
+bool sessions_delete(struct sessions *sessions, const char *id) {
+    struct session *session = sessions_find(sessions, id);
+    bool is_here = session && session_has_ended(session);
+    if (is_here) forget(sessions, session);
+    return is_here;
 }
 
 static bool is_over_bounds(const struct sessions *sessions) {

@@ -39,8 +39,8 @@ struct session *sessions_find(const struct sessions *sessions, const char *id);
 struct session *sessions_find_key(const struct sessions *sessions, const char *key);
 /* Its status has changed. */
 void sessions_note_change(struct sessions *sessions, struct session *session);
-/* Removes one that has ended. */
-void sessions_delete(struct sessions *sessions, struct session *session);
+/* Removes one that has ended and that the history has no longer. Whether it was here. */
+bool sessions_delete(struct sessions *sessions, const char *id);
 /* To be called when a session in the table has ended: counts it, and lets the oldest ended ones go
  * that are over the bounds. */
 void sessions_note_end(struct sessions *sessions, const struct session *session);
