@@ -233,6 +233,41 @@ static void one_stream_has_the_lines_of_several_sessions(void **state) {
     rpc_client_free(client);
 }
 
+/* The status of the answer to GET. */
+static int get_status(const struct test_server *server, const char *path, const char *header) {
+    char *answer;
+    int fd = http_connect(server->socket);
+    http_send_get(fd, path, header);
+    int status = http_read_answer(fd, &answer);
+    free(answer);
+    close(fd);
+    return status;
+}
+
+static void a_wrong_stream_of_several_is_refused(void **state) {
+    struct test_server *server = *state;
+    static const char *const cursors[] = {"1",    "1.",   ".1",    "1.2.3", "-1.2",
+                                          "a.b",  "1,1",  "1e3.1", "+1.1",  "9223372036854775808.1",
+                                          "1. 2", "0x1.1"};
+    struct runner_session session;
+    char path[4096], header[64];
+    run_session(server, "print(1)", &session, NULL);
+    int len = snprintf(path, sizeof path, "/sse/logs?session=%s&session=%s", session.id,
+                       session.id);
+    for (size_t i = 0; i < sizeof cursors / sizeof cursors[0]; i++) {
+        snprintf(header, sizeof header, "Last-Event-ID: %s\r\n", cursors[i]);
+        if (get_status(server, path, header) != 400) fail_msg("%s", cursors[i]);
+    }
+    for (int i = 2; i < 65; i++)
+        len += snprintf(path + len, sizeof path - (size_t)len, "&session=%s", session.id);
+    assert_int_equal(get_status(server, path, ""), 400);
+    assert_int_equal(get_status(server, "/sse/logs", ""), 400);
+    assert_int_equal(get_status(server, "/sse/logs?session=", ""), 404);
+    snprintf(path, sizeof path, "/sse/logs?session=%s&session=unknown", session.id);
+    assert_int_equal(get_status(server, path, ""), 404);
+    runner_session_done(&session);
+}
+
 static void one_stream_tells_of_all_sessions(void **state) {
     struct test_server *server = *state;
     char running[RUNNER_ID_BYTES];
@@ -321,6 +356,7 @@ int main(void) {
         ON_SERVER(a_draining_server_takes_nothing_new),
         ON_SERVER(metrics_and_samples_count_what_happened),
         ON_SERVER(one_stream_has_the_lines_of_several_sessions),
+        ON_SERVER(a_wrong_stream_of_several_is_refused),
         ON_SERVER(one_stream_tells_of_all_sessions),
         cmocka_unit_test_setup_teardown(a_reader_of_all_sessions_is_told_of_those_it_missed,
                                         setup_small_memory, teardown_server),

@@ -432,6 +432,41 @@ static void bytes_that_are_not_utf8_are_replaced_and_long_lines_split(void **sta
     runner_session_done(&session);
 }
 
+static void any_bytes_pass_unharmed_and_are_kept(void **state) {
+    struct test_server *server = *state;
+    static const struct {
+        const char *text;
+        size_t len;
+    } expected[] = {
+        {"\x1b[31mred\x1b[0m", 12}, {"a\r", 2},  {"", 0},
+        {"   ", 3},                  {"n\0l", 3}, {"\xf0\x9f\x98\x80\xe2\x80\xa8", 7},
+        {"cr\r", 3},                {"   ", 3},   {"z\0\xef\xbf\xbd", 5},
+        {"no newline", 10},
+    };
+    enum { COUNT = sizeof expected / sizeof expected[0] };
+    struct runner_session session;
+    run_session(server,
+                "print(\"\\x1b[31mred\\x1b[0m\"); print(\"a\\r\\n\"); print(\"   \");"
+                "print(\"n\\x00l\"); print(\"\\U0001F600\\u2028\");"
+                "run_command(\"printf 'cr\\\\r\\\\n   \\\\nz\\\\000\\\\376\\\\nno newline'\")",
+                &session, NULL);
+    if (session.status != RUNNER_SUCCEEDED) fail_msg("%s", session.message);
+    struct runner_log_page page;
+    struct runner_log_query query = {0};
+    assert_int_equal(runner_session_logs(server->runner, session.id, &query, &page, NULL), 0);
+    assert_int_equal(page.count, COUNT);
+    for (size_t i = 0; i < COUNT; i++) {
+        assert_int_equal(page.lines[i].len, expected[i].len);
+        assert_memory_equal(page.lines[i].text, expected[i].text, expected[i].len);
+    }
+    runner_log_page_done(&page);
+    assert_int_equal(server_stop(server), 0);
+    char command[160];
+    snprintf(command, sizeof command, "LC_ALL=C grep -rqsaP 'z\\x00\\xfe' %s", server->home);
+    assert_int_equal(system(command), 0);
+    runner_session_done(&session);
+}
+
 #define ON_SERVER(test) cmocka_unit_test_setup_teardown(test, setup_server, teardown_server)
 
 int main(void) {
@@ -449,6 +484,7 @@ int main(void) {
         ON_SERVER(a_thousand_streams_are_open_at_once),
         ON_SERVER(a_client_that_goes_away_is_noticed_and_its_session_goes_on),
         ON_SERVER(bytes_that_are_not_utf8_are_replaced_and_long_lines_split),
+        ON_SERVER(any_bytes_pass_unharmed_and_are_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

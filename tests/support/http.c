@@ -36,11 +36,16 @@ void http_send_rpc(int fd, const char *body, size_t len) {
     http_send(fd, body, len);
 }
 
+static void send_text(int fd, const char *text) {
+    http_send(fd, text, strlen(text));
+}
+
 void http_send_get(int fd, const char *path, const char *header) {
-    char head[512];
-    int len =
-        snprintf(head, sizeof head, "GET %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n", path, header);
-    http_send(fd, head, (size_t)len);
+    send_text(fd, "GET ");
+    send_text(fd, path);
+    send_text(fd, " HTTP/1.1\r\nHost: localhost\r\n");
+    send_text(fd, header);
+    send_text(fd, "\r\n");
 }
 
 /* An answer is read to the end of the body that its Content-Length tells. */
