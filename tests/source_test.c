@@ -115,6 +115,27 @@ static void nothing_outside_the_roots_is_opened(void **state) {
     }
 }
 
+static void a_root_may_be_a_link(void **state) {
+    struct test_server *server = calloc(1, sizeof *server);
+    char root[256], script[512];
+    server_init(server);
+    make_dir(server, "real");
+    write_file(server, "real/main.rhai", "import \"part\" as p; p::f()");
+    write_file(server, "real/part.rhai", "fn f() { 7 }");
+    snprintf(root, sizeof root, "%s/root", server->home);
+    assert_int_equal(symlink("real", root), 0);
+    server_start(server, (const char *const[]){"--script-roots", root, NULL});
+    struct runner_session session;
+    run_start(server, (struct runner_start){.script_path = "main.rhai"}, &session, NULL);
+    if (session.status != RUNNER_SUCCEEDED) fail_msg("%s", session.message);
+    runner_session_done(&session);
+    snprintf(script, sizeof script, "import \"%s/part\" as p; p::f()", root);
+    run_start(server, (struct runner_start){.script = script}, &session, NULL);
+    if (session.status != RUNNER_SUCCEEDED) fail_msg("%s", session.message);
+    runner_session_done(&session);
+    *state = server;
+}
+
 static void only_regular_files_are_scripts(void **state) {
     struct test_server *server = *state;
     char path[256];
@@ -361,6 +382,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_ROOTS(a_file_below_a_root_runs_with_what_is_beside_it_and_in_the_roots),
         WITH_ROOTS(nothing_outside_the_roots_is_opened),
+        cmocka_unit_test_setup_teardown(a_root_may_be_a_link, NULL, teardown_server),
         WITH_ROOTS(only_regular_files_are_scripts),
         WITH_ROOTS(modules_that_import_each_other_are_an_error),
         WITH_ROOTS(exactly_one_source_is_given),

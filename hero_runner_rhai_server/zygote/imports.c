@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,19 +15,25 @@
 #define MODULE_MAX_BYTES (16 * 1024 * 1024)
 
 /* One per process, static: the resolver is set once, in the zygote. */
-static char *real_roots;
+static char *all_roots; /* the real path of each, and behind it the path that was given if another */
 static const char *script_dir;
 
+static int add_path(const char *path) {
+    char *longer = NULL;
+    if (asprintf(&longer, "%s%s%s", all_roots ? all_roots : "", all_roots ? ":" : "", path) < 0)
+        return -ENOMEM;
+    free(all_roots);
+    all_roots = longer;
+    return 0;
+}
+
+/* Modules are known by their real paths; scripts may say where they are by the paths they know. */
 static int add_root(const char *root, size_t len) {
     char path[PATH_MAX], real[PATH_MAX];
     snprintf(path, sizeof path, "%.*s", (int)(len < sizeof path ? len : sizeof path - 1), root);
-    if (!realpath(path, real)) snprintf(real, sizeof real, "%s", path); /* it may come later */
-    char *longer = NULL;
-    if (asprintf(&longer, "%s%s%s", real_roots ? real_roots : "", real_roots ? ":" : "", real) < 0)
-        return -ENOMEM;
-    free(real_roots);
-    real_roots = longer;
-    return 0;
+    bool is_other = realpath(path, real) && strcmp(real, path) != 0; /* else it may come later */
+    int failed = is_other ? add_path(real) : 0;
+    return failed ? failed : add_path(path);
 }
 
 static bool has_suffix(const char *path) {
@@ -39,7 +46,7 @@ static int open_beside(const char *dir, size_t dir_len, const char *file, char *
     char path[PATH_MAX];
     int len = snprintf(path, sizeof path, "%.*s/%s", (int)dir_len, dir, file);
     if (len < 0 || (size_t)len >= sizeof path) return -ENAMETOOLONG;
-    return beneath_open_in_roots(real_roots, path, ret_real);
+    return beneath_open_in_roots(all_roots, path, ret_real);
 }
 
 static int open_module(const char *path, const char *importer, char **ret_real) {
@@ -53,7 +60,7 @@ static int open_module(const char *path, const char *importer, char **ret_real) 
         fd = open_beside(script_dir, strlen(script_dir), file, ret_real);
     /* What leads out of the roots from one place may be below them from another. */
     if (fd == -ENOENT || fd == -EXDEV) {
-        int in_roots = beneath_open_in_roots(real_roots, file, ret_real);
+        int in_roots = beneath_open_in_roots(all_roots, file, ret_real);
         if (in_roots >= 0 || fd == -ENOENT) fd = in_roots;
     }
     return fd;
@@ -103,7 +110,7 @@ int imports_init(rhai_engine *engine, const char *roots) {
         if (len > 0 && add_root(roots, len) < 0) return -ENOMEM;
         roots += len + (roots[len] == ':');
     }
-    if (!real_roots && !(real_roots = strdup(""))) return -ENOMEM;
+    if (!all_roots && !(all_roots = strdup(""))) return -ENOMEM;
     rhai_engine_set_resolver(engine, resolve, NULL);
     return 0;
 }
