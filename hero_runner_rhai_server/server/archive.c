@@ -38,6 +38,7 @@ static void on_inserted(void *ctx, int status) {
     if (status < 0)
         log_warn("session is not stored", "session=%s error=\"%s\"", session->id,
                  strerror(-status));
+    session->is_off_disk |= status != 0;
     if (!session->is_recorded) {
         session->is_recorded = true;
         session_tell(session);
@@ -193,6 +194,7 @@ static void on_ended(void *ctx, int status) {
     if (status < 0)
         log_warn("end of a session is not stored", "session=%s error=\"%s\"", session->id,
                  strerror(-status));
+    session->is_off_disk |= status != 0;
     if (!session_has_ended(session)) publish_end(session);
     session_unref(session);
 }

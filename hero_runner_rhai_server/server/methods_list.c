@@ -1,6 +1,6 @@
 /*
- * session_list: sessions that have not ended (or whose end is not stored) from memory, all others
- * from the store, as one list in the order asked for.
+ * session_list: sessions that have not ended (or whose record waits for a full disk) from memory, all
+ * others from the store, as one list in the order asked for.
  */
 #include "server/methods.h"
 #include "server/record.h"
@@ -33,6 +33,7 @@ struct listing {
     struct session **live;
     size_t live_count;
     uint64_t mark; /* theirs, to know them again in the store's answer */
+    bool is_second; /* asked for the second time */
 };
 
 /* ---- Those in memory ---------------------------------------------------------------------- */
@@ -134,7 +135,7 @@ static int compare_live(const void *a, const void *b, void *ctx) {
 }
 
 static bool is_live(const struct session *session) {
-    return !session_has_ended(session) || !session->row;
+    return !session_has_ended(session) || !session->row || session->is_off_disk;
 }
 
 static bool collect_live(struct listing *listing) {
@@ -154,10 +155,16 @@ static bool collect_live(struct listing *listing) {
     return true;
 }
 
-static void end(struct listing *listing) {
+static void forget_live(struct listing *listing) {
     for (size_t i = 0; i < listing->live_count; i++)
         session_unref(listing->live[i]);
     free(listing->live);
+    listing->live = NULL;
+    listing->live_count = 0;
+}
+
+static void end(struct listing *listing) {
+    forget_live(listing);
     free(listing);
 }
 
@@ -170,9 +177,11 @@ static struct session *next_stored(const struct listing *listing,
                                    uint64_t *ret_twice) {
     for (; stored && *place < stored->count; ++*place) {
         const struct store_session *item = &stored->items[*place];
-        const struct session *known = sessions_find(&listing->runner->sessions, item->id);
+        struct session *known = sessions_find(&listing->runner->sessions, item->id);
         if (known && known->list_mark == listing->mark) {
             ++*ret_twice;
+            /* There was room for it at last. */
+            if (session_has_ended(known)) known->is_off_disk = false;
             continue;
         }
         ++*place;
@@ -223,8 +232,35 @@ static void reply(struct listing *listing, const struct store_sessions *stored) 
     reply_buffer(listing->call, &out);
 }
 
+static int ask_store(struct listing *listing);
+
+/* Whether the store could not take the record of a session that had ended when it was asked. */
+static bool has_missed_one(const struct listing *listing) {
+    const struct session *session;
+    TAILQ_FOREACH(session, &listing->runner->sessions.list, table_link) {
+        if (session->is_off_disk && session_has_ended(session) && passes(listing, session) &&
+            session->list_mark != listing->mark)
+            return true;
+    }
+    return false;
+}
+
+/* Asks anew, with what is in memory now. */
+static bool begin_again(struct listing *listing) {
+    forget_live(listing);
+    listing->fetched_from = 0;
+    return collect_live(listing) && ask_store(listing) > 0;
+}
+
 static void on_stored(void *ctx, int status, struct store_sessions *stored) {
     struct listing *listing = ctx;
+    if (listing->call && status == 0 && !listing->is_second && has_missed_one(listing)) {
+        listing->is_second = true;
+        store_sessions_free(stored);
+        if (begin_again(listing)) return;
+        stored = NULL;
+        status = -ENOMEM;
+    }
     if (listing->call) {
         rpc_call_on_gone(listing->call, NULL, NULL);
         if (status == 0)

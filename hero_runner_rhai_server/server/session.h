@@ -109,6 +109,7 @@ struct session {
     /* In the store (archive.c). */
     int64_t row;               /* 0: it is not */
     bool is_recorded;          /* its beginning is stored: it may be told to its caller */
+    bool is_off_disk;          /* a part of its record could not be written when it should have been */
     struct store_lines *batch; /* lines that are not on their way yet; NULL: none */
     size_t batch_bytes;
     uint64_t batch_last_seq;

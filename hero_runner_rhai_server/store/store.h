@@ -38,8 +38,8 @@
  * -ENOSPC or -EIO. Lines of a log file are not kept; they are lost and counted, for the session and
  * in all, and show as a gap in the numbers of lines. Nothing here ends the process.
  *
- * Files are 0600, directories 0700. Secret values of environment variables are
- * never given to the store.
+ * Files are 0600, directories 0700. Secret values of environment variables and inputs are never given
+ * to the store.
  */
 #ifndef RUNNER_STORE_STORE_H
 #define RUNNER_STORE_STORE_H
@@ -160,7 +160,7 @@ struct store_request {
     const char *working_dir;
     const char *env_vars; /* JSON object of texts; null for a secret value, which is never given */
     const char *args;     /* JSON array of texts */
-    const char *inputs;   /* JSON object */
+    const char *inputs;   /* JSON object; null likewise */
     const char *callback; /* JSON object */
 };
 
@@ -328,7 +328,7 @@ struct store_scripts {
 };
 
 typedef void store_scripts_done(void *ctx, int status, struct store_scripts *scripts);
-/* `version` is that of the saved one. -EINVAL at once for a name that is not valid. */
+/* `version` is that of the saved one; the newest one, when that has the same text already. -EINVAL at once for a name that is not valid. */
 typedef void store_saved_done(void *ctx, int status, int64_t version);
 int store_save_script(struct store *store, const char *name, struct store_bytes text,
                       const char *description, store_saved_done *done, void *ctx);
@@ -337,7 +337,7 @@ int store_list_scripts(struct store *store, store_scripts_done *done, void *ctx)
 /* One version (0: the newest) with its text, and behind it every version without, newest first. */
 int store_get_script(struct store *store, const char *name, int64_t version,
                      store_scripts_done *done, void *ctx);
-/* One version, or all (0). Numbers of versions are not used again while one is left. */
+/* One version, or all (0). Numbers of versions are not used again. */
 int store_delete_script(struct store *store, const char *name, int64_t version, store_done *done,
                         void *ctx);
 void store_scripts_free(struct store_scripts *scripts);

@@ -388,7 +388,9 @@ static void note_ends(struct writer *writer, const struct op_list *batch) {
     }
 }
 
-static void run_batch(struct writer *writer, struct op_list *batch, struct op_list *completed) {
+/* *questions are to be asked when the changes before them have been completed. */
+static void run_batch(struct writer *writer, struct op_list *batch, struct op_list *completed,
+                      struct op_list *questions) {
     note_ends(writer, batch);
     int error = writer->degraded ? writer->degraded
                                  : run_transaction(writer, STAILQ_FIRST(batch), SIZE_MAX);
@@ -397,7 +399,7 @@ static void run_batch(struct writer *writer, struct op_list *batch, struct op_li
     while ((op = STAILQ_FIRST(batch))) {
         STAILQ_REMOVE_HEAD(batch, link);
         if (op->kind >= OP_LIST) {
-            op_queue_push(&store_answerer(writer->store, op)->queue, op, 0, 0);
+            STAILQ_INSERT_TAIL(questions, op, link);
             continue;
         }
         if (error) {
@@ -409,6 +411,14 @@ static void run_batch(struct writer *writer, struct op_list *batch, struct op_li
         STAILQ_INSERT_TAIL(completed, op, link);
     }
     writer->failure = 0; /* of lines that were applied while degraded */
+}
+
+static void ask(struct writer *writer, struct op_list *questions) {
+    struct op *op;
+    while ((op = STAILQ_FIRST(questions))) {
+        STAILQ_REMOVE_HEAD(questions, link);
+        op_queue_push(&store_answerer(writer->store, op)->queue, op, 0, 0);
+    }
 }
 
 /* The searcher does it, because it waits for the disk. */
@@ -504,11 +514,13 @@ void writer_run(struct worker *worker) {
     while (!is_closed) {
         struct op_list batch = STAILQ_HEAD_INITIALIZER(batch);
         struct op_list completed = STAILQ_HEAD_INITIALIZER(completed);
+        struct op_list questions = STAILQ_HEAD_INITIALIZER(questions);
         was_busy = op_queue_take(&worker->queue, &batch, BATCH_BYTES, wait_ms(&writer, was_busy),
                                  &is_closed) > 0;
-        if (was_busy) run_batch(&writer, &batch, &completed);
+        if (was_busy) run_batch(&writer, &batch, &completed, &questions);
         if (was_busy) writer.is_idle = false;
         store_complete(worker->store, &completed);
+        ask(&writer, &questions);
         checkpoint_if_over(&writer, CHECKPOINT_PAGES);
         tick(&writer);
     }

@@ -23,6 +23,7 @@
 #define FILE_BYTES (3 * 1024 * 1024)
 #define RECOVERY_MS 20000
 #define SESSIONS 30
+#define LINES 9000
 
 static void bound_files(const struct test_server *server) {
     (void)server;
@@ -62,7 +63,7 @@ static void fill(struct test_server *server, char ret_id[RUNNER_ID_BYTES]) {
                 "let pad = \"x\"; pad.pad(1000, 'x'); for i in 0..9000 { print(pad) } \"through\"",
                 &session, NULL);
     assert_int_equal(session.status, RUNNER_SUCCEEDED);
-    assert_int_equal(session.lines, 9000);
+    assert_int_equal(session.lines, LINES);
     assert_true(json_integer_value(json_object_get(session.json, "log_lost")) > 0);
     strcpy(ret_id, session.id);
     runner_session_done(&session);
@@ -76,6 +77,39 @@ static void start_short_ones(struct test_server *server, char ids[SESSIONS][RUNN
         assert_int_equal(session.status, RUNNER_SUCCEEDED);
         strcpy(ids[i], session.id);
         runner_session_done(&session);
+    }
+}
+
+/* How many sessions the list has: those the disk does not know of are in it, and none is twice. */
+static unsigned listed(struct test_server *server) {
+    struct runner_session_list list;
+    assert_int_equal(runner_session_list(server->runner, &list, NULL), 0);
+    unsigned count = (unsigned)list.count;
+    assert_int_equal(list.total, count);
+    runner_session_list_done(&list);
+    return count;
+}
+
+/* Reads the log of the filler to its end, either way: every line is there or told to be missing. */
+static void assert_all_is_told(struct test_server *server, const char *id) {
+    for (int is_backwards = 0; is_backwards < 2; is_backwards++) {
+        struct runner_log_query query = {.before_seq = is_backwards ? INT64_MAX : 0, .limit = 1000};
+        uint64_t told = 0;
+        for (bool is_end = false; !is_end;) {
+            struct runner_log_page page;
+            struct rpc_error err = {0};
+            if (runner_session_logs(server->runner, id, &query, &page, &err) < 0)
+                fail_msg("%s", err.message);
+            told += page.count + page.dropped;
+            is_end = is_backwards ? page.first_seq <= 1 : page.ended;
+            assert_true(is_end || page.next_seq > query.after_seq);
+            if (is_backwards)
+                query.before_seq = page.first_seq;
+            else
+                query.after_seq = page.next_seq;
+            runner_log_page_done(&page);
+        }
+        assert_int_equal(told, LINES);
     }
 }
 
@@ -127,9 +161,12 @@ static void sessions_outlive_a_full_disk(void **state) {
     struct holdings before = holdings_of(server);
     fill(server, filler);
     start_short_ones(server, ids);
+    assert_int_equal(listed(server), SESSIONS + 1);
+    assert_all_is_told(server, filler);
     if (place->is_mounted) {
         delete_session(server, filler);
         assert_true(wait_until(has_nothing_waiting, server, RECOVERY_MS));
+        assert_int_equal(listed(server), SESSIONS);
         /* What was acknowledged meanwhile is on the disk now. */
         assert_int_equal(server_stop(server), 0);
         server_start(server, NULL);
