@@ -3,14 +3,25 @@
 #include "support/process.h"
 #include "support/server.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
+
+static int setup_small_memory(void **state) {
+    static const char *const options[] = {"--cached", "5", NULL};
+    struct test_server *server = calloc(1, sizeof *server);
+    server_init(server);
+    server_start(server, options);
+    *state = server;
+    return 0;
+}
 
 static void restart(struct test_server *server, int signal_number) {
     if (signal_number == SIGKILL) {
@@ -285,6 +296,47 @@ static void the_list_filters_sorts_and_pages_old_and_new(void **state) {
     assert_int_equal(runner_session_stop(server->runner, running, NULL, NULL), 0);
 }
 
+#define LISTERS 4
+
+static atomic_bool is_listing;
+
+static int compare_ids(const void *a, const void *b) {
+    return strcmp(((const struct runner_session *)a)->id, ((const struct runner_session *)b)->id);
+}
+
+/* Lists all sessions again and again; the number of those that were in a list twice. */
+static void *list_all_the_time(void *ctx) {
+    struct runner *runner = server_client(ctx);
+    uintptr_t twice = 0;
+    while (is_listing) {
+        struct runner_session_list list;
+        struct runner_find find = {.text = "print"};
+        if (runner_session_find(runner, &find, &list, NULL) < 0) continue;
+        qsort(list.sessions, list.count, sizeof list.sessions[0], compare_ids);
+        for (size_t i = 1; i < list.count; i++)
+            twice += strcmp(list.sessions[i - 1].id, list.sessions[i].id) == 0;
+        runner_session_list_done(&list);
+    }
+    runner_close(runner);
+    return (void *)twice;
+}
+
+static void no_list_has_a_session_twice_that_ends_meanwhile(void **state) {
+    struct test_server *server = *state;
+    pthread_t threads[LISTERS];
+    is_listing = true;
+    for (int i = 0; i < LISTERS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, list_all_the_time, server), 0);
+    for (int i = 0; i < 400; i++)
+        run_session(server, "print(1)", NULL, NULL);
+    is_listing = false;
+    for (int i = 0; i < LISTERS; i++) {
+        void *twice;
+        pthread_join(threads[i], &twice);
+        assert_null(twice);
+    }
+}
+
 static void a_deleted_session_is_gone_and_a_running_one_is_not_deleted(void **state) {
     struct test_server *server = *state;
     struct rpc_error err = {0};
@@ -394,6 +446,8 @@ int main(void) {
         ON_SERVER(a_rerun_takes_the_same_version_of_a_script),
         ON_SERVER(what_was_told_survives_a_killed_server),
         ON_SERVER(the_list_filters_sorts_and_pages_old_and_new),
+        cmocka_unit_test_setup_teardown(no_list_has_a_session_twice_that_ends_meanwhile,
+                                        setup_small_memory, teardown_server),
         ON_SERVER(a_deleted_session_is_gone_and_a_running_one_is_not_deleted),
         cmocka_unit_test_setup_teardown(what_the_history_let_go_is_unknown, setup_short_history,
                                         teardown_server),

@@ -31,8 +31,7 @@ struct listing {
     uint64_t fetched_from; /* of the store's, the number of the first one asked for */
     /* Those in memory, in order, as they were before the store was asked; references. */
     struct session **live;
-    size_t live_count;
-    uint64_t mark; /* theirs, to know them again in the store's answer */
+    size_t live_count, ended_count; /* ended_count: of them, when the answer has come */
     bool is_second; /* asked for the second time */
 };
 
@@ -139,16 +138,13 @@ static bool is_live(const struct session *session) {
 }
 
 static bool collect_live(struct listing *listing) {
-    static uint64_t last_mark;
     const struct sessions *all = &listing->runner->sessions;
-    listing->mark = ++last_mark;
     listing->live = calloc(all->count + 1, sizeof *listing->live);
     if (!listing->live) return false;
     struct session *session;
     TAILQ_FOREACH(session, &all->list, table_link) {
         if (!is_live(session) || !passes(listing, session)) continue;
         if (session->process) process_sample(session->process);
-        session->list_mark = listing->mark;
         listing->live[listing->live_count++] = session_ref(session);
     }
     qsort_r(listing->live, listing->live_count, sizeof *listing->live, compare_live, listing);
@@ -170,6 +166,16 @@ static void end(struct listing *listing) {
 
 /* ---- The answer ----------------------------------------------------------------------------- */
 
+/* The live one with that id, if it has ended meanwhile; it may have left the table since. */
+static struct session *ended_live(const struct listing *listing, const char *id) {
+    for (size_t i = 0, left = listing->ended_count; left > 0; i++) {
+        if (!session_has_ended(listing->live[i])) continue;
+        if (strcmp(listing->live[i]->id, id) == 0) return listing->live[i];
+        left--;
+    }
+    return NULL;
+}
+
 /* The store's next one that is not among the live ones (it may have ended meanwhile); NULL: none. A
  * new reference. */
 static struct session *next_stored(const struct listing *listing,
@@ -177,11 +183,11 @@ static struct session *next_stored(const struct listing *listing,
                                    uint64_t *ret_twice) {
     for (; stored && *place < stored->count; ++*place) {
         const struct store_session *item = &stored->items[*place];
-        struct session *known = sessions_find(&listing->runner->sessions, item->id);
-        if (known && known->list_mark == listing->mark) {
+        struct session *known = ended_live(listing, item->id);
+        if (known) {
             ++*ret_twice;
             /* There was room for it at last. */
-            if (session_has_ended(known)) known->is_off_disk = false;
+            known->is_off_disk = false;
             continue;
         }
         ++*place;
@@ -227,6 +233,8 @@ static void write_list(const struct listing *listing, const struct store_session
 
 static void reply(struct listing *listing, const struct store_sessions *stored) {
     struct rpc_strbuf out = RPC_STRBUF_INIT;
+    for (size_t i = 0; i < listing->live_count; i++)
+        listing->ended_count += session_has_ended(listing->live[i]);
     queue_number(&listing->runner->slots.queue);
     write_list(listing, stored, &out);
     reply_buffer(listing->call, &out);
@@ -234,12 +242,19 @@ static void reply(struct listing *listing, const struct store_sessions *stored) 
 
 static int ask_store(struct listing *listing);
 
+static bool is_collected(const struct listing *listing, const struct session *session) {
+    size_t i = 0;
+    while (i < listing->live_count && listing->live[i] != session)
+        i++;
+    return i < listing->live_count;
+}
+
 /* Whether the store could not take the record of a session that had ended when it was asked. */
 static bool has_missed_one(const struct listing *listing) {
     const struct session *session;
     TAILQ_FOREACH(session, &listing->runner->sessions.list, table_link) {
         if (session->is_off_disk && session_has_ended(session) && passes(listing, session) &&
-            session->list_mark != listing->mark)
+            !is_collected(listing, session))
             return true;
     }
     return false;

@@ -160,7 +160,6 @@ struct session {
 
     /* Count the changes, so that a watcher sees what it has not told yet. */
     unsigned status_version, progress_version;
-    uint64_t list_mark;     /* methods_list.c */
     uint64_t change_number; /* sessions.c: of its last change of status */
 
     TAILQ_HEAD(, session_watch) watches;
