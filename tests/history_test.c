@@ -14,13 +14,16 @@
 
 #include <cmocka.h>
 
-static int setup_small_memory(void **state) {
-    static const char *const options[] = {"--cached", "5", NULL};
+static int setup_with(void **state, const char *const *options) {
     struct test_server *server = calloc(1, sizeof *server);
     server_init(server);
     server_start(server, options);
     *state = server;
     return 0;
+}
+
+static int setup_small_memory(void **state) {
+    return setup_with(state, (const char *const[]){"--cached", "5", NULL});
 }
 
 static void restart(struct test_server *server, int signal_number) {
@@ -355,12 +358,7 @@ static void a_deleted_session_is_gone_and_a_running_one_is_not_deleted(void **st
 }
 
 static int setup_short_history(void **state) {
-    static const char *const options[] = {"--history-sessions", "2", NULL};
-    struct test_server *server = calloc(1, sizeof *server);
-    server_init(server);
-    server_start(server, options);
-    *state = server;
-    return 0;
+    return setup_with(state, (const char *const[]){"--history-sessions", "2", NULL});
 }
 
 static bool two_are_left(void *ctx) {
