@@ -33,7 +33,7 @@ struct options {
     int64_t before_ms; /* and before the last so many; 0: up to now */
     int64_t limit, offset;
     /* logs */
-    int64_t tail; /* 0: all */
+    int64_t tail;     /* 0: all */
     int64_t after;    /* a line's number; 0: from the first */
     int64_t since_ms; /* lines of the last so many; 0: all */
     const char *grep, *kind;

@@ -196,7 +196,8 @@ static int run(const struct options *options) {
 
 static const struct option_spec specs[] = {
     {"json", 0, OPTION_FLAG, offsetof(struct options, as_json), NULL,
-     "print one JSON document: {\"sessions\": [...]}; with\n--follow one for each change, on a line"},
+     "print one JSON document: {\"sessions\": [...]}; with\n--follow one for each change, on a "
+     "line"},
     {"status", 's', OPTION_LIST, offsetof(struct options, statuses), "STATUS",
      "pending, running, succeeded, failed or cancelled;\nmay be given several times"},
     {"tag", 't', OPTION_TEXT, offsetof(struct options, tag), "TAG", "with this tag"},

@@ -28,8 +28,8 @@ static bool on_line_of(void *ctx, const char *id, const struct runner_line *line
     (void)ctx;
     FILE *out = line->is_stderr ? stderr : stdout;
     fprintf(out, "%.*s | ", SHORT_ID_LEN, id);
-    return show_line(&(struct runner_line){
-        .is_stderr = line->is_stderr, .text = line->text, .len = line->len});
+    return show_line(
+        &(struct runner_line){.is_stderr = line->is_stderr, .text = line->text, .len = line->len});
 }
 
 static bool on_gap_of(void *ctx, const char *id, uint64_t dropped) {
@@ -106,9 +106,8 @@ static int show_tail(struct runner *runner, const char *id, const struct options
 /* Page after page until nothing new comes. */
 static int show_kept(struct runner *runner, const char *id, const struct options *options,
                      struct rpc_error *err) {
-    struct runner_log_query query = {.after_seq = (uint64_t)options->after,
-                                     .kind = options->kind,
-                                     .contains = options->grep};
+    struct runner_log_query query = {
+        .after_seq = (uint64_t)options->after, .kind = options->kind, .contains = options->grep};
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     if (options->since_ms) query.after_ts_ms = now.tv_sec * INT64_C(1000) - options->since_ms;

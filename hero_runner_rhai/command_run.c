@@ -303,7 +303,8 @@ static const struct option_spec specs[] = {
     {"tag", 't', OPTION_LIST, offsetof(struct options, tags), "TAG",
      "a word to find the session by; several times"},
     {"limit", 0, OPTION_VARIABLE, offsetof(struct options, limits), "NAME=N",
-     "cpu_ms, memory, operations, output, processes or\nopen_files; bytes also as 64K, 512M, 2G; or none"},
+     "cpu_ms, memory, operations, output, processes or\nopen_files; bytes also as 64K, 512M, 2G; "
+     "or none"},
     {"priority", 0, OPTION_TEXT, offsetof(struct options, priority), "N",
      "-100 to 100: sessions with a higher one run first"},
     {"key", 0, OPTION_TEXT, offsetof(struct options, concurrency_key), "KEY",

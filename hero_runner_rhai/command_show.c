@@ -200,7 +200,8 @@ static int run(const struct options *options) {
 }
 
 static const struct option_spec specs[] = {
-    {"json", 0, OPTION_FLAG, offsetof(struct options, as_json), NULL, "print one JSON document, with request and result"},
+    {"json", 0, OPTION_FLAG, offsetof(struct options, as_json), NULL,
+     "print one JSON document, with request and result"},
     {"script", 0, OPTION_FLAG, offsetof(struct options, only_script), NULL,
      "print the text of its script, and nothing else"},
 };

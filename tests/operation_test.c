@@ -224,7 +224,8 @@ static void one_stream_has_the_lines_of_several_sessions(void **state) {
                      RPC_FOLLOW_CLOSED);
     assert_int_equal(events->lines, 2);
     assert_non_null(strstr(events->text, "stdout a48\nstdout a49\n"));
-    memset(events, 0, sizeof *events); /* which a page that cannot send headers puts into the path */
+    memset(events, 0,
+           sizeof *events); /* which a page that cannot send headers puts into the path */
     strcat(path, "&after_seq=50.69");
     assert_int_equal(rpc_client_follow(client, path, NULL, on_event, events, &err),
                      RPC_FOLLOW_CLOSED);
@@ -252,8 +253,8 @@ static void a_wrong_stream_of_several_is_refused(void **state) {
     struct runner_session session;
     char path[4096], header[64];
     run_session(server, "print(1)", &session, NULL);
-    int len = snprintf(path, sizeof path, "/sse/logs?session=%s&session=%s", session.id,
-                       session.id);
+    int len =
+        snprintf(path, sizeof path, "/sse/logs?session=%s&session=%s", session.id, session.id);
     for (size_t i = 0; i < sizeof cursors / sizeof cursors[0]; i++) {
         snprintf(header, sizeof header, "Last-Event-ID: %s\r\n", cursors[i]);
         if (get_status(server, path, header) != 400) fail_msg("%s", cursors[i]);

@@ -37,8 +37,8 @@ static void make_dir(const struct test_server *server, const char *name) {
 /* Two roots, and a file outside of them. */
 static int setup_roots(void **state) {
     static char roots[256];
-    static const char *options[] = {
-        "--script-roots", roots, "--url-bytes", "65536", "--url-timeout-ms", "1000", NULL};
+    static const char *options[] = {"--script-roots",   roots,  "--url-bytes", "65536",
+                                    "--url-timeout-ms", "1000", NULL};
     struct test_server *server = calloc(1, sizeof *server);
     server_init(server);
     make_dir(server, "one");

@@ -438,9 +438,15 @@ static void any_bytes_pass_unharmed_and_are_kept(void **state) {
         const char *text;
         size_t len;
     } expected[] = {
-        {"\x1b[31mred\x1b[0m", 12}, {"a\r", 2},  {"", 0},
-        {"   ", 3},                  {"n\0l", 3}, {"\xf0\x9f\x98\x80\xe2\x80\xa8", 7},
-        {"cr\r", 3},                {"   ", 3},   {"z\0\xef\xbf\xbd", 5},
+        {"\x1b[31mred\x1b[0m", 12},
+        {"a\r", 2},
+        {"", 0},
+        {"   ", 3},
+        {"n\0l", 3},
+        {"\xf0\x9f\x98\x80\xe2\x80\xa8", 7},
+        {"cr\r", 3},
+        {"   ", 3},
+        {"z\0\xef\xbf\xbd", 5},
         {"no newline", 10},
     };
     enum { COUNT = sizeof expected / sizeof expected[0] };

@@ -595,8 +595,8 @@ static void show_tells_what_was_asked_and_what_came_of_it(void **state) {
     struct outcome outcome;
     char id[ID_LEN + 1];
     const char *text = "/// @input n: int\n/// @input password: string\nn * 2";
-    place_run(&place, &outcome, "run", "--detach", "--env", "A_NAME=1", "--input", "n=21", "--input",
-              "password=hidden", "--cwd", "/tmp", script(text), "--", "one");
+    place_run(&place, &outcome, "run", "--detach", "--env", "A_NAME=1", "--input", "n=21",
+              "--input", "password=hidden", "--cwd", "/tmp", script(text), "--", "one");
     memcpy(id, outcome.out, ID_LEN);
     id[ID_LEN] = '\0';
     outcome_done(&outcome);
@@ -670,10 +670,9 @@ static void check_and_functions_tell_about_scripts(void **state) {
 
 static void each_command_has_help(void **state) {
     (void)state;
-    static const char *const names[] = {"run",    "rerun",  "list",   "logs",
-                                        "stop",   "delete", "check",  "functions",
-                                        "status", "config", "reload", "drain",
-                                        "repl",   "show"};
+    static const char *const names[] = {"run",    "rerun", "list",      "logs",   "stop",
+                                        "delete", "check", "functions", "status", "config",
+                                        "reload", "drain", "repl",      "show"};
     struct outcome all, one;
     char usage[64];
     place_run(&place, &all, "--help");

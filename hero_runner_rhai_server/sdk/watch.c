@@ -33,8 +33,8 @@ struct following {
 static bool on_line(struct following *following, const char *id, json_t *json) {
     struct runner_line line;
     following->is_failed = sdk_read_line(json, &line, following->err) < 0;
-    return !following->is_failed && (!following->follow->line ||
-                                     following->follow->line(following->follow->ctx, id, &line));
+    return !following->is_failed &&
+           (!following->follow->line || following->follow->line(following->follow->ctx, id, &line));
 }
 
 static bool on_gap(struct following *following, const char *id, json_t *json) {
@@ -104,8 +104,7 @@ static int follow_path(struct runner *runner, const char *path, struct following
     for (int tries = 0; tries < SDK_RECONNECTS_MAX; tries++) {
         uint64_t before = following->events;
         rpc_error_clear(following->err);
-        outcome =
-            rpc_client_follow(client, path, last_id, on_event, following, following->err);
+        outcome = rpc_client_follow(client, path, last_id, on_event, following, following->err);
         if (following->is_failed || following->is_stopped) break;
         if (outcome == RPC_FOLLOW_CLOSED && following->ended == following->count) break;
         if (outcome < 0 && !sdk_is_worth_retrying(following->err)) break;
@@ -149,9 +148,8 @@ static bool tell(struct watching *watching, const char *event, json_t *json) {
     const struct runner_watch *watch = watching->watch;
     if (strcmp(event, "stats") == 0) return !watch->stats || watch->stats(watch->ctx, json);
     if (strcmp(event, "gap") == 0)
-        return !watch->gap ||
-               watch->gap(watch->ctx,
-                          (uint64_t)json_integer_value(json_object_get(json, "dropped")));
+        return !watch->gap || watch->gap(watch->ctx, (uint64_t)json_integer_value(
+                                                         json_object_get(json, "dropped")));
     if (strcmp(event, "session") != 0) return true;
     struct runner_session session;
     watching->is_failed = sdk_read_session(json, &session, watching->err) < 0;

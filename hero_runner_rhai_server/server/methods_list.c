@@ -1,6 +1,6 @@
 /*
- * session_list: sessions that have not ended (or whose record waits for a full disk) from memory, all
- * others from the store, as one list in the order asked for.
+ * session_list: sessions that have not ended (or whose record waits for a full disk) from memory,
+ * all others from the store, as one list in the order asked for.
  */
 #include "server/methods.h"
 #include "server/record.h"
@@ -23,7 +23,7 @@ struct listing {
     struct rpc_call *call; /* NULL: the client has gone */
     struct runner *runner;
     bool wants[STATUS_COUNT];
-    int64_t since_ms, until_ms;      /* until 0: open */
+    int64_t since_ms, until_ms;                 /* until 0: open */
     const char *text, *caller, *tag, *callback; /* borrowed from the call; NULL: any */
     const struct order *order;
     bool is_ascending;
@@ -32,7 +32,7 @@ struct listing {
     /* Those in memory, in order, as they were before the store was asked; references. */
     struct session **live;
     size_t live_count, ended_count; /* ended_count: of them, when the answer has come */
-    bool is_second; /* asked for the second time */
+    bool is_second;                 /* asked for the second time */
 };
 
 /* ---- Those in memory ---------------------------------------------------------------------- */

@@ -134,11 +134,19 @@ static bool is_in_store(const struct query *query) {
     return ring_find_time(ring, (uint64_t)query->after_ts_ms * 1000) == ring->first_seq;
 }
 
-/* Nothing is in the store between the cursor and the ring: what was there was lost, on a full disk
- * for example. All lines that have left the ring were posted before the question. */
-static bool has_only_a_gap(const struct query *query, const struct store_log_page *stored) {
-    return !query->is_backwards && !query->is_by_time && stored->count == 0 &&
-           stored->last_covered <= query->after_seq;
+/* What the store was given and has not was lost, on a full disk for example: between the cursor and
+ * the lines that are in the ring, or not written yet; backwards, behind the last one it has. */
+static void add_lost(struct page *page, const struct query *query) {
+    uint64_t visible = session_visible_seq(query->session);
+    uint64_t last =
+        query->is_backwards ? query->before_seq - 1 : ring_dropped(&query->session->ring);
+    if (last > visible) last = visible;
+    if (query->is_backwards) {
+        if (page->next_seq < last) page->dropped += last - page->next_seq;
+    } else if (!query->is_by_time && page->next_seq == query->after_seq && page->next_seq < last) {
+        page->dropped += last - page->next_seq;
+        page->next_seq = last;
+    }
 }
 
 static void on_page(void *ctx, int status, struct store_log_page *stored) {
@@ -158,22 +166,17 @@ static void on_page(void *ctx, int status, struct store_log_page *stored) {
         page.dropped = stored->dropped;
         page.next_seq = stored->last_covered;
         page.first_seq = stored->first_covered;
-        /* Likewise, behind the last line that is there. */
-        if (query->is_backwards && page.next_seq < query->before_seq - 1)
-            page.dropped += query->before_seq - 1 - page.next_seq;
         if (!query->is_backwards && page.next_seq < query->after_seq)
             page.next_seq = query->after_seq;
+        add_lost(&page, query);
     }
-    bool is_gap = status == 0 && has_only_a_gap(query, stored);
     store_log_page_free(stored);
     /* One that is still in memory may have become too old for the history. */
     bool is_removed = status == -ENOENT && session_has_ended(query->session);
     if (is_removed) sessions_delete(&query->runner->sessions, query->session->id);
     if (query->call) {
         rpc_call_on_gone(query->call, NULL, NULL);
-        if (is_gap)
-            reply_from_ring(query, query->call);
-        else if (status == 0)
+        if (status == 0)
             finish_page(&page, query, query->call);
         else if (is_removed)
             refuse_unknown(query->call, query->session->id);

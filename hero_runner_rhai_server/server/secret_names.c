@@ -13,8 +13,8 @@ static const char *const parts[] = {"SECRET",     "TOKEN",  "PASSW",  "PASSPHRAS
 /* At the end of any of its words: SSHKEY, API_KEY_2, accessKeyId. */
 static const char *const endings[] = {"KEY", "KEYS"};
 /* As its last word: elsewhere they mean something else (AUTH_METHOD). */
-static const char *const last_words[] = {"PASS", "AUTH", "PWD", "DSN", "CRED",
-                                         "CREDS", "PAT", "JWT", "OTP"};
+static const char *const last_words[] = {"PASS",  "AUTH", "PWD", "DSN", "CRED",
+                                         "CREDS", "PAT",  "JWT", "OTP"};
 
 struct word {
     const char *text;

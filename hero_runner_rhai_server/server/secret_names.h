@@ -4,8 +4,8 @@
 
 #include <stdbool.h>
 
-/* Whether the value of a variable or an input of that name is kept from history and logs, whether or
- * not it is marked. Words of a name end where no letter is, and where a small letter is before a
+/* Whether the value of a variable or an input of that name is kept from history and logs, whether
+ * or not it is marked. Words of a name end where no letter is, and where a small letter is before a
  * capital one. */
 bool secret_name(const char *name);
 

@@ -107,9 +107,9 @@ struct session {
     enum session_forwarding forwarding;
 
     /* In the store (archive.c). */
-    int64_t row;               /* 0: it is not */
-    bool is_recorded;          /* its beginning is stored: it may be told to its caller */
-    bool is_off_disk;          /* a part of its record could not be written when it should have been */
+    int64_t row;      /* 0: it is not */
+    bool is_recorded; /* its beginning is stored: it may be told to its caller */
+    bool is_off_disk; /* a part of its record could not be written when it should have been */
     struct store_lines *batch; /* lines that are not on their way yet; NULL: none */
     size_t batch_bytes;
     uint64_t batch_last_seq;
@@ -138,7 +138,7 @@ struct session {
     uint64_t bytes; /* of output */
     struct ring ring;
     struct session_result result;
-    char *progress; /* JSON object, NULL: none */
+    char *progress;             /* JSON object, NULL: none */
     struct control_usage usage; /* at last; while it runs, when somebody asked (process.h) */
     struct {
         int64_t sampled_ms; /* monotonic; 0: never */

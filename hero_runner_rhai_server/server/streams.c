@@ -356,7 +356,8 @@ static void get_logs(struct rpc_request *request, void *ctx) {
         return;
     }
     if (resume && read_cursors(resume, cursors, count) < 0) {
-        rpc_request_reply_error(request, 400, "Last-Event-ID or after_seq: not %zu line numbers", count);
+        rpc_request_reply_error(request, 400, "Last-Event-ID or after_seq: not %zu line numbers",
+                                count);
         return;
     }
     struct opening *opening = begin_opening(request, ctx, count, true);

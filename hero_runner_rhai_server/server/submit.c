@@ -76,8 +76,8 @@ static bool is_secret(const struct submission *submission, const char *name) {
 static const char *const valued[] = {"env_vars", "inputs"};
 #define VALUED (sizeof valued / sizeof valued[0])
 
-/* The request as it is kept: the values of secret variables and inputs are null, and nothing else is
- * (an input that is null is one that is not given). A new reference. */
+/* The request as it is kept: the values of secret variables and inputs are null, and nothing else
+ * is (an input that is null is one that is not given). A new reference. */
 static json_t *without_secrets(const struct submission *submission) {
     json_t *asked = json_incref(submission->params), *value;
     const char *name;
@@ -231,8 +231,7 @@ static bool check_secrets(struct submission *submission) {
     if (!*submission->rerun_of || !name) return true;
     char param[256];
     snprintf(param, sizeof param, "%s.%s", kind, name);
-    refuse(submission->call, param,
-           "is secret: its value was not stored and must be given again");
+    refuse(submission->call, param, "is secret: its value was not stored and must be given again");
     return false;
 }
 

@@ -6,8 +6,8 @@
 #define RUNNER_SESSION_BENEATH_H
 
 /* Opens `path` (relative) below the directory `root`. A descriptor (read only, close-on-exec), or
- * -errno: -EXDEV when the path leads out, -EISDIR for a directory, -ENXIO for what else is no regular
- * file. *ret_real gets the real path of the file, from malloc; NULL: not wanted. */
+ * -errno: -EXDEV when the path leads out, -EISDIR for a directory, -ENXIO for what else is no
+ * regular file. *ret_real gets the real path of the file, from malloc; NULL: not wanted. */
 int beneath_open(const char *root, const char *path, char **ret_real);
 
 /* The same below the first of `roots` (separated by ':') that has it. An absolute path must lead

@@ -3,8 +3,8 @@
  *
  * A line ends at a newline, which is not part of it. A piece of FRAME_LINE_MAX_BYTES without a
  * newline is passed on by itself, marked as partial, and so is what lines_flush finds: the rest of
- * such a line comes as the next one. No character of UTF-8 is cut in two: a partial piece ends up to
- * three bytes earlier for that, and all bytes pass as they are.
+ * such a line comes as the next one. No character of UTF-8 is cut in two: a partial piece ends up
+ * to three bytes earlier for that, and all bytes pass as they are.
  */
 #ifndef RUNNER_SESSION_LINES_H
 #define RUNNER_SESSION_LINES_H

@@ -31,10 +31,9 @@ static const char *const fixed_sql[HISTORY_STATEMENTS] = {
                        " ORDER BY ended_us LIMIT ?",
     [HISTORY_NEWEST_SCRIPT] = "SELECT version,text=?2 FROM scripts WHERE name=?1"
                               " ORDER BY version DESC LIMIT 1",
-    [HISTORY_NUMBER_SCRIPT] =
-        "INSERT INTO script_numbers"
-        " SELECT ?1,ifnull(max(version),0)+1 FROM scripts WHERE name=?1"
-        " ON CONFLICT(name) DO UPDATE SET last=last+1 RETURNING last",
+    [HISTORY_NUMBER_SCRIPT] = "INSERT INTO script_numbers"
+                              " SELECT ?1,ifnull(max(version),0)+1 FROM scripts WHERE name=?1"
+                              " ON CONFLICT(name) DO UPDATE SET last=last+1 RETURNING last",
     [HISTORY_DESCRIBE_SCRIPT] = "UPDATE scripts SET description=?3 WHERE name=?1 AND version=?2",
     [HISTORY_SAVE_SCRIPT] = "INSERT INTO scripts VALUES(?,?,?,?,?)",
     [HISTORY_DELETE_SCRIPT] = "DELETE FROM scripts WHERE name=?1 AND (?2=0 OR version=?2)",

@@ -38,8 +38,8 @@
  * -ENOSPC or -EIO. Lines of a log file are not kept; they are lost and counted, for the session and
  * in all, and show as a gap in the numbers of lines. Nothing here ends the process.
  *
- * Files are 0600, directories 0700. Secret values of environment variables and inputs are never given
- * to the store.
+ * Files are 0600, directories 0700. Secret values of environment variables and inputs are never
+ * given to the store.
  */
 #ifndef RUNNER_STORE_STORE_H
 #define RUNNER_STORE_STORE_H
@@ -328,7 +328,8 @@ struct store_scripts {
 };
 
 typedef void store_scripts_done(void *ctx, int status, struct store_scripts *scripts);
-/* `version` is that of the saved one; the newest one, when that has the same text already. -EINVAL at once for a name that is not valid. */
+/* `version` is that of the saved one; the newest one, when that has the same text already. -EINVAL
+ * at once for a name that is not valid. */
 typedef void store_saved_done(void *ctx, int status, int64_t version);
 int store_save_script(struct store *store, const char *name, struct store_bytes text,
                       const char *description, store_saved_done *done, void *ctx);

@@ -11,11 +11,11 @@
 static void names_that_look_secret(void **state) {
     (void)state;
     static const char *const names[] = {
-        "API_TOKEN",     "db_password",    "MYSQL_PWD",   "PGPASSWORD",        "AWS_SECRET_ACCESS_KEY",
-        "KEY",           "SSHKEY",         "apiKey",      "accessKeyId",       "aws-access-key",
-        "SIGNING_KEY_2", "AUTHORIZATION",  "SSH_AUTH",    "SESSION_COOKIE",    "Authorization",
-        "BEARER",        "ENCRYPTIONKEY",  "DEPLOY_KEYS", "SENTRY_DSN",        "GITHUB_PAT",
-        "JWT",           "DB_CREDS",       "clientSecret", "privatePem",       "smtp.pass",
+        "API_TOKEN",     "db_password",   "MYSQL_PWD",    "PGPASSWORD",     "AWS_SECRET_ACCESS_KEY",
+        "KEY",           "SSHKEY",        "apiKey",       "accessKeyId",    "aws-access-key",
+        "SIGNING_KEY_2", "AUTHORIZATION", "SSH_AUTH",     "SESSION_COOKIE", "Authorization",
+        "BEARER",        "ENCRYPTIONKEY", "DEPLOY_KEYS",  "SENTRY_DSN",     "GITHUB_PAT",
+        "JWT",           "DB_CREDS",      "clientSecret", "privatePem",     "smtp.pass",
     };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (!secret_name(names[i])) fail_msg("%s", names[i]);

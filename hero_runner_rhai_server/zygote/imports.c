@@ -15,7 +15,8 @@
 #define MODULE_MAX_BYTES (16 * 1024 * 1024)
 
 /* One per process, static: the resolver is set once, in the zygote. */
-static char *all_roots; /* the real path of each, and behind it the path that was given if another */
+static char
+    *all_roots; /* the real path of each, and behind it the path that was given if another */
 static const char *script_dir;
 
 static int add_path(const char *path) {

@@ -250,8 +250,8 @@ struct runner_follow {
 int runner_session_follow(struct runner *runner, const char *id, const struct runner_follow *follow,
                           struct runner_session *ret_session, struct rpc_error *err);
 
-/* Several sessions on one stream; each function is told whose line or end it is. Every member may be
- * NULL. Return false to end following. */
+/* Several sessions on one stream; each function is told whose line or end it is. Every member may
+ * be NULL. Return false to end following. */
 struct runner_follow_many {
     bool (*line)(void *ctx, const char *id, const struct runner_line *line);
     bool (*gap)(void *ctx, const char *id, uint64_t dropped);
