@@ -202,7 +202,12 @@ static void it_is_the_same_after_a_restart(void **state) {
     assert_int_equal(server_stop(server), 0);
     server_start(server, NULL);
     struct reading after = read_forwards(server, (struct runner_log_query){.limit = 1000});
-    assert_memory_equal(&before, &after, sizeof before);
+    assert_int_equal(after.lines, before.lines);
+    assert_int_equal(after.first, before.first);
+    assert_int_equal(after.last, before.last);
+    assert_int_equal(after.gaps, before.gaps);
+    assert_int_equal(after.gap_from, before.gap_from);
+    assert_int_equal(after.gap_until, before.gap_until);
 }
 
 int main(void) {
