@@ -376,6 +376,39 @@ static void a_check_finds_every_error_and_the_inputs(void **state) {
     json_decref(check);
 }
 
+static void what_is_wrong_with_the_inputs_comes_first(void **state) {
+    static const char script[] = "/// @input n: integer\nlet x = ;";
+    struct test_server *server = *state;
+    json_t *check = runner_script_check(server->runner, script, strlen(script), NULL);
+    const json_t *errors = json_object_get(check, "errors");
+    assert_int_equal(json_array_size(errors), 2);
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(json_integer_value(json_object_get(json_array_get(errors, i), "line")),
+                         i + 1);
+    json_decref(check);
+}
+
+static void a_first_line_for_the_kernel_is_passed_over(void **state) {
+    static const char script[] = "#!/usr/bin/env -S hero_runner_rhai run\n"
+                                 "/// @input n: int = 6\n"
+                                 "import \"kernel\" as it;\n"
+                                 "print(it::times(n));\n"
+                                 "throw 1";
+    struct test_server *server = *state;
+    struct runner_session session;
+    struct runner_result result;
+    write_file(server, "one/kernel.rhai", "#!/usr/bin/rhai\nfn times(n) { n * 7 }");
+    write_file(server, "one/main.rhai", script);
+    run_start(server, (struct runner_start){.script_path = "main.rhai"}, &session, &result);
+    assert_string_equal(json_string_value(json_array_get(result.stdout_lines, 0)), "42");
+    assert_int_equal(result.error_line, 5); /* the lines keep their numbers */
+    json_t *check = runner_script_check(server->runner, script, strlen(script), NULL);
+    assert_true(json_is_true(json_object_get(check, "ok")));
+    json_decref(check);
+    runner_session_done(&session);
+    runner_result_done(&result);
+}
+
 #define WITH_ROOTS(test) cmocka_unit_test_setup_teardown(test, setup_roots, teardown_server)
 
 int main(void) {
@@ -394,6 +427,8 @@ int main(void) {
         WITH_ROOTS(a_script_of_the_library_keeps_its_versions),
         WITH_ROOTS(inputs_are_checked_before_there_is_a_session),
         WITH_ROOTS(a_check_finds_every_error_and_the_inputs),
+        WITH_ROOTS(what_is_wrong_with_the_inputs_comes_first),
+        WITH_ROOTS(a_first_line_for_the_kernel_is_passed_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

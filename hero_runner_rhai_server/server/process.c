@@ -66,9 +66,14 @@ static void end_over_limit(struct process *process) {
     session_set_ended(session, SESSION_FAILED, REASON_LIMIT, text);
 }
 
-/* How the session ended, in order of precedence: what the script itself came to counts more than
- * what was done to its process meanwhile. But a script that was refused a process may have come to
- * anything. */
+/* Limits that hold whatever the script came to: one that was refused a process may have come to
+ * anything, and output is too much however soon it ends behind it. */
+static bool is_over_whatever(const struct process *process) {
+    return process->over_limit == LIMIT_PROCESSES || process->over_limit == LIMIT_OUTPUT_BYTES;
+}
+
+/* How the session ended, in order of precedence: else what the script itself came to counts more
+ * than what was done to its process meanwhile. */
 static void end_session(struct process *process) {
     struct session *session = process->session;
     const struct session_result *result = &session->result;
@@ -82,7 +87,7 @@ static void end_session(struct process *process) {
     if (process->is_unkillable) {
         session_set_ended(session, SESSION_FAILED, REASON_UNKILLABLE,
                           "a process of the session does not die");
-    } else if (process->over_limit == LIMIT_PROCESSES) {
+    } else if (is_over_whatever(process)) {
         end_over_limit(process);
     } else if (result->outcome == OUTCOME_OK) {
         session_set_ended(session, SESSION_SUCCEEDED, REASON_NONE, NULL);

@@ -67,6 +67,14 @@ static int open_module(const char *path, const char *importer, char **ret_real) 
     return fd;
 }
 
+const char *imports_behind_shebang(const char *text, size_t *len) {
+    if (*len < 2 || memcmp(text, "#!", 2) != 0) return text;
+    const char *newline = memchr(text, '\n', *len);
+    const char *rest = newline ? newline : text + *len;
+    *len -= (size_t)(rest - text);
+    return rest;
+}
+
 static rhai_status read_module(rhai_call *call, int fd, rhai_value *ret_text) {
     struct stat info;
     if (fstat(fd, &info) < 0)
@@ -82,7 +90,8 @@ static rhai_status read_module(rhai_call *call, int fd, rhai_value *ret_text) {
         if (got <= 0) break; /* it has become shorter */
         len += (size_t)got;
     }
-    rhai_status status = rhai_from_text(rhai_call_engine(call), bytes, len, ret_text);
+    const char *text = imports_behind_shebang(bytes, &len);
+    rhai_status status = rhai_from_text(rhai_call_engine(call), text, len, ret_text);
     free(bytes);
     return status == RHAI_OK ? RHAI_OK : rhai_throw(call, "the module is not UTF-8");
 }

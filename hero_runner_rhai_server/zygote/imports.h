@@ -15,4 +15,8 @@ int imports_init(rhai_engine *engine, const char *roots);
  */
 void imports_set_dir(const char *dir);
 
+/* A text without a first line that is for the kernel (execve(2): "#!"), whose newline stays, so that
+ * lines keep their numbers. */
+const char *imports_behind_shebang(const char *text, size_t *len);
+
 #endif

@@ -27,12 +27,6 @@ static struct output output;
 static struct frame_reader reader;
 static volatile sig_atomic_t is_stopping, is_cpu_over;
 
-/* Errors of the engine that mean a bound was reached. */
-static const char *const limit_kinds[] = {
-    "ErrorTooManyOperations", "ErrorTooManyVariables", "ErrorTooManyModules",
-    "ErrorStackOverflow",     "ErrorDataTooLarge",
-};
-
 /* SIGTERM: somebody stops the session; SIGXCPU: its processor time is used up. The server says
  * nothing after the request, so the session socket becomes readable only now, which is what ends a
  * wait (herolib_session.stop_fd). */
@@ -199,13 +193,6 @@ static const char *prepare(const rhai_value *request, herolib_session *session, 
 
 /* ---- The run ---------------------------------------------------------------------------- */
 
-static bool is_limit_error(const rhai_error *error) {
-    const char *kind = rhai_error_kind(error);
-    for (size_t i = 0; i < sizeof limit_kinds / sizeof limit_kinds[0]; i++)
-        if (strcmp(kind, limit_kinds[i]) == 0) return true;
-    return false;
-}
-
 static struct json_result cpu_is_over(const rhai_error *error) {
     static char message[80];
     snprintf(message, sizeof message, "over its limit of cpu_ms: %lld",
@@ -218,7 +205,9 @@ static struct json_result run_script(const char *text, size_t len, rhai_scope *s
     static rhai_value value;
     rhai_error *error = NULL;
     rhai_program *program = rhai_compile(engine, text, len, NULL, scope, &error);
-    if (!program) return (struct json_result){.outcome = "error", .error = error};
+    if (!program)
+        return (struct json_result){
+            .outcome = "error", .error = error, .is_limit = rhai_error_is_limit(error)};
     switch (rhai_run(engine, program, scope, &value, &error)) {
     case RHAI_OK: return (struct json_result){.outcome = "ok", .value = &value};
     case RHAI_EXITED: {
@@ -229,7 +218,7 @@ static struct json_result run_script(const char *text, size_t len, rhai_scope *s
         if (is_cpu_over) return cpu_is_over(error);
         return (struct json_result){.outcome = is_stopping ? "terminated" : "error",
                                     .error = error,
-                                    .is_limit = is_limit_error(error)};
+                                    .is_limit = rhai_error_is_limit(error)};
     }
 }
 
@@ -266,7 +255,8 @@ static struct control_usage own_usage(void) {
 static bool send_result(struct json_result *result) {
     struct control_usage usage = own_usage();
     if (is_alone()) result->usage = &usage;
-    static char no_memory[] = "{\"outcome\":\"error\",\"error\":{\"message\":\"out of memory\"}}";
+    static char no_memory[] =
+        "{\"outcome\":\"error\",\"error\":{\"message\":\"out of memory\"},\"limit\":true}";
     struct json_text json = json_result(engine, result);
     if (!json.bytes) json = (struct json_text){no_memory, sizeof no_memory - 1};
     struct iovec part = {.iov_base = json.bytes, .iov_len = json.len};
@@ -290,6 +280,7 @@ _Noreturn void session_process_run(const struct session_process *process, int so
     if (scope && rhai_from_json(engine, (const char *)frame.payload, frame.len, &request, &error) ==
                      RHAI_OK) {
         script = json_member_text(&request, "script", &len);
+        if (script) script = imports_behind_shebang(script, &len);
         task = json_member_text(&request, "task", &task_len);
         if (task)
             result = run_task(task, script, len);

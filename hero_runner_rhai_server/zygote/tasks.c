@@ -68,9 +68,10 @@ bool task_check(rhai_engine *engine, const char *script, size_t len, rhai_value 
     rhai_value result = new_map(&building);
     rhai_inputs *inputs = rhai_inputs_read(script, len);
     if (building.has_failed || !inputs) return false;
-    rhai_check(engine, script, len, add_syntax_error, &building);
+    /* In the order of the script: what it declares is at its top. */
     for (size_t i = 0; i < inputs->error_count; i++)
         add_problem(&building, inputs->errors[i].message, inputs->errors[i].pos);
+    rhai_check(engine, script, len, add_syntax_error, &building);
     bool is_good = rhai_array_len(&building.list) == 0;
     set(&building, &result, "ok", rhai_from_bool(is_good));
     set(&building, &result, "errors", building.list);

@@ -474,6 +474,12 @@ const char *rhai_error_kind(const rhai_error *e) {
     return kinds[e->kind].name;
 }
 
+bool rhai_error_is_limit(const rhai_error *e) {
+    const rhai_error *innermost = error_innermost(e);
+    return error_is_system(innermost) && innermost->kind != ERR_PARSING &&
+           innermost->kind != ERR_TERMINATED;
+}
+
 rhai_pos rhai_error_pos(const rhai_error *e) {
     rhai_pos pos = POS_NONE;
     for (; e; e = e->inner) {

@@ -345,6 +345,9 @@ void rhai_inputs_free(rhai_inputs *inputs);
 const char *rhai_error_text(const rhai_error *error);
 /* The kind as in the catch variable's `error` field: "ErrorRuntime", "ErrorParsing" ... */
 const char *rhai_error_kind(const rhai_error *error);
+/* Whether a bound was reached (operations, memory, call depth, sizes, numbers of variables or
+ * modules), also below calls and imports. */
+bool rhai_error_is_limit(const rhai_error *error);
 /* Where it happened: the innermost position known, line 0 when there is none at all. For
  * errors whose text carries no position this still tells the failing instruction's. */
 rhai_pos rhai_error_pos(const rhai_error *error);
