@@ -1,4 +1,5 @@
-/* Callbacks: who asked is told of the end of a session, sooner or later, also by the next server. */
+/* Callbacks: who asked is told of the end of a session, sooner or later, also by the next server.
+ */
 #include "support/http.h"
 #include "support/process.h"
 #include "support/server.h"
@@ -9,6 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -110,6 +114,57 @@ static void it_goes_to_a_unix_socket_as_well(void **state) {
     await_state(server, id, "delivered");
 }
 
+/* With all that is to be told: not as a GET. */
+static void whoever_has_moved_is_told_where_he_is(void **state) {
+    static struct http_peer old, new;
+    static char moved[128];
+    static const char *const statuses[] = {"301 Moved", "302 Found", "307 Moved", "308 Moved"};
+    struct test_server *server = *state;
+    char id[RUNNER_ID_BYTES];
+    http_peer_start(&new, good);
+    http_peer_start(&old, bad);
+    for (unsigned i = 0; i < sizeof statuses / sizeof statuses[0]; i++) {
+        snprintf(moved, sizeof moved,
+                 "HTTP/1.1 %s\r\nLocation: %s\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+                 statuses[i], url_of(&new, "/new"));
+        old.answer = moved;
+        post(server, (struct runner_start){.script = "6 * 7", .callback_url = url_of(&old, "/old")},
+             id);
+        await_requests(&new, i + 1);
+        assert_memory_equal(new.last, "POST /new ", 10);
+        assert_non_null(strstr(new.last, id));
+        assert_non_null(strstr(new.last, "\"value\":42"));
+        await_state(server, id, "delivered");
+    }
+}
+
+/* A socket that takes connections, and never answers. */
+static void one_that_hangs_is_left_and_tried_again(void **state) {
+    static struct http_peer peer;
+    static const char *const impatient[] = {"--url-timeout-ms", "200", NULL};
+    struct test_server *server = *state;
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    char id[RUNNER_ID_BYTES];
+    assert_int_equal(server_stop(server), 0);
+    server_start(server, impatient);
+    snprintf(address.sun_path, sizeof address.sun_path, "%s/hangs.sock", server->home);
+    int silent = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(silent, (struct sockaddr *)&address, sizeof address), 0);
+    listen(silent, 16);
+    post(server, (struct runner_start){.script = "1", .callback_socket = address.sun_path}, id);
+    int taken = accept(silent, NULL, NULL);
+    assert_true(taken >= 0);
+    struct callback_of of = await_state(server, id, "pending");
+    while (of.attempts == 0)
+        of = await_state(server, id, "pending");
+    assert_non_null(strstr(of.error, "timed out"));
+    close(silent);
+    assert_int_equal(unlink(address.sun_path), 0);
+    http_peer_start_unix(&peer, address.sun_path, good);
+    await_state(server, id, "delivered");
+    close(taken);
+}
+
 static void kill_and_start(struct test_server *server, const char *const *options) {
     kill(server->pid, SIGKILL);
     server_wait(server);
@@ -202,6 +257,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         ON_SERVER(it_is_tried_again_until_it_is_answered),
         ON_SERVER(it_goes_to_a_unix_socket_as_well),
+        ON_SERVER(whoever_has_moved_is_told_where_he_is),
+        ON_SERVER(one_that_hangs_is_left_and_tried_again),
         ON_SERVER(the_next_server_goes_on_where_a_killed_one_was),
         ON_SERVER(a_session_that_dies_with_the_server_is_told_too),
         ON_SERVER(it_is_given_up_where_everybody_can_see_it),

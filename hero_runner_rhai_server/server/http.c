@@ -209,6 +209,9 @@ static void set_options(struct http_call *call, const struct http_request *reque
     if (request->body) {
         add_header(call, "Content-Type", "application/json");
         add_header(call, "Expect", ""); /* no 100-continue */
+        /* Whoever has moved gets the body too, not a GET without it. */
+        curl_easy_setopt(curl, CURLOPT_POSTREDIR,
+                         (long)(CURL_REDIR_POST_301 | CURL_REDIR_POST_302));
         curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->len);
         curl_easy_setopt(curl, CURLOPT_POSTFIELDS, call->body);
     }

@@ -369,8 +369,19 @@ static bool admit(struct submission *submission, struct session *session) {
     }
 }
 
+static struct session *begun_with_key(const struct submission *submission) {
+    const char *key = given_text(submission, "idempotency_key");
+    return key ? sessions_find_key(&submission->runner->sessions, key) : NULL;
+}
+
 /* The text is there: checks the inputs, and the session can run. */
 static void begin(struct submission *submission) {
+    struct session *begun = begun_with_key(submission);
+    if (begun) { /* by another request, while the script of this one was read */
+        submission->done(submission->call, submission->runner, begun);
+        end(submission);
+        return;
+    }
     struct inputs_problem problem = {0};
     json_t *inputs = NULL;
     struct session *session = NULL;
@@ -579,31 +590,42 @@ static void go_on(struct submission *submission) {
     }
 }
 
+/* The session of an idempotency key, with its result, from the store. */
+static void on_begun(void *ctx, struct session *session, const char *error) {
+    struct submission *submission = ctx;
+    if (!is_still_there(submission)) return;
+    if (error) {
+        rpc_call_fail(submission->call, ERROR_UNAVAILABLE, NULL, "the history cannot be read: %s",
+                      error);
+        end(submission);
+    } else if (session) {
+        submission->done(submission->call, submission->runner, session);
+        end(submission);
+    } else {
+        go_on(submission); /* it has been deleted meanwhile */
+    }
+}
+
 /* The session of an idempotency key is no longer in memory, or there never was one. */
 static void on_key(void *ctx, int status, struct store_sessions *sessions) {
     struct submission *submission = ctx;
     struct runner *runner = submission->runner;
-    if (!is_still_there(submission)) {
-        store_sessions_free(sessions);
-        return;
-    }
-    struct session *begun =
-        sessions_find_key(&runner->sessions, given_text(submission, "idempotency_key"));
-    if (begun)
-        session_ref(begun); /* by another request, meanwhile */
-    else if (status == 0 && sessions->count > 0)
-        begun = record_to_session(&sessions->items[0], NULL, (struct store_bytes){0},
-                                  &runner->ring_limits);
+    char id[SESSION_ID_BYTES] = "";
+    if (status == 0 && sessions->count > 0) snprintf(id, sizeof id, "%s", sessions->items[0].id);
     store_sessions_free(sessions);
+    if (!is_still_there(submission)) return;
+    struct session *begun = begun_with_key(submission); /* by another request, meanwhile */
     if (status < 0) {
         fail_unavailable(submission, status);
     } else if (begun) {
         submission->done(submission->call, runner, begun);
         end(submission);
+    } else if (*id) {
+        rpc_call_on_gone(submission->call, on_gone_meanwhile, submission);
+        archive_find(runner->archive, id, true, on_begun, submission);
     } else {
         go_on(submission);
     }
-    session_unref(begun);
 }
 
 static void ask_for_key(struct submission *submission, const char *key) {
@@ -642,7 +664,7 @@ void submit(struct rpc_call *call, struct runner *runner, json_t *params, const 
         return;
     }
     const char *key = given_text(submission, "idempotency_key");
-    struct session *begun = key ? sessions_find_key(&runner->sessions, key) : NULL;
+    struct session *begun = begun_with_key(submission);
     if (begun) {
         done(call, runner, begun);
         end(submission);
