@@ -41,6 +41,10 @@ struct options {
     bool only_script;
     /* stop */
     bool all;
+    /* drain */
+    bool off;
+    /* status */
+    int64_t history_ms, step_ms; /* 0: not given */
     /* scripts */
     const char *description;
     int64_t version;

@@ -81,6 +81,8 @@ static void add_detail(struct table *table, const struct runner_session *session
     const char *message = session->message ? session->message : "";
     if (session->has_exit_code)
         table_add(table, COLOUR_NONE, "%s: code %d", reason, session->exit_code);
+    else if (session->queue_position)
+        table_add(table, COLOUR_NONE, "number %u in the queue", session->queue_position);
     else if (session->has_progress && !runner_status_is_final(session->status))
         table_add(table, COLOUR_NONE, "%s", session->progress_text);
     else

@@ -162,7 +162,9 @@ static bool parse_amount(const char *text, int64_t *ret) {
     long long amount = strtoll(text, &end, 10);
     const char *unit = *end ? strchr(units, *end) : NULL;
     if (end == text || errno || amount < 0 || (*end && (!unit || end[1]))) return false;
-    *ret = amount << (unit ? 10 * (unit - units + 1) : 0);
+    int shift = unit ? 10 * (int)(unit - units + 1) : 0;
+    if (amount > INT64_MAX >> shift) return false;
+    *ret = amount << shift;
     return true;
 }
 

@@ -162,24 +162,28 @@ const struct command reload_command = {
 };
 
 static int drain(const struct options *options) {
-    (void)options;
     struct rpc_error err = {0};
     unsigned running;
     struct runner *runner = open_runner();
     if (!runner) return EXIT_FAILED;
-    int failed = runner_drain(runner, &running, &err);
+    int failed = runner_drain(runner, !options->off, &running, &err);
     runner_close(runner);
     if (failed) return tell_error(&err);
-    printf("draining, %u running\n", running);
+    printf("%s, %u running\n", options->off ? "taking sessions" : "draining", running);
     return EXIT_OK;
 }
+
+static const struct option_spec drain_specs[] = {
+    {"off", 0, OPTION_FLAG, offsetof(struct options, off), NULL, "take new sessions again"},
+};
 
 const struct command drain_command = {
     .name = "drain",
     .operands = "",
     .summary = "take no new sessions",
     .description = "From now on the server refuses new sessions; those that run or wait go on. It\n"
-                   "takes new ones again when it has been started anew.",
+                   "takes new ones again after drain --off, or when it has been started anew.",
+    .rules = {COMMAND_RULES(drain_specs)},
     .run = drain,
 };
 

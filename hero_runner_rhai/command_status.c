@@ -5,6 +5,7 @@
 #include <hero_cli/table.h>
 
 #include <string.h>
+#include <time.h>
 
 /* A number inside objects; 0 when the server does not tell it. */
 static json_int_t number(const json_t *object, const char *group, const char *name) {
@@ -115,19 +116,80 @@ static bool print_table(const struct runner *runner, const json_t *health, const
     return table_print(&table, stdout, &style);
 }
 
+/* ---- The hour behind ---------------------------------------------------------------------- */
+
+#define MOST_HISTORY_MS (3600 * INT64_C(1000))
+#define HISTORY_ROWS 20 /* about so many, when no step is asked for */
+
+static void add_count(struct table *table, const json_t *sample, const char *name) {
+    table_add(table, COLOUR_NONE, "%" JSON_INTEGER_FORMAT,
+              json_integer_value(json_object_get(sample, name)));
+}
+
+static void add_sample(struct table *table, const json_t *sample) {
+    static const char *const counts[] = {"running", "queued", "started", "failed", "lines"};
+    char time_text[32] = "-", cpu[DURATION_TEXT_BYTES];
+    time_t seconds = (time_t)(json_integer_value(json_object_get(sample, "t_ms")) / 1000);
+    struct tm local;
+    if (localtime_r(&seconds, &local)) strftime(time_text, sizeof time_text, "%H:%M:%S", &local);
+    table_add(table, COLOUR_NONE, "%s", time_text);
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
+        add_count(table, sample, counts[i]);
+    table_add(table, COLOUR_NONE, "%s",
+              duration_format(json_integer_value(json_object_get(sample, "cpu_ms")), cpu));
+    add_count(table, sample, "start_p99_us");
+}
+
+static bool print_history(const json_t *stats) {
+    static const struct table_column columns[] = {
+        {"UNTIL", false}, {"RUNNING", true}, {"QUEUED", true}, {"STARTED", true},
+        {"FAILED", true}, {"LINES", true},   {"CPU", true},    {"START P99 US", true}};
+    struct table table = TABLE_INIT(columns);
+    struct style style = style_of(stdout);
+    const json_t *history = json_object_get(stats, "history"), *sample;
+    size_t index;
+    if (!history) return true;
+    json_array_foreach(json_object_get(history, "samples"), index, sample) {
+        add_sample(&table, sample);
+    }
+    putchar('\n');
+    return table_print(&table, stdout, &style);
+}
+
+/* In whole seconds, both at least one. */
+static json_t *ask_for_stats(struct runner *runner, const struct options *options,
+                             struct rpc_error *err) {
+    if (!options->history_ms) return runner_stats(runner, err);
+    int64_t history_s = (options->history_ms + 999) / 1000,
+            step_s = (options->step_ms + 999) / 1000;
+    if (!step_s) step_s = (history_s + HISTORY_ROWS - 1) / HISTORY_ROWS;
+    return runner_stats_history(runner, (unsigned)history_s, (unsigned)step_s, err);
+}
+
+static bool has_good_times(const struct options *options) {
+    const char *wrong = NULL;
+    if (options->step_ms && !options->history_ms)
+        wrong = "--step goes with --history";
+    else if (options->history_ms > MOST_HISTORY_MS || options->step_ms > MOST_HISTORY_MS)
+        wrong = "--history and --step are at most 1h";
+    if (wrong) tell("status: %s", wrong);
+    return !wrong;
+}
+
 static int run(const struct options *options) {
     struct rpc_error err = {0};
     json_t *stats = NULL;
+    if (!has_good_times(options)) return EXIT_USAGE;
     struct runner *runner = open_runner();
     if (!runner) return EXIT_FAILED;
     json_t *health = runner_health(runner, &err);
-    if (health) stats = runner_stats(runner, &err);
+    if (health) stats = ask_for_stats(runner, options, &err);
     int code = EXIT_FAILED;
     if (!stats)
         code = tell_error(&err);
     else if (!(options->as_json
                    ? print_json(json_pack("{s:O, s:O}", "health", health, "stats", stats))
-                   : print_table(runner, health, stats)))
+                   : print_table(runner, health, stats) && print_history(stats)))
         tell("out of memory");
     else if (strcmp(text(health, "status"), "ok") == 0)
         code = EXIT_OK;
@@ -140,6 +202,10 @@ static int run(const struct options *options) {
 static const struct option_spec specs[] = {
     {"json", 0, OPTION_FLAG, offsetof(struct options, as_json), NULL,
      "print one JSON document: {\"health\": ..., \"stats\": ...}"},
+    {"history", 0, OPTION_DURATION, offsetof(struct options, history_ms), "TIME",
+     "also what it did in the last 30s, 10m, ... (at most 1h)"},
+    {"step", 0, OPTION_DURATION, offsetof(struct options, step_ms), "TIME",
+     "a row for each 1s, 1m, ... of it"},
 };
 
 const struct command status_command = {

@@ -1,4 +1,5 @@
 /* Limits: each is broken once, and the session says which one it was. */
+#include "support/http.h"
 #include "support/process.h"
 #include "support/server.h"
 
@@ -87,6 +88,58 @@ static void output_is_bounded(void **state) {
                 (struct runner_limits){.output_bytes = 100000}, &session);
     assert_true(session.bytes > 100000);
     expect_limit(&session, "over its limit of output_bytes: 100000");
+}
+
+static void output_over_its_bound_fails_also_when_the_script_ends_first(void **state) {
+    struct runner_session session;
+    run_limited(*state, "print(\"0123456789\")", (struct runner_limits){.output_bytes = 11},
+                &session);
+    assert_int_equal(session.status, RUNNER_SUCCEEDED);
+    runner_session_done(&session);
+    run_limited(*state, "print(\"0123456789\"); 5", (struct runner_limits){.output_bytes = 10},
+                &session);
+    assert_int_equal(session.lines, 1);
+    expect_limit(&session, "over its limit of output_bytes: 10");
+}
+
+static void write_module(const struct test_server *server, const char *name, const char *text) {
+    char path[160];
+    snprintf(path, sizeof path, "%s/hero/var/hero_runner_rhai/scripts/%s", server->home, name);
+    FILE *file = fopen(path, "we");
+    assert_non_null(file);
+    fputs(text, file);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void it_is_a_limit_wherever_it_is_broken(void **state) {
+    static const char *const scripts[] = {
+        "fn f() { let n = 0; loop { n += 1; } } f()",
+        "let f = || { let n = 0; loop { n += 1; } }; f.call()",
+        "[1].map(|n| { loop { n += 1; } })",
+        "eval(\"let n = 0; loop { n += 1; }\")",
+        "import \"spins\" as spins;",
+        "import \"has_function\" as it; it::spin()",
+        "try { import \"spins\" as it; print(it::N) } catch {} print(\"caught\")",
+    };
+    struct test_server *server = *state;
+    write_module(server, "spins.rhai", "let n = 0; loop { n += 1; }");
+    write_module(server, "has_function.rhai", "fn spin() { let n = 0; loop { n += 1; } }");
+    for (size_t i = 0; i < sizeof scripts / sizeof scripts[0]; i++) {
+        struct runner_session session;
+        run_limited(server, scripts[i], (struct runner_limits){.operations = 10000}, &session);
+        assert_int_equal(session.lines, 0);
+        expect_limit(&session, "Too many operations");
+    }
+}
+
+static void a_script_may_be_too_large_for_its_memory(void **state) {
+    size_t len = 4 * 1024 * 1024;
+    char *script = malloc(len + 1);
+    snprintf(script, len + 1, "let x = \"%*s\"; 7", (int)len - 16, "");
+    struct runner_session session;
+    run_limited(*state, script, (struct runner_limits){.memory_bytes = 1024 * 1024}, &session);
+    free(script);
+    expect_limit(&session, "Out of memory");
 }
 
 /* Where a session's control groups are: "<pid>" below directories of the server's own. */
@@ -310,6 +363,28 @@ static void nobody_may_ask_for_more_than_the_ceiling(void **state) {
     expect_limit(&session, "Too many operations");
 }
 
+/* In JSON 1e300 is a whole number too. */
+static void no_number_slips_past_a_ceiling(void **state) {
+    static const char *const too_much[] = {"5001", "5001.0", "1e300", "9223372036854775807",
+                                           "0",    "-1"};
+    struct test_server *server = *state;
+    for (size_t i = 0; i < sizeof too_much / sizeof too_much[0]; i++) {
+        char body[192];
+        json_t *answer = NULL;
+        snprintf(body, sizeof body,
+                 "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"session_start\",\"params\":"
+                 "{\"script\":\"1\",\"limits\":{\"operations\":%s}}}",
+                 too_much[i]);
+        assert_int_equal(http_rpc(server->socket, body, &answer), 200);
+        const json_t *error = json_object_get(answer, "error");
+        assert_int_equal(json_integer_value(json_object_get(error, "code")), -32602);
+        const char *param =
+            json_string_value(json_object_get(json_object_get(error, "data"), "param"));
+        assert_string_equal(param, "limits.operations");
+        json_decref(answer);
+    }
+}
+
 static void the_time_a_session_takes_is_bounded(void **state) {
     struct test_server *server = *state;
     struct rpc_error err = {0};
@@ -410,6 +485,9 @@ int main(void) {
         ON_SERVER(processor_time_of_the_script_is_bounded),
         ON_SERVER(processor_time_of_its_children_counts_too),
         ON_SERVER(output_is_bounded),
+        ON_SERVER(output_over_its_bound_fails_also_when_the_script_ends_first),
+        ON_SERVER(it_is_a_limit_wherever_it_is_broken),
+        ON_SERVER(a_script_may_be_too_large_for_its_memory),
         ON_SERVER(processes_are_bounded_and_all_are_gone),
         cmocka_unit_test_setup_teardown(processes_are_counted_where_there_are_no_groups,
                                         setup_without_groups, teardown_server),
@@ -423,6 +501,8 @@ int main(void) {
         ON_SERVER(the_time_a_session_takes_is_bounded),
         cmocka_unit_test(each_has_a_default_and_a_ceiling),
         cmocka_unit_test_setup_teardown(nobody_may_ask_for_more_than_the_ceiling, setup_ceilings,
+                                        teardown_server),
+        cmocka_unit_test_setup_teardown(no_number_slips_past_a_ceiling, setup_ceilings,
                                         teardown_server),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,7 +5,9 @@
 #include "support/server.h"
 
 #include <hero_rpc/client.h>
+#include <hero_rpc/strbuf.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -143,7 +145,7 @@ static void a_draining_server_takes_nothing_new(void **state) {
     start_session(server, "print(1); sleep(0.5); 42", id);
     await_lines(server, id, 1);
     unsigned running;
-    assert_int_equal(runner_drain(server->runner, &running, NULL), 0);
+    assert_int_equal(runner_drain(server->runner, true, &running, NULL), 0);
     assert_int_equal(running, 1);
     struct rpc_error err = {0};
     struct runner_start start = {.script = "1"};
@@ -177,6 +179,104 @@ static void metrics_and_samples_count_what_happened(void **state) {
     assert_int_equal(json_integer_value(json_object_get(sample, "failed")), 1);
     assert_true(json_integer_value(json_object_get(sample, "start_p50_us")) > 0);
     json_decref(stats);
+}
+
+static void a_draining_server_can_be_opened_again(void **state) {
+    struct test_server *server = *state;
+    struct runner_session session;
+    assert_int_equal(runner_drain(server->runner, true, NULL, NULL), 0);
+    assert_int_equal(runner_drain(server->runner, false, NULL, NULL), 0);
+    run_session(server, "1", &session, NULL);
+    assert_int_equal(session.status, RUNNER_SUCCEEDED);
+    runner_session_done(&session);
+}
+
+static bool is_second_generation(void *ctx) {
+    json_t *stats = runner_stats(((struct test_server *)ctx)->runner, NULL);
+    const json_t *zygote = json_object_get(stats, "zygote");
+    bool is_it = json_integer_value(json_object_get(zygote, "generation")) == 2;
+    json_decref(stats);
+    return is_it;
+}
+
+static void a_hangup_signal_reloads_and_ends_nothing(void **state) {
+    struct test_server *server = *state;
+    char id[RUNNER_ID_BYTES];
+    start_session(server, "print(1); sleep(0.5); print(2)", id);
+    await_lines(server, id, 1);
+    kill(server->pid, SIGHUP);
+    assert_true(wait_until(is_second_generation, server, 10000));
+    struct runner_session session;
+    await_end(server, id, &session);
+    assert_int_equal(session.status, RUNNER_SUCCEEDED);
+    assert_int_equal(session.lines, 2);
+    runner_session_done(&session);
+}
+
+/* ---- Idempotency keys ---------------------------------------------------------------------- */
+
+#define SAME 8
+
+/* Many at the same time, as they come from a client that tries again too soon. */
+static void expect_one_session(struct test_server *server, const char *source) {
+    struct rpc_strbuf body = RPC_STRBUF_INIT;
+    json_t *answer = NULL;
+    for (int i = 0; i < SAME; i++)
+        rpc_strbuf_addf(&body,
+                        "%s{\"jsonrpc\":\"2.0\",\"id\":%d,\"method\":\"session_start\","
+                        "\"params\":{%s,\"idempotency_key\":\"the same\"}}",
+                        i ? "," : "[", i, source);
+    rpc_strbuf_add_char(&body, ']');
+    assert_int_equal(http_rpc(server->socket, rpc_strbuf_text(&body), &answer), 200);
+    assert_int_equal(json_array_size(answer), SAME);
+    const char *first = NULL;
+    for (size_t i = 0; i < SAME; i++) {
+        const json_t *result = json_object_get(json_array_get(answer, i), "result");
+        const char *id = json_string_value(json_object_get(result, "session_id"));
+        assert_non_null(id);
+        if (!first) first = id;
+        assert_string_equal(id, first);
+    }
+    struct runner_session session;
+    await_end(server, first, &session);
+    runner_session_done(&session);
+    assert_int_equal(runner_session_delete(server->runner, first, NULL), 0);
+    json_decref(answer);
+    rpc_strbuf_done(&body);
+}
+
+static void requests_with_one_key_at_the_same_time_begin_one_session(void **state) {
+    struct test_server *server = *state;
+    char path[160];
+    snprintf(path, sizeof path, "%s/hero/var/hero_runner_rhai/scripts/a.rhai", server->home);
+    FILE *file = fopen(path, "we");
+    assert_non_null(file);
+    fputs("print(1)", file);
+    fclose(file);
+    assert_int_equal(runner_script_save(server->runner, "saved", "print(2)", 8, NULL, NULL, NULL),
+                     0);
+    expect_one_session(server, "\"script\":\"print(3)\"");
+    expect_one_session(server, "\"script_path\":\"a.rhai\"");
+    expect_one_session(server, "\"script_name\":\"saved\"");
+    expect_one_session(server, "\"script_url\":\"http://127.0.0.1:9/none\"");
+}
+
+static void a_key_gives_the_whole_result_also_after_a_restart(void **state) {
+    struct test_server *server = *state;
+    struct runner_start start = {.script = "print(\"once\"); 6 * 7", .idempotency_key = "pay 17"};
+    struct runner_session first, again;
+    struct runner_result result;
+    assert_int_equal(runner_session_run(server->runner, &start, &first, NULL, NULL), 0);
+    assert_int_equal(server_stop(server), 0);
+    server_start(server, NULL);
+    start.script = "what was asked first counts";
+    assert_int_equal(runner_session_run(server->runner, &start, &again, &result, NULL), 0);
+    assert_string_equal(again.id, first.id);
+    assert_int_equal(json_integer_value(result.value), 42);
+    assert_int_equal(json_array_size(result.stdout_lines), 1);
+    runner_result_done(&result);
+    runner_session_done(&again);
+    runner_session_done(&first);
 }
 
 /* Collects events of a stream as "event status" and "event session seq". */
@@ -355,6 +455,10 @@ int main(void) {
         ON_SERVER(a_reload_changes_the_engine_under_running_sessions),
         ON_SERVER(a_reload_that_fails_keeps_the_engine),
         ON_SERVER(a_draining_server_takes_nothing_new),
+        ON_SERVER(a_draining_server_can_be_opened_again),
+        ON_SERVER(a_hangup_signal_reloads_and_ends_nothing),
+        ON_SERVER(requests_with_one_key_at_the_same_time_begin_one_session),
+        ON_SERVER(a_key_gives_the_whole_result_also_after_a_restart),
         ON_SERVER(metrics_and_samples_count_what_happened),
         ON_SERVER(one_stream_has_the_lines_of_several_sessions),
         ON_SERVER(a_wrong_stream_of_several_is_refused),

@@ -505,8 +505,8 @@ static bool check_number(const struct schema *schema, const json_t *value, const
                          struct schema_report *report) {
     double number = json_number_value(value);
     if (number < schema->minimum)
-        return fail(report, at, "must be at least %.15g", schema->minimum);
-    if (number > schema->maximum) return fail(report, at, "must be at most %.15g", schema->maximum);
+        return fail(report, at, "must be at least %.16g", schema->minimum);
+    if (number > schema->maximum) return fail(report, at, "must be at most %.16g", schema->maximum);
     return true;
 }
 

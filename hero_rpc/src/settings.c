@@ -1,5 +1,7 @@
 #include "hero_rpc/settings.h"
 
+#include "hero_rpc/strbuf.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -121,6 +123,21 @@ static json_t *json_of_standard(const struct rpc_setting *setting) {
     return json_string(setting->standard_text ? setting->standard_text : "");
 }
 
+/* The meaning without the line breaks that it has for --help. */
+static json_t *json_of_meaning(const char *meaning) {
+    struct rpc_strbuf text = RPC_STRBUF_INIT;
+    while (*meaning) {
+        size_t len = strcspn(meaning, "\n");
+        rpc_strbuf_add(&text, meaning, len);
+        if (meaning[len]) rpc_strbuf_add_char(&text, ' ');
+        meaning += len;
+        meaning += strspn(meaning, "\n ");
+    }
+    json_t *json = json_string(rpc_strbuf_text(&text));
+    rpc_strbuf_done(&text);
+    return json;
+}
+
 json_t *rpc_settings_json(const struct rpc_settings *settings, const void *config) {
     static const char *const names[] = {"default", "environment", "flag"};
     json_t *list = json_array();
@@ -131,9 +148,9 @@ json_t *rpc_settings_json(const struct rpc_settings *settings, const void *confi
         snprintf(variable, sizeof variable, "%s%s", settings->prefix, setting->name);
         option_name(setting, flag + 2);
         json_t *entry = json_pack(
-            "{s:s, s:s, s:s, s:o, s:o, s:s, s:s}", "name", flag + 2, "variable", variable, "flag",
+            "{s:s, s:s, s:s, s:o, s:o, s:s, s:o}", "name", flag + 2, "variable", variable, "flag",
             flag, "value", json_of(setting, config), "default", json_of_standard(setting), "source",
-            names[settings->sources[i]], "meaning", setting->meaning);
+            names[settings->sources[i]], "meaning", json_of_meaning(setting->meaning));
         if (json_array_append_new(list, entry) == 0) continue;
         json_decref(list);
         return NULL;

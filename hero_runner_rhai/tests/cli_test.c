@@ -431,6 +431,46 @@ static void status_tells_how_the_server_is(void **state) {
     outcome_done(&outcome);
 }
 
+static void status_tells_what_happened_lately(void **state) {
+    (void)state;
+    struct outcome outcome;
+    usleep(1100000); /* a sample is there */
+    place_run(&place, &outcome, "status", "--history", "1h", "--step", "1h");
+    assert_int_equal(outcome.code, 0);
+    const char *table = strstr(outcome.out, "\n\nUNTIL");
+    assert_non_null(table);
+    const char *row = strchr(table + 2, '\n');
+    assert_non_null(row);
+    assert_non_null(strchr(row + 1, '\n'));
+    assert_string_equal(strchr(row + 1, '\n'), "\n"); /* one step, one row */
+    outcome_done(&outcome);
+    place_run(&place, &outcome, "status", "--history", "2h");
+    expect(&outcome, 2, "", "hero_runner_rhai: status: --history and --step are at most 1h\n");
+}
+
+static void drain_can_be_taken_back(void **state) {
+    (void)state;
+    struct outcome outcome;
+    place_run(&place, &outcome, "drain");
+    assert_memory_equal(outcome.out, "draining, ", 10);
+    outcome_done(&outcome);
+    place_run(&place, &outcome, "run", script("1"));
+    expect(&outcome, 1, "", "hero_runner_rhai: busy: the server takes no new sessions\n");
+    place_run(&place, &outcome, "drain", "--off");
+    assert_memory_equal(outcome.out, "taking sessions, ", 17);
+    outcome_done(&outcome);
+    place_run(&place, &outcome, "run", script("print(1)"));
+    expect(&outcome, 0, "1\n", "");
+}
+
+static void an_amount_has_an_end(void **state) {
+    (void)state;
+    struct outcome outcome;
+    place_run(&place, &outcome, "run", "--limit", "memory=9999999999G", "-");
+    assert_int_equal(outcome.code, 2);
+    outcome_done(&outcome);
+}
+
 static void without_a_server_the_exit_code_is_3(void **state) {
     (void)state;
     struct place empty;
@@ -712,6 +752,9 @@ int main(void) {
         cmocka_unit_test(list_is_a_plain_table_in_a_pipe),
         cmocka_unit_test(list_has_glyphs_and_colours_on_a_terminal),
         cmocka_unit_test(status_tells_how_the_server_is),
+        cmocka_unit_test(status_tells_what_happened_lately),
+        cmocka_unit_test(drain_can_be_taken_back),
+        cmocka_unit_test(an_amount_has_an_end),
         cmocka_unit_test(without_a_server_the_exit_code_is_3),
         cmocka_unit_test(wrong_usage_is_exit_code_2),
         cmocka_unit_test(scripts_of_the_library_are_run_by_name_with_inputs),

@@ -142,7 +142,11 @@ int sdk_read_session(json_t *json, struct runner_session *ret, struct rpc_error 
     session.progress_text = text_of(progress, "text");
     const json_t *caller = json_object_get(json, "caller"), *usage = json_object_get(json, "usage");
     session.caller = text_of(caller, has(caller, "user") ? "user" : "hero_user");
-    session.cpu_us = int_of(usage, "user_us") + int_of(usage, "system_us");
+    session.user_us = int_of(usage, "user_us");
+    session.system_us = int_of(usage, "system_us");
+    session.cpu_us = session.user_us + session.system_us;
+    session.voluntary_switches = int_of(usage, "voluntary_switches");
+    session.involuntary_switches = int_of(usage, "involuntary_switches");
     session.peak_rss_bytes = int_of(usage, "peak_rss_bytes");
     session.rss_bytes = int_of(usage, "rss_bytes");
     session.processes = (unsigned)int_of(usage, "processes");

@@ -96,9 +96,10 @@ int runner_reload(struct runner *runner, unsigned *ret_generation, struct rpc_er
                        ret_generation);
 }
 
-int runner_drain(struct runner *runner, unsigned *ret_running, struct rpc_error *err) {
-    return take_number(sdk_call(runner, "drain", NULL, SDK_CALL_TIMEOUT_MS, err), "running",
-                       ret_running);
+int runner_drain(struct runner *runner, bool on, unsigned *ret_running, struct rpc_error *err) {
+    return take_number(
+        sdk_call(runner, "drain", json_pack("{s:b}", "on", on), SDK_CALL_TIMEOUT_MS, err),
+        "running", ret_running);
 }
 
 json_t *runner_stats_history(struct runner *runner, unsigned history_s, unsigned step_s,

@@ -9,6 +9,7 @@
 #define PREFIX "HERO_RUNNER_RHAI_"
 #define MIB (1024 * 1024)
 #define MOST_OF_A_LIMIT (INT64_C(1) << 50)
+#define MOST_MS (INT64_C(1) << 40) /* of a time: in nanoseconds it still is a number */
 
 #define NUMBER(NAME, MEMBER, STANDARD, LEAST, MOST, MEANING)                                       \
     {                                                                                              \
@@ -18,10 +19,10 @@
 #define TEXT(NAME, MEMBER, STANDARD, MEANING)                                                      \
     { NAME, RPC_SETTING_TEXT, offsetof(struct config, MEMBER), 0, 0, 0, STANDARD, MEANING }
 
-#define LIMIT(NAME, LIMIT, STANDARD, MEANING)                                                      \
-    NUMBER(NAME, limits.value[LIMIT], STANDARD, 0, MOST_OF_A_LIMIT,                                \
+#define LIMIT(NAME, LIMIT, STANDARD, MOST, MEANING)                                                \
+    NUMBER(NAME, limits.value[LIMIT], STANDARD, 0, MOST,                                           \
            MEANING " of a session that asks for no limit; 0: none"),                               \
-        NUMBER("MAX_" NAME, ceilings.value[LIMIT], 0, 0, MOST_OF_A_LIMIT,                          \
+        NUMBER("MAX_" NAME, ceilings.value[LIMIT], 0, 0, MOST,                                     \
                "and the highest that may be asked for; 0: any")
 
 static const struct rpc_setting table[] = {
@@ -35,16 +36,16 @@ static const struct rpc_setting table[] = {
         "SCRIPT_ROOTS", script_roots, NULL,
         "directories, separated by ':', below which script_path and import find files; by default\n"
         "      scripts in the state directory"),
-    NUMBER("TIMEOUT_MS", timeout_ms, 0, 0, MOST_OF_A_LIMIT,
+    NUMBER("TIMEOUT_MS", timeout_ms, 0, 0, MOST_MS,
            "time limit of a session that asks for none; 0: no limit"),
-    NUMBER("MAX_TIMEOUT_MS", max_timeout_ms, 0, 0, MOST_OF_A_LIMIT,
+    NUMBER("MAX_TIMEOUT_MS", max_timeout_ms, 0, 0, MOST_MS,
            "and the highest that may be asked for; 0: any"),
-    LIMIT("CPU_MS", LIMIT_CPU_MS, 0, "milliseconds of processor time"),
-    LIMIT("MEMORY_BYTES", LIMIT_MEMORY_BYTES, 1024 * MIB, "bytes of memory"),
-    LIMIT("OPERATIONS", LIMIT_OPERATIONS, 0, "operations of the engine"),
-    LIMIT("OUTPUT_BYTES", LIMIT_OUTPUT_BYTES, 0, "bytes of output"),
-    LIMIT("PROCESSES", LIMIT_PROCESSES, 0, "processes, its own included,"),
-    LIMIT("OPEN_FILES", LIMIT_OPEN_FILES, 0, "open files of each process"),
+    LIMIT("CPU_MS", LIMIT_CPU_MS, 0, MOST_MS, "milliseconds of processor time"),
+    LIMIT("MEMORY_BYTES", LIMIT_MEMORY_BYTES, 1024 * MIB, MOST_OF_A_LIMIT, "bytes of memory"),
+    LIMIT("OPERATIONS", LIMIT_OPERATIONS, 0, MOST_OF_A_LIMIT, "operations of the engine"),
+    LIMIT("OUTPUT_BYTES", LIMIT_OUTPUT_BYTES, 0, MOST_OF_A_LIMIT, "bytes of output"),
+    LIMIT("PROCESSES", LIMIT_PROCESSES, 0, MOST_OF_A_LIMIT, "processes, its own included,"),
+    LIMIT("OPEN_FILES", LIMIT_OPEN_FILES, 0, MOST_OF_A_LIMIT, "open files of each process"),
     NUMBER("CGROUPS", cgroups, 1, 0, 1,
            "1: the limit of processes is kept by a control group where one can be made, 0: by\n"
            "      counting alone"),
@@ -109,6 +110,17 @@ json_t *config_settings(const struct config *config) {
     return rpc_settings_json(&settings, config);
 }
 
+/* The first name of the list that is none; NULL: all are. */
+static const char *bad_name(const char *list, size_t *ret_len) {
+    static const char good[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_";
+    for (; *list; list += *ret_len) {
+        list += strspn(list, ", ");
+        *ret_len = strcspn(list, ", ");
+        if (*ret_len > strspn(list, good)) return list;
+    }
+    return NULL;
+}
+
 /* A default may not be higher than its ceiling. */
 static void keep_below_ceilings(struct config *config) {
     int64_t *values[LIMIT_COUNT + 1], ceilings[LIMIT_COUNT + 1];
@@ -143,6 +155,13 @@ enum config_outcome config_read(int argc, char **argv, struct config *ret_config
         rpc_error_set(err, RPC_ERROR_INVALID, 0,
                       PREFIX "LOG_LEVEL: \"%s\" is not error, warn, info or debug",
                       config.log_level);
+        return CONFIG_BAD;
+    }
+    size_t len;
+    const char *bad = bad_name(config.pass_env, &len);
+    if (bad) {
+        rpc_error_set(err, RPC_ERROR_INVALID, 0, PREFIX "PASS_ENV: \"%.*s\" is not a name",
+                      (int)len, bad);
         return CONFIG_BAD;
     }
     if (config.parked < 0) config.parked = config.workers;

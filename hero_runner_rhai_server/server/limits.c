@@ -1,5 +1,7 @@
 #include "server/limits.h"
 
+#include <hero_rpc/jsonrpc.h>
+
 static const char *const names[LIMIT_COUNT] = {
     [LIMIT_CPU_MS] = "cpu_ms",         [LIMIT_MEMORY_BYTES] = "memory_bytes",
     [LIMIT_OPERATIONS] = "operations", [LIMIT_OUTPUT_BYTES] = "output_bytes",
@@ -28,8 +30,7 @@ int limits_take(struct limits *limits, const struct limits *ceilings, const json
         const json_t *number = json_object_get(asked, names[i]);
         int64_t ceiling = ceilings->value[i];
         if (json_is_number(number)) {
-            int64_t value = (int64_t)json_number_value(number);
-            if (json_is_integer(number)) value = json_integer_value(number);
+            int64_t value = rpc_json_integer(number, 0);
             if (ceiling > 0 && (value == 0 || value > ceiling)) {
                 *ret_limit = (enum limit)i;
                 return -1;

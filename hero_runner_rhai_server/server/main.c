@@ -13,11 +13,15 @@
 #include <event2/event.h>
 #include <hero_rpc/clock.h>
 #include <hero_rpc/fd.h>
+#include <errno.h>
 #include <hero_rpc/paths.h>
+#include <limits.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #define EXIT_USAGE 2
 #define FAREWELL_MS 200 /* at the end: for answers that are still being written */
@@ -59,6 +63,21 @@ static void on_end_signal(evutil_socket_t signal, short what, void *ctx) {
     event_base_once(runner.base, -1, EV_TIMEOUT, on_drained_long_enough, NULL,
                     &(struct timeval){.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000});
     slots_end(&runner.slots, on_idle, NULL);
+}
+
+/* SIGHUP: as the method reload. */
+static void on_reload_signal(evutil_socket_t signal, short what, void *ctx) {
+    (void)what, (void)ctx;
+    struct rpc_error err = {0};
+    if (is_ending) return;
+    switch (slots_reload(&runner.slots, &err)) {
+    case SLOTS_TAKEN:
+        log_info("reload", "generation=%u signal=%d", runner.slots.candidate->number, (int)signal);
+        break;
+    case SLOTS_FULL: log_warn("no reload", "error=\"two generations are there already\""); break;
+    default: log_error("no reload", "error=\"%s\"", err.message); break;
+    }
+    rpc_error_clear(&err);
 }
 
 static void on_unusable(void *ctx, const char *why) {
@@ -185,9 +204,25 @@ static int add_slots(char **environment, unsigned long open_files, struct rpc_er
     return -1;
 }
 
+/* One that is not there may come later, but may be a slip as well. */
+static void warn_of_missing_roots(const char *roots) {
+    char root[PATH_MAX];
+    for (size_t len; *roots; roots += len + (roots[len] == ':')) {
+        len = strcspn(roots, ":");
+        snprintf(root, sizeof root, "%.*s", (int)(len < sizeof root ? len : sizeof root - 1),
+                 roots);
+        if (*root && access(root, X_OK) < 0)
+            log_warn("script root cannot be entered", "root=\"%s\" error=\"%s\"", root,
+                     strerror(errno));
+    }
+}
+
 /* By default scripts in the state directory, which then is made. */
 static int choose_script_roots(const char *state_dir, char **ret_made, struct rpc_error *err) {
-    if (*runner.config.script_roots) return 0;
+    if (*runner.config.script_roots) {
+        warn_of_missing_roots(runner.config.script_roots);
+        return 0;
+    }
     if (asprintf(ret_made, "%s/scripts", state_dir) < 0) {
         *ret_made = NULL;
         rpc_error_set(err, RPC_ERROR_SYSTEM, 0, "out of memory");
@@ -197,10 +232,16 @@ static int choose_script_roots(const char *state_dir, char **ret_made, struct rp
     return rpc_path_make_dirs(*ret_made, 0700, err);
 }
 
-static int add_signals(struct event *events[2]) {
-    static const int signals[] = {SIGTERM, SIGINT};
-    for (int i = 0; i < 2; i++) {
-        events[i] = evsignal_new(runner.base, signals[i], on_end_signal, NULL);
+#define SIGNALS 3
+
+static int add_signals(struct event *events[SIGNALS]) {
+    static const struct {
+        int signal;
+        event_callback_fn then;
+    } signals[SIGNALS] = {
+        {SIGTERM, on_end_signal}, {SIGINT, on_end_signal}, {SIGHUP, on_reload_signal}};
+    for (int i = 0; i < SIGNALS; i++) {
+        events[i] = evsignal_new(runner.base, signals[i].signal, signals[i].then, NULL);
         if (!events[i] || event_add(events[i], NULL) < 0) return -1;
     }
     signal(SIGPIPE, SIG_IGN);
@@ -209,7 +250,7 @@ static int add_signals(struct event *events[2]) {
 
 /* The socket comes first: its locks say that no other server uses this state. */
 static int serve(struct rpc_error *err) {
-    struct event *signals[2] = {NULL, NULL};
+    struct event *signals[SIGNALS] = {NULL};
     struct rlimit open_files = {0};
     char **environment = NULL, *script_roots = NULL;
     struct store_sessions *interrupted = NULL;
@@ -247,7 +288,7 @@ static int serve(struct rpc_error *err) {
     event_base_dispatch(runner.base);
     outcome = 0;
 done:
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < SIGNALS; i++)
         if (signals[i]) event_free(signals[i]);
     archive_close(runner.archive);
     session_set_listener(&(struct session_listener){0});

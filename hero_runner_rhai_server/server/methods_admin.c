@@ -62,15 +62,15 @@ json_t *runner_health(void *ctx) {
     const struct slots *slots = &runner->slots;
     bool is_good = health_is_good(&runner->health) && zygote_link_is_ready(slots->current->link) &&
                    slots->unkillable == 0 && !slots->is_draining;
-    return json_pack(
-        "{s:s, s:s, s:s, s:I, s:o, s:o, s:o, s:o, s:s, s:b, s:s, s:o, s:o}", "status",
-        is_good ? "ok" : "degraded", "service", SERVICE_NAME, "version", HERO_VERSION, "uptime_ms",
-        (json_int_t)(rpc_clock_monotonic_ms() - runner->started_ms), "self_test",
-        self_test_object(&runner->health), "zygote", zygote_object(runner), "workers",
-        workers_object(runner), "queue", queue_object(runner), "forwarding",
-        session_forwarding_name(forward_state(runner->forward)), "draining", slots->is_draining,
-        "process_limit", cgroups_mechanism(runner->cgroups), "store", store_object(runner), "callbacks",
-        callbacks_object(runner));
+    return json_pack("{s:s, s:s, s:s, s:I, s:o, s:o, s:o, s:o, s:s, s:b, s:s, s:o, s:o}", "status",
+                     is_good ? "ok" : "degraded", "service", SERVICE_NAME, "version", HERO_VERSION,
+                     "uptime_ms", (json_int_t)(rpc_clock_monotonic_ms() - runner->started_ms),
+                     "self_test", self_test_object(&runner->health), "zygote",
+                     zygote_object(runner), "workers", workers_object(runner), "queue",
+                     queue_object(runner), "forwarding",
+                     session_forwarding_name(forward_state(runner->forward)), "draining",
+                     slots->is_draining, "process_limit", cgroups_mechanism(runner->cgroups),
+                     "store", store_object(runner), "callbacks", callbacks_object(runner));
 }
 
 /* ---- stats -------------------------------------------------------------------------------- */
@@ -129,10 +129,12 @@ void config_get(struct rpc_call *call, void *ctx) {
 
 void drain(struct rpc_call *call, void *ctx) {
     struct runner *runner = ctx;
-    slots_drain(&runner->slots);
-    log_info("draining", "running=%zu", runner->slots.running);
-    rpc_call_reply(
-        call, json_pack("{s:b, s:I}", "draining", 1, "running", (json_int_t)runner->slots.running));
+    slots_drain(&runner->slots, rpc_call_boolean(call, "on", true));
+    bool is_draining = runner->slots.is_draining;
+    log_info(is_draining ? "draining" : "new sessions are taken again", "running=%zu",
+             runner->slots.running);
+    rpc_call_reply(call, json_pack("{s:b, s:I}", "draining", is_draining, "running",
+                                   (json_int_t)runner->slots.running));
 }
 
 static void reload_gone(void *ctx) {

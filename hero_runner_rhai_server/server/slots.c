@@ -511,8 +511,8 @@ void slots_done(struct slots *slots) {
     if (slots->age) event_free(slots->age);
 }
 
-void slots_drain(struct slots *slots) {
-    slots->is_draining = true;
+void slots_drain(struct slots *slots, bool on) {
+    slots->is_draining = on || slots->idle;
 }
 
 void slots_end(struct slots *slots, void (*idle)(void *ctx), void *ctx) {

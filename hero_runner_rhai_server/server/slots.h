@@ -108,8 +108,8 @@ bool slots_stop(struct slots *slots, struct session *session);
  * On failure *err is set too. */
 enum slots_outcome slots_reload(struct slots *slots, struct rpc_error *err);
 
-/* No new sessions from now on. */
-void slots_drain(struct slots *slots);
+/* No new sessions from now on; or again, unless it is for the end. */
+void slots_drain(struct slots *slots, bool on);
 /* For the end: also cancels pending ones; `idle` is called when no session runs any more, perhaps
  * at once. */
 void slots_end(struct slots *slots, void (*idle)(void *ctx), void *ctx);

@@ -77,6 +77,50 @@ static void a_bad_value_is_refused_with_its_name(void **state) {
     assert_int_equal(read_with(&config, &err, NULL, NULL), CONFIG_RUN);
 }
 
+static void a_list_with_something_else_than_names_is_refused(void **state) {
+    (void)state;
+    struct config config;
+    struct rpc_error err = {0};
+    setenv("HERO_RUNNER_RHAI_PASS_ENV", "AWS_REGION, LC_1,,b", 1);
+    assert_int_equal(read_with(&config, &err, NULL, NULL), CONFIG_RUN);
+    setenv("HERO_RUNNER_RHAI_PASS_ENV", "A,B=2", 1);
+    assert_int_equal(read_with(&config, &err, NULL, NULL), CONFIG_BAD);
+    assert_string_equal(err.message, "HERO_RUNNER_RHAI_PASS_ENV: \"B=2\" is not a name");
+}
+
+/* Of every setting, by either way; and --help has them all. */
+static void each_number_is_checked_and_each_setting_is_in_the_help(void **state) {
+    (void)state;
+    struct config config;
+    struct rpc_error err = {0};
+    size_t index, len = 0;
+    const json_t *setting;
+    char *help = NULL;
+    FILE *out = open_memstream(&help, &len);
+    config_print_help(out);
+    fclose(out);
+    assert_int_equal(read_with(&config, &err, NULL, NULL), CONFIG_RUN);
+    json_t *settings = config_settings(&config);
+    json_array_foreach(settings, index, setting) {
+        const char *variable = json_string_value(json_object_get(setting, "variable"));
+        const char *flag = json_string_value(json_object_get(setting, "flag"));
+        assert_non_null(strstr(help, variable));
+        assert_non_null(strstr(help, flag));
+        assert_null(strchr(json_string_value(json_object_get(setting, "meaning")), '\n'));
+        if (!json_is_integer(json_object_get(setting, "value"))) continue;
+        char bad[] = "1.5", given[64];
+        snprintf(given, sizeof given, "%s", flag);
+        assert_int_equal(read_with(&config, &err, given, bad), CONFIG_BAD);
+        assert_memory_equal(err.message, flag, strlen(flag));
+        setenv(variable, "-2", 1);
+        assert_int_equal(read_with(&config, &err, NULL, NULL), CONFIG_BAD);
+        assert_memory_equal(err.message, variable, strlen(variable));
+        unsetenv(variable);
+    }
+    json_decref(settings);
+    free(help);
+}
+
 static void an_unknown_option_is_refused_with_its_name(void **state) {
     (void)state;
     struct config config;
@@ -137,6 +181,9 @@ int main(void) {
         cmocka_unit_test_setup(as_many_are_parked_as_there_are_workers_unless_said_otherwise,
                                clear_environment),
         cmocka_unit_test_setup(a_flag_wins_over_the_environment, clear_environment),
+        cmocka_unit_test_setup(a_list_with_something_else_than_names_is_refused, clear_environment),
+        cmocka_unit_test_setup(each_number_is_checked_and_each_setting_is_in_the_help,
+                               clear_environment),
         cmocka_unit_test_setup(a_bad_value_is_refused_with_its_name, clear_environment),
         cmocka_unit_test_setup(an_unknown_option_is_refused_with_its_name, clear_environment),
         cmocka_unit_test_setup(a_default_is_never_above_its_ceiling, clear_environment),

@@ -86,6 +86,8 @@ struct runner_session {
     const char *caller;      /* user name, else X-Hero-User; NULL: not known */
     bool has_usage;          /* it runs, or ran and has ended; then: */
     int64_t cpu_us, peak_rss_bytes;
+    int64_t user_us, system_us; /* of which cpu_us is the sum */
+    int64_t voluntary_switches, involuntary_switches;
     int64_t rss_bytes;      /* of all its processes now; 0 when it has ended */
     unsigned processes;     /* likewise */
     const char *forwarding; /* "off", "active" or "unavailable" */
@@ -299,8 +301,9 @@ json_t *runner_functions(struct runner *runner, const char *pattern, struct rpc_
 
 /* Renews the engine: *ret_generation (may be NULL) is its number. Waits until it is ready. */
 int runner_reload(struct runner *runner, unsigned *ret_generation, struct rpc_error *err);
-/* From now on the server refuses new sessions; *ret_running (may be NULL) still run. */
-int runner_drain(struct runner *runner, unsigned *ret_running, struct rpc_error *err);
+/* From now on the server refuses new sessions, or takes them again (on: false); *ret_running (may be
+ * NULL) run. */
+int runner_drain(struct runner *runner, bool on, unsigned *ret_running, struct rpc_error *err);
 
 /* The answers of `health`, `stats`, `config_get` and `rpc.discover` as they are: new references,
  * NULL on error. */
