@@ -43,12 +43,15 @@ static void write_script(char out[256], unsigned number) {
              shapes[shape].lines, number, shapes[shape].pause, number);
 }
 
-static void note_promise(struct crowd *crowd, unsigned number, const char *id, int status) {
+/* status -1: only begun; else it was answered with its end and all its lines. */
+static void note_promise(struct crowd *crowd, unsigned number, const char *id, int status,
+                         uint64_t lines) {
     unsigned place = atomic_fetch_add(&crowd->promised, 1);
     struct promise *promise = &crowd->promises[place];
     strcpy(promise->id, id);
     promise->number = number;
     promise->status = status;
+    promise->seen = lines;
     promise->is_there = true;
 }
 
@@ -68,8 +71,8 @@ static void *call(void *ctx) {
         if (failed)
             pause_ms(RETRY_MS);
         else
-            note_promise(crowd, number, is_run ? session.id : id,
-                         is_run ? (int)session.status : -1);
+            note_promise(crowd, number, is_run ? session.id : id, is_run ? (int)session.status : -1,
+                         session.lines);
         runner_session_done(&session);
     }
     runner_close(runner);

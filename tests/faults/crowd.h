@@ -21,7 +21,7 @@
 struct promise {
     char id[RUNNER_ID_BYTES];
     unsigned number;       /* its lines are "<number>:<line>" */
-    _Atomic uint64_t seen; /* highest line that a subscriber was given */
+    _Atomic uint64_t seen; /* highest line that anybody was given */
     int status;            /* that session_run answered, -1: it was session_start */
     atomic_bool is_there;  /* the above is filled in */
 };

@@ -56,16 +56,33 @@ static bool has_nothing_waiting(void *ctx) {
     return store_number(ctx, "waiting") == 0;
 }
 
-/* Fills the disk with the lines of one session, which goes on to its end all the same. */
+/* Who follows sees each line in order, or how many are missing. */
+static bool on_line(void *ctx, const struct runner_line *line) {
+    uint64_t *last = ctx;
+    assert_int_equal(line->seq, *last + 1);
+    *last = line->seq;
+    return true;
+}
+
+static bool on_gap(void *ctx, uint64_t dropped) {
+    *(uint64_t *)ctx += dropped;
+    return true;
+}
+
+/* Fills the disk with the lines of one session, which goes on to its end all the same, and so does
+ * who follows it. */
 static void fill(struct test_server *server, char ret_id[RUNNER_ID_BYTES]) {
     struct runner_session session;
-    run_session(server,
-                "let pad = \"x\"; pad.pad(1000, 'x'); for i in 0..9000 { print(pad) } \"through\"",
-                &session, NULL);
+    uint64_t last = 0;
+    const struct runner_follow how = {.line = on_line, .gap = on_gap, .ctx = &last};
+    start_session(
+        server, "let pad = \"x\"; pad.pad(1000, 'x'); for i in 0..9000 { print(pad) } \"through\"",
+        ret_id);
+    assert_int_equal(runner_session_follow(server->runner, ret_id, &how, &session, NULL), 0);
     assert_int_equal(session.status, RUNNER_SUCCEEDED);
     assert_int_equal(session.lines, LINES);
+    assert_int_equal(last, LINES);
     assert_true(json_integer_value(json_object_get(session.json, "log_lost")) > 0);
-    strcpy(ret_id, session.id);
     runner_session_done(&session);
     assert_true(store_number(server, "lost_lines") > 0);
 }
@@ -175,6 +192,7 @@ static void sessions_outlive_a_full_disk(void **state) {
             get_session(server, ids[i], &session);
             assert_int_equal(session.status, RUNNER_SUCCEEDED);
             runner_session_done(&session);
+            await_lines(server, ids[i], 1);
         }
     }
     assert_healthy(server);

@@ -117,6 +117,7 @@ static void sessions_wait_when_no_process_can_be_forked(void **state) {
         print_message("skipped: RLIMIT_NPROC needs a user of its own, and this is not root\n");
         skip();
     }
+    struct holdings before = holdings_of(server);
     char ids[40][RUNNER_ID_BYTES];
     for (int i = 0; i < 40; i++)
         start_session(server, "print(\"a\"); sleep(0.05); print(\"b\")", ids[i]);
@@ -131,6 +132,7 @@ static void sessions_wait_when_no_process_can_be_forked(void **state) {
     assert_non_null(strstr(log, "no new session process"));
     free(log);
     assert_healthy(server);
+    assert_nothing_left(server, &before);
 }
 
 /* ---- Out of memory ------------------------------------------------------------------------ */
