@@ -183,6 +183,18 @@ static void processes_are_counted_where_there_are_no_groups(void **state) {
     processes_are_bounded_and_all_are_gone(state);
 }
 
+/* Nobody waits for the forty, so they stay before the nine in the list of children. */
+static void the_dead_do_not_hide_the_living(void **state) {
+    struct runner_session session;
+    assert_false(has_groups(*state));
+    run_limited(*state,
+                "run_command(\"for i in $(seq 40); do true & done; "
+                "for i in 1 2 3 4 5 6 7 8 9; do sleep 8640.5 & done; exec sleep 8640.5\")",
+                (struct runner_limits){.processes = 6}, &session);
+    expect_limit(&session, "over its limit of processes: 6");
+    assert_true(processes_with_die_within("8640.5", 2000));
+}
+
 static void a_group_refuses_what_counting_would_see_too_late(void **state) {
     need_groups(*state);
     struct runner_session session;
@@ -491,6 +503,8 @@ int main(void) {
         ON_SERVER(processes_are_bounded_and_all_are_gone),
         cmocka_unit_test_setup_teardown(processes_are_counted_where_there_are_no_groups,
                                         setup_without_groups, teardown_server),
+        cmocka_unit_test_setup_teardown(the_dead_do_not_hide_the_living, setup_without_groups,
+                                        teardown_server),
         ON_SERVER(a_group_refuses_what_counting_would_see_too_late),
         ON_SERVER(a_group_is_there_while_its_session_runs),
         ON_SERVER(no_group_outlives_the_server),

@@ -14,13 +14,12 @@
 
 struct look {
     struct tree *tree;
-    unsigned most;
     pid_t *pids; /* found, the first `done` of them looked at */
     size_t count, cap, done;
 };
 
 static void add(struct look *look, pid_t pid) {
-    if (look->count >= look->most) return;
+    if (look->count >= TREE_MAX) return;
     if (look->count == look->cap) {
         size_t cap = look->cap ? look->cap * 2 : 64;
         pid_t *pids = realloc(look->pids, cap * sizeof *pids);
@@ -38,7 +37,7 @@ static void add_children(struct look *look, int task_fd, const char *thread) {
     snprintf(path, sizeof path, "%.20s/children", thread);
     int fd = openat(task_fd, path, O_RDONLY | O_CLOEXEC);
     ssize_t got;
-    while (fd >= 0 && look->count < look->most && (got = rpc_fd_read(fd, text, FILE_BYTES)) > 0) {
+    while (fd >= 0 && look->count < TREE_MAX && (got = rpc_fd_read(fd, text, FILE_BYTES)) > 0) {
         text[got] = '\0';
         char *end;
         for (char *at = text; *at; at = end) {
@@ -98,9 +97,10 @@ static void add_process(struct look *look, pid_t pid) {
 
 void tree_look(pid_t root, unsigned most, struct tree *ret_tree) {
     *ret_tree = (struct tree){0};
-    struct look look = {.tree = ret_tree, .most = most};
+    struct look look = {.tree = ret_tree};
     add(&look, root);
-    for (; look.done < look.count; look.done++) {
+    /* Those that nobody has waited for yet do not hide the others. */
+    for (; look.done < look.count && ret_tree->processes < most; look.done++) {
         add_process(&look, look.pids[look.done]);
         add_children_of(&look, look.pids[look.done]);
     }

@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define TREE_MAX 4096 /* processes looked at, where nothing else is said */
+#define TREE_MAX 4096 /* processes looked at, those that nobody has waited for included */
 
 struct tree {
     unsigned processes;         /* that live */
@@ -16,7 +16,8 @@ struct tree {
     int64_t rss_bytes;          /* of all, what they share counted for each */
 };
 
-/* Looks at the tree below and with `root`; stops counting at `most` processes. */
+/* Looks at the tree below and with `root`; stops at `most` processes that live, or TREE_MAX in all.
+ */
 void tree_look(pid_t root, unsigned most, struct tree *ret_tree);
 
 /* What the kernel says of one process in /proc/PID/status. Zero where it says nothing. */
