@@ -1,10 +1,11 @@
 """The four comparisons. Each prints its tables, and tells `targets` what it has measured of ours."""
 import os
 import statistics
+import subprocess
 import time
 
 from client import ALL, load_now, note, percentiles, quantile, table, us
-from peers import GAPS, STAMPS, Piscina, Php, dial
+from peers import GAPS, STAMPS, Piscina, Php, dial, tree
 
 PLACES = {"free": (ALL, ALL), "one CPU": ({0}, {0}), "two CPUs": ({1 % len(ALL)}, {0})}   # client, server
 READERS = (1, 8, 64)
@@ -93,7 +94,7 @@ def scripts_per_second(peers, client, floors, targets, is_quick):
                     targets.holds(f"{p.name}: each with its record and log", p.check(good_runs[p]))
         note(f"c2 {script} done")
     fork_rates = [f"{floors[name][0]:,.0f}" if name in floors else "" for name in ("fork_rate_1", "fork_rate_2")]
-    print(f"### C2. Short scripts per second, every result read and checked (load before: {before})\n")
+    print(f"### C2. Short scripts per second, every result read and checked (placement free, load before: {before})\n")
     table(["peer", "freshness"] + [f"hello, c={c}" for c in concurrency] + [f"1 ms CPU, c={c}" for c in concurrency] + ["N of the sum"],
           [rows[p] + [f"{sums[p]:,}"] for p in chosen]
           + [["floor: fork + 1 byte + exit + wait, 1 / 2 loops", "", *fork_rates] + [""] * 7])
@@ -143,7 +144,7 @@ def lines_to_readers(peer, client, targets, is_quick):
         if not peer.c3(n, readers):
             continue
         rate, lost, reordered = best_of(1 if is_quick else 2, lambda: read_lines(peer, client, n, readers, sleepers))
-        rows.append([peer.name, readers, label, f"{n:,}", f"{rate:,.0f}", f"{lost:,}", f"{reordered:,}"])
+        rows.append([peer.name, peer.fresh, readers, label, f"{n:,}", f"{rate:,.0f}", f"{lost:,}", f"{reordered:,}"])
         if peer.is_ours:
             least = {1: 1_200_000, 64: 5_000_000}.get(readers)
             if least:
@@ -151,7 +152,7 @@ def lines_to_readers(peer, client, targets, is_quick):
             targets.at_most(f"{peer.name}: lines lost or reordered, {readers} {label}", lost + reordered, 0)
     if peer.ring(RING_LINES):
         rate = best_of(1 if is_quick else 3, lambda: ring_rate(peer, client))[0]
-        rows.append([peer.name, 0, "nobody reads", f"{RING_LINES:,}", f"{rate:,.0f}", "", ""])
+        rows.append([peer.name, peer.fresh, 0, "nobody reads", f"{RING_LINES:,}", f"{rate:,.0f}", "", ""])
         targets.at_least(f"{peer.name}: lines per second from script to ring", rate, 2_000_000)
     return rows
 
@@ -177,17 +178,17 @@ def lines_per_second(makers, client, floors, targets, is_quick):
                 if p.is_ours:
                     targets.at_most(f"{p.name}: p99 from print to reader, µs", quantile(delays, .99) if delays else None, 500)
         except RuntimeError as e:
-            rows.append([p.name, str(e)] + [""] * 5)
+            rows.append([p.name, p.fresh, str(e)] + [""] * 5)
         finally:
             p.stop()
         note(f"c3 {p.name} done")
     for name, label in (("write80", "floor: write() of 80 bytes each, Unix socketpair"), ("write80x64", "floor: the same, 64 lines per write()")):
         if name in floors:
-            rows.append([label, 1, "", "", f"{statistics.median(floors[name]):,.0f}", 0, 0])
+            rows.append([label, "", 1, "", "", f"{statistics.median(floors[name]):,.0f}", 0, 0])
     if "trickle" in floors:
         trickle.append(["floor: process to reader over a pipe", *percentiles(floors["trickle"]), len(floors["trickle"])])
-    print(f"### C3. Numbered 80-byte lines per second to live readers, summed over the readers (load before: {before})\n")
-    table(["peer", "readers", "shape", "lines each", "lines/s", "lost", "reordered"], rows)
+    print(f"### C3. Numbered 80-byte lines per second to live readers, summed over the readers (placement free, load before: {before})\n")
+    table(["peer", "freshness", "readers", "shape", "lines each", "lines/s", "lost", "reordered"], rows)
     print(f"C3b. Trickle, lines {GAPS[0]} and {GAPS[1]} ms apart in turn: delay from print to reader, microseconds\n")
     table(["peer", "p50", "p90", "p99", "max", "n"], trickle)
 
@@ -261,6 +262,32 @@ def hold_sessions(peer, steps, with_array):
     return samples, problem
 
 
+class Sleepers:
+    """The floor: bare forks of a small program, which sleep."""
+
+    def __init__(self, count):
+        self.proc = subprocess.Popen([os.environ["LOAD"], "sleepers", str(count)], stdout=subprocess.PIPE)
+        self.proc.stdout.readline()
+
+    def pids(self):
+        return tree(self.proc.pid)
+
+    def stop(self):
+        self.proc.kill()
+        self.proc.wait()
+
+
+def memory_of_sleepers(steps):
+    samples = []
+    for n in steps:
+        sleepers = Sleepers(n)
+        samples.append(memory(sleepers))
+        sleepers.stop()
+    sums, rss, pss, _ = zip(*samples)
+    return ["floor: bare fork that sleeps", "", f"{slope(steps, sums):,.0f}", f"{slope(steps, pss):,.0f}",
+            f"{slope(steps, rss):,.0f}", f"{sums[0] / 1024:.1f}", f"{sums[-1] / 1024:.0f}", ""]
+
+
 def memory_per_session(makers, targets, is_quick):
     rows, before = [], load_now()
     steps = (0, 10, 50) if is_quick else (0, 10, 50, 100, 200)
@@ -270,7 +297,7 @@ def memory_per_session(makers, targets, is_quick):
         row = None
         for with_array in (False, True):
             p = make()
-            row = row or [p.name + (" (pm = ondemand)" if isinstance(p, Php) else "")]
+            row = row or [p.name + (" (pm = ondemand)" if isinstance(p, Php) else ""), p.fresh]
             samples, problem = hold_sessions(p, steps, with_array)
             if len(samples) < 3:
                 row += [problem or "failed"] + [""] * (0 if with_array else 4)
@@ -284,6 +311,7 @@ def memory_per_session(makers, targets, is_quick):
                     targets.at_most(f"{p.name}: KiB of PSS per sleeping session", slope(n, pss), 250)
         rows.append(row)
         note(f"c4 {row[0]} done")
+    rows.append(memory_of_sleepers(steps))
     print(f"### C4. Memory per sleeping session, KiB: slope over N = {', '.join(map(str, steps))} (load before: {before})\n")
-    table(["peer", "KiB per session (PSS + page tables + kernel stack)", "PSS alone", "RSS slope (misleading)",
+    table(["peer", "freshness", "KiB per session (PSS + page tables + kernel stack)", "PSS alone", "RSS slope (misleading)",
            "server at N=0, MiB", f"whole tree at N={steps[-1]}, MiB", "KiB per session with a 1 MiB array"], rows)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -27,6 +28,21 @@ void print_stamps(long count, long ms_even, long ms_odd) {
         fflush(stdout);
         sleep_ns((i % 2 ? ms_odd : ms_even) * 1000000);
     }
+}
+
+void hold_sleepers(long count) {
+    for (long i = 0; i < count; i++) {
+        pid_t pid = fork();
+        if (pid < 0) die("fork");
+        if (pid > 0) continue;
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        for (;;)
+            pause();
+    }
+    puts("ready");
+    fflush(stdout);
+    for (;;)
+        pause();
 }
 
 /* A child that writes one byte, forked for it or waiting for it. Returns the microseconds. */

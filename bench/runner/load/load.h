@@ -38,6 +38,7 @@ void measure_latency(void);
 void measure_rate(void);
 void measure_lines(void);
 void measure_floors(void);
+void hold_sleepers(long count);
 void print_stamps(long count, long ms_even, long ms_odd);
 
 /* connection.c */

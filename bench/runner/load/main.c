@@ -22,6 +22,8 @@ static const char usage[] =
     "<monotonic ns>\"\n"
     "       bench_runner_load stamps COUNT MS MS\n"
     "           lines \"T <monotonic ns>\", so far apart in turn\n"
+    "       bench_runner_load sleepers COUNT\n"
+    "           \"ready\" when so many bare forks sleep\n"
     "       bench_runner_load floors\n"
     "REQUEST and its like are files. ADDRESS is unix:PATH or tcp:PORT.\n";
 
@@ -71,6 +73,10 @@ int main(int argc, char **argv) {
     }
     if (argc == 5 && strcmp(argv[1], "stamps") == 0) {
         print_stamps(atol(argv[2]), atol(argv[3]), atol(argv[4]));
+        return 0;
+    }
+    if (argc == 3 && strcmp(argv[1], "sleepers") == 0) {
+        hold_sleepers(atol(argv[2]));
         return 0;
     }
     for (size_t i = 0; argc > 3 && i < sizeof commands / sizeof commands[0]; i++) {

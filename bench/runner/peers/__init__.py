@@ -1,5 +1,5 @@
 """The drivers of everything that is compared."""
-from .base import GAPS, STAMPS, Peer, Req, dial, first_line
+from .base import GAPS, STAMPS, Peer, Req, dial, first_line, tree
 from .lua import Supervisord, Webhook, Websocketd
 from .node import Piscina
 from .ours import Ours, OursLive

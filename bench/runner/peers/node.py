@@ -41,7 +41,7 @@ module.exports = ({ code, port }) => {
 
 
 class Piscina(Peer):
-    name, fresh, needs = "node 20 + piscina, fresh vm context", "thread reused, fresh context, text sent", ("node", "npm")
+    name, fresh, needs = "node + piscina, fresh vm context", "thread reused, fresh context, text sent", ("node", "npm")
     packages = ("nodejs", "npm")
     lines = 300_000
     home = os.environ.get("PEERS_NPM", os.path.join(tempfile.gettempdir(), "peers_npm"))
