@@ -388,6 +388,26 @@ static void what_is_wrong_with_the_inputs_comes_first(void **state) {
     json_decref(check);
 }
 
+/* Those of the language, of its library, and of herolib. */
+static void every_function_is_told_of(void **state) {
+    static const char *const names[] = {"eval", "type_of",    "Fn",    "call", "curry", "is_shared",
+                                        "exit", "is_def_var", "print", "push", "sleep", "env"};
+    struct test_server *server = *state;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        json_t *answer = runner_functions(server->runner, names[i], NULL);
+        const json_t *list = json_object_get(answer, "functions"), *function;
+        size_t index;
+        bool found = false;
+        json_array_foreach(list, index, function) {
+            assert_true(*json_string_value(json_object_get(function, "signature")));
+            assert_true(*json_string_value(json_object_get(function, "doc")));
+            found |= !strcmp(json_string_value(json_object_get(function, "name")), names[i]);
+        }
+        if (!found) fail_msg("there is no %s", names[i]);
+        json_decref(answer);
+    }
+}
+
 static void a_first_line_for_the_kernel_is_passed_over(void **state) {
     static const char script[] = "#!/usr/bin/env -S hero_runner_rhai run\n"
                                  "/// @input n: int = 6\n"
@@ -428,6 +448,7 @@ int main(void) {
         WITH_ROOTS(inputs_are_checked_before_there_is_a_session),
         WITH_ROOTS(a_check_finds_every_error_and_the_inputs),
         WITH_ROOTS(what_is_wrong_with_the_inputs_comes_first),
+        WITH_ROOTS(every_function_is_told_of),
         WITH_ROOTS(a_first_line_for_the_kernel_is_passed_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

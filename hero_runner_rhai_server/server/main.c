@@ -328,6 +328,7 @@ int main(int argc, char **argv) {
     sessions_init(&runner.sessions, (size_t)runner.config.cached,
                   (size_t)runner.config.cached_bytes);
     runner.base = event_base_new();
+    runner_init_functions(&runner);
     if (!runner.base) return 1;
     if (serve(&err) < 0) {
         log_error("cannot serve", "error=\"%s\"", err.message);

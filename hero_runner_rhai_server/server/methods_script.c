@@ -55,30 +55,12 @@ void script_check(struct rpc_call *call, void *ctx) {
 
 /* ---- functions ---------------------------------------------------------------------------- */
 
-static void functions_done(void *ctx, const char *value, const char *error) {
-    struct runner *runner = ctx;
-    runner->functions_task = NULL;
-    json_t *table = value ? json_loads(value, 0, NULL) : NULL;
-    if (!json_is_array(table)) {
-        log_error("no table of functions", "error=\"%s\"", error ? error : "it is no JSON");
-        json_decref(table);
-        return;
-    }
-    json_decref(runner->functions);
-    runner->functions = table;
-}
-
-void runner_ask_functions(struct runner *runner) {
-    if (runner->functions_task) hidden_give_up(runner->functions_task);
-    runner->functions_task = hidden_run(runner, "{\"task\":\"functions\"}", FUNCTIONS_TIMEOUT_MS,
-                                        functions_done, runner);
-    if (!runner->functions_task) log_error("no table of functions", "error=\"out of memory\"");
-}
-
-void runner_forget_functions(struct runner *runner) {
-    if (runner->functions_task) hidden_give_up(runner->functions_task);
-    json_decref(runner->functions);
-}
+/* A call that came before the table. */
+struct functions_wait {
+    TAILQ_ENTRY(functions_wait) link;
+    struct rpc_call *call;
+    struct runner *runner;
+};
 
 static bool matches(const char *pattern, const char *name) {
     if (!pattern) return true;
@@ -86,8 +68,7 @@ static bool matches(const char *pattern, const char *name) {
     return strcasestr(name, pattern) != NULL;
 }
 
-void functions(struct rpc_call *call, void *ctx) {
-    struct runner *runner = ctx;
+static void reply_functions(struct rpc_call *call, const struct runner *runner) {
     const char *pattern = rpc_call_text(call, "pattern", NULL);
     if (!runner->functions) {
         rpc_call_fail(call, ERROR_UNAVAILABLE, NULL, "the engine is not ready yet");
@@ -101,4 +82,59 @@ void functions(struct rpc_call *call, void *ctx) {
         if (matches(pattern, name)) json_array_append(found, function);
     }
     rpc_call_reply(call, json_pack("{s:o}", "functions", found));
+}
+
+static void end_functions_wait(void *ctx) {
+    struct functions_wait *wait = ctx;
+    TAILQ_REMOVE(&wait->runner->functions_waits, wait, link);
+    free(wait);
+}
+
+static void functions_done(void *ctx, const char *value, const char *error) {
+    struct runner *runner = ctx;
+    runner->functions_task = NULL;
+    json_t *table = value ? json_loads(value, 0, NULL) : NULL;
+    if (json_is_array(table)) {
+        json_decref(runner->functions);
+        runner->functions = table;
+    } else {
+        log_error("no table of functions", "error=\"%s\"", error ? error : "it is no JSON");
+        json_decref(table);
+    }
+    struct functions_wait *wait;
+    while ((wait = TAILQ_FIRST(&runner->functions_waits))) {
+        struct rpc_call *call = wait->call;
+        rpc_call_on_gone(call, NULL, NULL);
+        end_functions_wait(wait);
+        reply_functions(call, runner);
+    }
+}
+
+void runner_init_functions(struct runner *runner) {
+    TAILQ_INIT(&runner->functions_waits);
+}
+
+void runner_ask_functions(struct runner *runner) {
+    if (runner->functions_task) hidden_give_up(runner->functions_task);
+    runner->functions_task = hidden_run(runner, "{\"task\":\"functions\"}", FUNCTIONS_TIMEOUT_MS,
+                                        functions_done, runner);
+    if (!runner->functions_task) functions_done(runner, NULL, "out of memory");
+}
+
+void runner_forget_functions(struct runner *runner) {
+    if (runner->functions_task) hidden_give_up(runner->functions_task);
+    json_decref(runner->functions);
+}
+
+void functions(struct rpc_call *call, void *ctx) {
+    struct runner *runner = ctx;
+    struct functions_wait *wait = NULL;
+    if (!runner->functions && runner->functions_task) wait = malloc(sizeof *wait);
+    if (!wait) {
+        reply_functions(call, runner);
+        return;
+    }
+    *wait = (struct functions_wait){.call = call, .runner = runner};
+    TAILQ_INSERT_TAIL(&runner->functions_waits, wait, link);
+    rpc_call_on_gone(call, end_functions_wait, wait);
 }

@@ -48,7 +48,8 @@ struct runner {
     struct callbacks *callbacks;
     json_t *functions;             /* the table of the present engine; NULL: not there yet */
     struct hidden *functions_task; /* asking for it; NULL: not now */
-    struct rpc_call *reload_call;  /* waits for the end of a reload; NULL: none */
+    TAILQ_HEAD(, functions_wait) functions_waits; /* calls that want it */
+    struct rpc_call *reload_call;                 /* waits for the end of a reload; NULL: none */
     struct forward *forward;
     struct rpc_server *server;
     struct rpc_service *service;
@@ -65,6 +66,7 @@ json_t *runner_health(void *ctx);
 json_t *runner_stats(struct runner *runner);
 
 /* methods_script.c: asks a process of the present engine for its functions. */
+void runner_init_functions(struct runner *runner);
 void runner_ask_functions(struct runner *runner);
 void runner_forget_functions(struct runner *runner);
 

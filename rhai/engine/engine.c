@@ -212,12 +212,32 @@ static int compare_natives(const void *a, const void *b) {
     return order ? order : strcmp(x->params, y->params);
 }
 
+/* What the compiler makes code of (code/compile_call.c); to who calls them they are functions. */
+static const rhai_native special_calls[] = {
+    {"Fn", "s", NULL, 0, "Fn(name: string) -> Fn", "A pointer to the functions of that name."},
+    {"call", "F", NULL, 0, "call(function: Fn, ...) -> any",
+     "Calls what the pointer names with these arguments, or as function.call(...). With call! it "
+     "sees the variables of the caller."},
+    {"curry", "F?", NULL, 0, "curry(function: Fn, value: any, ...) -> Fn",
+     "The same pointer with its first arguments given."},
+    {"eval", "s", NULL, 0, "eval(script: string) -> any",
+     "Runs a script where it stands: it sees the variables here, and what it defines stays."},
+    {"is_def_var", "s", NULL, 0, "is_def_var(name: string) -> bool",
+     "Whether there is a variable of that name here."},
+    {"is_shared", "?", NULL, 0, "is_shared(variable: any) -> bool",
+     "Whether a closure has captured the variable."},
+    {"type_of", "?", NULL, 0, "type_of(value: any) -> string",
+     "The name of a value's type, such as i64, string, array or map."},
+};
+enum { SPECIAL_CALLS = sizeof special_calls / sizeof special_calls[0] };
+
 void rhai_each_function(rhai_engine *e, rhai_function_visitor visit, void *data) {
-    uint32_t len = e->natives.len;
+    uint32_t len = e->natives.len + SPECIAL_CALLS;
     const rhai_native **sorted = heap_alloc(&e->heap, (len + 1) * sizeof *sorted);
     if (!sorted) return;
     for (uint32_t i = 0; i < len; i++)
-        sorted[i] = e->natives.entries[i].native;
+        sorted[i] =
+            i < SPECIAL_CALLS ? &special_calls[i] : e->natives.entries[i - SPECIAL_CALLS].native;
     qsort(sorted, len, sizeof *sorted, compare_natives);
     for (uint32_t i = 0; i < len; i++)
         visit(data, sorted[i]);

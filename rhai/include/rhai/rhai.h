@@ -394,7 +394,8 @@ typedef struct rhai_native {
 /* `data` is what rhai_call_data gives inside. Later registrations win over earlier ones. */
 rhai_status rhai_register(rhai_engine *engine, const rhai_native *table, size_t count, void *data);
 
-/* Every function of the engine, script functions excluded, in name order. */
+/* Every function of the engine, script functions excluded, in name order; those that belong to the
+ * language (eval, type_of, call ...) have no `fn`. */
 typedef void (*rhai_function_visitor)(void *data, const rhai_native *native);
 void rhai_each_function(rhai_engine *engine, rhai_function_visitor visit, void *data);
 
