@@ -165,6 +165,31 @@ static void one_that_hangs_is_left_and_tried_again(void **state) {
     close(taken);
 }
 
+static void what_cannot_be_called_is_refused_at_once(void **state) {
+    static const struct {
+        struct runner_start start;
+        const char *param;
+    } wrong[] = {
+        {{.callback_url = "http://"}, "callback.url"},
+        {{.callback_url = "http://a b/"}, "callback.url"},
+        {{.callback_url = "http://localhost:99999/"}, "callback.url"},
+        {{.callback_url = "ftp://localhost/"}, "callback.url"},
+        {{.callback_url = "http://me:pass@localhost/"}, "callback.url"},
+        {{.callback_socket = "told.sock"}, "callback.socket"},
+        {{.callback_socket = "/told.sock", .callback_path = "/a b"}, "callback.path"},
+    };
+    struct test_server *server = *state;
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        struct runner_start start = wrong[i].start;
+        struct rpc_error err = {0};
+        char id[RUNNER_ID_BYTES];
+        start.script = "1";
+        assert_int_equal(runner_session_start(server->runner, &start, id, &err), -1);
+        if (!strstr(err.message, wrong[i].param)) fail_msg("%zu: %s", i, err.message);
+        rpc_error_clear(&err);
+    }
+}
+
 static void kill_and_start(struct test_server *server, const char *const *options) {
     kill(server->pid, SIGKILL);
     server_wait(server);
@@ -257,6 +282,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         ON_SERVER(it_is_tried_again_until_it_is_answered),
         ON_SERVER(it_goes_to_a_unix_socket_as_well),
+        ON_SERVER(what_cannot_be_called_is_refused_at_once),
         ON_SERVER(whoever_has_moved_is_told_where_he_is),
         ON_SERVER(one_that_hangs_is_left_and_tried_again),
         ON_SERVER(the_next_server_goes_on_where_a_killed_one_was),

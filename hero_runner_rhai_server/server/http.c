@@ -247,6 +247,13 @@ struct http_call *http_start(struct http *http, const struct http_request *reque
     return NULL;
 }
 
+bool http_is_address(const char *url) {
+    CURLU *parsed = curl_url();
+    bool is_good = parsed && curl_url_set(parsed, CURLUPART_URL, url, 0) == CURLUE_OK;
+    curl_url_cleanup(parsed);
+    return is_good;
+}
+
 void http_give_up(struct http_call *call) {
     end_call(call);
 }

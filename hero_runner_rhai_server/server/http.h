@@ -42,4 +42,7 @@ struct http_call *http_start(struct http *http, const struct http_request *reque
 /* `done` will not be called. */
 void http_give_up(struct http_call *call);
 
+/* Whether a call can be made of it. */
+bool http_is_address(const char *url);
+
 #endif

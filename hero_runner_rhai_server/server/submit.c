@@ -257,17 +257,30 @@ static bool check_limits(struct submission *submission) {
     return false;
 }
 
+static bool is_path(const char *path) {
+    struct rpc_strbuf url = RPC_STRBUF_INIT;
+    rpc_strbuf_addf(&url, "http://localhost/%s", path ? path : "");
+    bool is_good = http_is_address(rpc_strbuf_text(&url));
+    rpc_strbuf_done(&url);
+    return is_good;
+}
+
 static bool check_callback(struct submission *submission) {
     json_t *callback = given(submission, "callback");
     if (!callback) return true;
     const char *url = json_string_value(json_object_get(callback, "url"));
     const char *socket = json_string_value(json_object_get(callback, "socket"));
+    const char *path = json_string_value(json_object_get(callback, "path"));
     if (!url == !socket)
         refuse(submission->call, "callback", "must have either url, or socket and path");
-    else if (url && json_object_get(callback, "path"))
+    else if (url && path)
         refuse(submission->call, "callback.path", "goes with socket only");
     else if (socket && *socket != '/')
         refuse(submission->call, "callback.socket", "must be an absolute path");
+    else if (socket && !is_path(path))
+        refuse(submission->call, "callback.path", "is no path of an address");
+    else if (url && !http_is_address(url))
+        refuse(submission->call, "callback.url", "is no address that can be called");
     else
         return check_url(submission->call, "callback.url", url);
     return false;
