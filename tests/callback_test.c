@@ -117,7 +117,7 @@ static void it_goes_to_a_unix_socket_as_well(void **state) {
 /* With all that is to be told: not as a GET. */
 static void whoever_has_moved_is_told_where_he_is(void **state) {
     static struct http_peer old, new;
-    static char moved[128];
+    static char moved[256];
     static const char *const statuses[] = {"301 Moved", "302 Found", "307 Moved", "308 Moved"};
     struct test_server *server = *state;
     char id[RUNNER_ID_BYTES];
