@@ -5,6 +5,7 @@
 
 #include <setjmp.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -232,7 +233,107 @@ static void nothing_runs_twice_however_often_the_server_dies(void **state) {
     assert_true(lost <= (KILLS + 1) * 4); /* those in the four slots */
 }
 
+/* ---- Starts that are not stored yet --------------------------------------------------------- */
+
+/* A server without a journal, whose only slot is taken, and a session that waits for it. */
+static int setup_without_journal(void **state) {
+    struct test_server *server = calloc(1, sizeof *server);
+    char command[256];
+    server_init(server);
+    snprintf(command, sizeof command, "mkdir -p %s/hero/var/hero_runner_rhai/changes.journal",
+             server->home);
+    assert_int_equal(system(command), 0);
+    server_start(server, one_worker);
+    start_session(server, "print(1); loop {}", blocker);
+    await_lines(server, blocker, 1);
+    *state = server;
+    return 0;
+}
+
+static void post_one_that_counts(struct test_server *server, char id[RUNNER_ID_BYTES]) {
+    char script[256];
+    snprintf(script, sizeof script, "run_silent(\"printf x >> %s/ran.0\")", server->home);
+    start_session(server, script, id);
+}
+
+/* Another program that looks into the database: the server's writing thread waits for it. */
+static sqlite3 *lock_history(struct test_server *server) {
+    char path[256];
+    sqlite3 *db;
+    snprintf(path, sizeof path, "%s/hero/var/hero_runner_rhai/history.db", server->home);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    return db;
+}
+
+/* The blocker is stopped, whose end then waits to be stored; the next one has the slot. */
+static void give_slot_away(struct test_server *server) {
+    assert_int_equal(runner_session_stop(server->runner, blocker, NULL, NULL), 0);
+    pause_ms(500); /* long enough for a script to leave its byte, were it allowed to begin */
+    assert_int_equal(size_of(server, 0), 0);
+}
+
+static void await_one_run(struct test_server *server, const char *id) {
+    struct runner_session session;
+    await_end(server, id, &session);
+    assert_int_equal(session.status, RUNNER_SUCCEEDED);
+    assert_int_equal(size_of(server, 0), 1);
+    runner_session_done(&session);
+}
+
+static void nothing_begins_before_its_start_is_stored(void **state) {
+    struct test_server *server = *state;
+    char id[RUNNER_ID_BYTES];
+    post_one_that_counts(server, id);
+    sqlite3 *lock = lock_history(server);
+    give_slot_away(server);
+    sqlite3_close(lock);
+    await_one_run(server, id);
+}
+
+static void so_a_server_that_dies_before_it_is_leaves_it_to_the_next_one(void **state) {
+    struct test_server *server = *state;
+    char id[RUNNER_ID_BYTES];
+    post_one_that_counts(server, id);
+    sqlite3 *lock = lock_history(server);
+    give_slot_away(server);
+    kill(server->pid, SIGKILL);
+    server_wait(server);
+    sqlite3_close(lock);
+    server_start(server, one_worker);
+    await_one_run(server, id);
+}
+
+static void and_can_be_stopped_before_it_is(void **state) {
+    struct test_server *server = *state;
+    char id[RUNNER_ID_BYTES];
+    struct runner_session session;
+    post_one_that_counts(server, id);
+    sqlite3 *lock = lock_history(server);
+    give_slot_away(server);
+    assert_int_equal(runner_session_stop(server->runner, id, NULL, NULL), 0);
+    sqlite3_close(lock);
+    await_end(server, id, &session);
+    assert_int_equal(session.status, RUNNER_CANCELLED);
+    assert_int_equal(size_of(server, 0), 0);
+    runner_session_done(&session);
+}
+
+/* Its process may die as well; the session is still there for the next one. */
+static void and_survives_the_process_it_was_to_have(void **state) {
+    struct test_server *server = *state;
+    char id[RUNNER_ID_BYTES];
+    post_one_that_counts(server, id);
+    sqlite3 *lock = lock_history(server);
+    give_slot_away(server);
+    kill(server_zygote(server), SIGKILL);
+    sqlite3_close(lock);
+    await_one_run(server, id);
+}
+
 #define BLOCKED(test) cmocka_unit_test_setup_teardown(test, setup_blocked, teardown_server)
+#define WITHOUT_JOURNAL(test)                                                                      \
+    cmocka_unit_test_setup_teardown(test, setup_without_journal, teardown_server)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
@@ -244,6 +345,10 @@ int main(void) {
         BLOCKED(a_server_that_is_ended_properly_leaves_nothing_to_do),
         cmocka_unit_test_setup_teardown(nothing_runs_twice_however_often_the_server_dies,
                                         setup_server, teardown_server),
+        WITHOUT_JOURNAL(nothing_begins_before_its_start_is_stored),
+        WITHOUT_JOURNAL(so_a_server_that_dies_before_it_is_leaves_it_to_the_next_one),
+        WITHOUT_JOURNAL(and_can_be_stopped_before_it_is),
+        WITHOUT_JOURNAL(and_survives_the_process_it_was_to_have),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

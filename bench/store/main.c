@@ -116,7 +116,7 @@ static void post_end(int64_t row, const char *id, unsigned *done) {
                                     .system_us = 100,
                                     .peak_rss_bytes = 3 << 20,
                                     .operations = 9};
-    if (store_start(store, row, now, 4711) < 0 ||
+    if (store_start(store, row, now, 4711, NULL, NULL, NULL) < 0 ||
         store_end(store, row, &session, (struct store_bytes){"246", 3}, lines, NULL, count, done) <
             0)
         die("an end was refused");

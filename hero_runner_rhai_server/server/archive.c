@@ -1,6 +1,7 @@
 #include "server/archive.h"
 
 #include "server/log.h"
+#include "server/process.h"
 #include "server/record.h"
 
 #include <errno.h>
@@ -79,8 +80,21 @@ void archive_note_script(struct archive *archive, const struct session *session)
         log_warn("script is not stored", "session=%s", session->id);
 }
 
-void archive_note_start(struct archive *archive, const struct session *session, pid_t pid) {
-    if (session->row) store_start(archive->store, session->row, rpc_clock_wall_us(), pid);
+static void on_started(void *ctx, int status) {
+    struct session *session = ctx;
+    if (status == 0 && session->process) process_go(session->process);
+    session_unref(session);
+}
+
+bool archive_note_start(struct archive *archive, struct session *session, pid_t pid) {
+    bool is_safe = false;
+    if (!session->row) return true;
+    if (store_start(archive->store, session->row, rpc_clock_wall_us(), pid, &is_safe, on_started,
+                    session) == 0)
+        session_ref(session);
+    else
+        process_kill(session->process); /* no memory: another process tries again */
+    return is_safe;
 }
 
 static bool write_batch(struct archive *archive, struct session *session);

@@ -38,8 +38,9 @@ struct store *archive_store(struct archive *archive);
 int archive_insert(struct archive *archive, struct session *session);
 /* Its script has been fetched. */
 void archive_note_script(struct archive *archive, const struct session *session);
-/* It is about to begin in that process. */
-void archive_note_start(struct archive *archive, const struct session *session, pid_t pid);
+/* It is about to begin in that process, and may when this is stored: true, it is; else process_go is
+ * called for the process that has the session then. */
+bool archive_note_start(struct archive *archive, struct session *session, pid_t pid);
 /* Each line, before it goes into the ring. False: the store cannot keep up, see archive_is_full. */
 void archive_add_line(struct archive *archive, struct session *session, uint64_t timestamp_us,
                       uint8_t stream, const char *text, size_t len);

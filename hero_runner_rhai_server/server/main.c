@@ -154,9 +154,9 @@ static void on_session_changed(void *ctx, struct session *session) {
     if (session->callback.state == CALLBACK_PENDING) callbacks_begin(runner.callbacks, session);
 }
 
-static void on_session_begins(void *ctx, struct session *session, pid_t pid) {
+static bool on_session_begins(void *ctx, struct session *session, pid_t pid) {
     (void)ctx;
-    archive_note_start(runner.archive, session, pid);
+    return archive_note_start(runner.archive, session, pid);
 }
 
 static void on_session_line(void *ctx, struct session *session, uint64_t timestamp_us,

@@ -123,11 +123,13 @@ static void end_session(struct process *process) {
 }
 
 /* A parked process may die just before it is given a session. The kernel tells: the request cannot
- * be sent, or was not read to its end. Such a session can be run by another process. */
+ * be sent, or was not read to its end; or it was not sent yet. Such a session can be run by another
+ * process. */
 static bool has_not_begun(const struct process *process) {
     const struct session *session = process->session;
-    return session && process->is_unread && session->status == SESSION_PENDING &&
-           !session->is_stop_asked && !process->is_timed_out && !process->is_unkillable;
+    return session && (process->is_unread || process->is_held) &&
+           session->status == SESSION_PENDING && !session->is_stop_asked &&
+           !process->is_timed_out && !process->is_unkillable;
 }
 
 static void put_stray_line(void *ctx, const char *text, size_t len, bool is_partial);
@@ -483,8 +485,15 @@ void process_begin(struct process *process, struct session *session) {
     process->session = session_ref(session);
     process->phase = PROCESS_RUNNING;
     session->process = process;
+    process->is_held = true;
+    if (session_begin(session, process->pid)) process_go(process);
+}
+
+void process_go(struct process *process) {
+    struct session *session = process->session;
+    if (!process->is_held || process->phase != PROCESS_RUNNING) return;
+    process->is_held = false;
     process->begun_us = rpc_clock_wall_us();
-    session_begin(session, process->pid);
     if (session->timeout_ms > 0) set_timer(process, session->timeout_ms);
     if (is_looked_at(session)) look_again(process);
     send_request(process);
@@ -495,6 +504,10 @@ void process_retire(struct process *process) {
 }
 
 void process_stop(struct process *process) {
+    if (process->is_held) { /* nothing has begun */
+        process->session->is_stop_asked = true;
+        process_kill(process);
+    }
     if (process->phase != PROCESS_RUNNING) return;
     process->phase = PROCESS_STOPPING;
     send_signal(process, SIGTERM);

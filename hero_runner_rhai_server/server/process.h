@@ -76,6 +76,7 @@ struct process {
     int64_t parked_at_ms; /* monotonic */
     int64_t begun_us;     /* wall clock */
     bool is_available;    /* the owner's: in its list of parked ones */
+    bool is_held; /* it has its session, and gets the request when that may begin (process_go) */
     bool is_timed_out, is_unkillable, is_over;
     bool is_unread;   /* it died before it had read its request: the session has not begun */
     const char *lost; /* why its work is lost, if it is; NULL: it is not */
@@ -88,8 +89,11 @@ struct process *process_new(struct event_base *base, const struct process_owner 
                             int socket);
 void process_free(struct process *process);
 
-/* Gives a parked process its session; takes a reference. */
+/* Gives a parked process its session, which begins at once or with process_go (session_begin); takes
+ * a reference. */
 void process_begin(struct process *process, struct session *session);
+/* Its session may begin. Nothing when it has, or is not to any more. */
+void process_go(struct process *process);
 /* Lets a parked process exit. */
 void process_retire(struct process *process);
 /* SIGTERM now, SIGKILL after the grace time. Nothing when that is under way. */

@@ -173,8 +173,8 @@ void session_tell(struct session *session) {
     }
 }
 
-void session_begin(struct session *session, pid_t pid) {
-    if (!session->is_hidden && listener.begins) listener.begins(listener.ctx, session, pid);
+bool session_begin(struct session *session, pid_t pid) {
+    return session->is_hidden || !listener.begins || listener.begins(listener.ctx, session, pid);
 }
 
 void session_set_running(struct session *session, pid_t pid, int64_t started_us) {

@@ -216,8 +216,9 @@ const json_t *session_script(const struct session *session);
  * published at once. */
 struct session_listener {
     void (*changed)(void *ctx, struct session *session); /* its status has */
-    /* It is about to be given to that process: from here on it is not to be run again. */
-    void (*begins)(void *ctx, struct session *session, pid_t pid);
+    /* It is about to be given to that process, and may be when it is certain that it will not be run
+     * again. True: it is; else the listener calls process_go later. */
+    bool (*begins)(void *ctx, struct session *session, pid_t pid);
     void (*line)(void *ctx, struct session *session, uint64_t timestamp_us, uint8_t stream,
                  const char *text, size_t len); /* before it is in the ring */
     /* session->end is known: to be stored, then session_publish_end. */
@@ -230,8 +231,8 @@ void session_set_listener(const struct session_listener *listener);
 void session_add_line(struct session *session, uint64_t timestamp_us, uint8_t stream,
                       const char *text, size_t len);
 
-/* It is about to be given to a process. */
-void session_begin(struct session *session, pid_t pid);
+/* It is about to be given to a process, and may be at once: true. */
+bool session_begin(struct session *session, pid_t pid);
 /* Changes; each tells the watchers. */
 void session_set_running(struct session *session, pid_t pid, int64_t started_us);
 /* `message` NULL: none. Once only. The final status is published when the listener says so. */

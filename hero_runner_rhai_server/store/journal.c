@@ -111,15 +111,15 @@ static void rewind_if_empty(struct journal *journal) {
     set_first(journal, journal->next);
 }
 
-char *journal_begin(struct journal *journal, size_t bytes) {
+char *journal_begin(struct journal *journal, size_t bytes, bool is_urgent) {
     if (!journal->map || bytes > JOURNAL_RECORD_MAX_BYTES) return NULL;
     drop_released(journal);
     rewind_if_empty(journal);
     size_t size = record_size(bytes), left = room_before_end(journal->next);
     /* A record does not go round the end: one that says nothing fills what is left. */
     bool is_filled_up = size > left;
-    if (journal->next + size + (is_filled_up ? left : 0) > journal->first + JOURNAL_BYTES)
-        return NULL;
+    uint64_t end = journal->first + JOURNAL_BYTES - (is_urgent ? 0 : JOURNAL_RESERVE_BYTES);
+    if (journal->next + size + (is_filled_up ? left : 0) > end) return NULL;
     if (is_filled_up)
         seal_record(journal, begin_record(journal, left - sizeof(struct record)), RECORD_RELEASED);
     return begin_record(journal, bytes)->payload;

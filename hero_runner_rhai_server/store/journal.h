@@ -25,6 +25,7 @@
 
 #define JOURNAL_BYTES (2 * 1024 * 1024)
 #define JOURNAL_RECORD_MAX_BYTES (64 * 1024) /* of a payload */
+#define JOURNAL_RESERVE_BYTES (256 * 1024)   /* of the ring: what is urgent only */
 
 struct journal {
     char *map;            /* NULL: there is none, and it never has room */
@@ -37,8 +38,8 @@ void journal_open(struct journal *journal, const char *path, uint32_t format);
 void journal_close(struct journal *journal);
 
 /* Room for a payload, to be filled in and then sealed; NULL when it is too large or there is none.
- */
-char *journal_begin(struct journal *journal, size_t bytes);
+ * What is urgent has room when others have none any more. */
+char *journal_begin(struct journal *journal, size_t bytes, bool is_urgent);
 /* From here on the payload survives. Returns its position, which is never 0. */
 uint64_t journal_seal(struct journal *journal);
 /* It is in the database, or given up. */

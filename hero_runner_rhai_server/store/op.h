@@ -52,7 +52,7 @@ struct op {
     } done;
     void *ctx;
     struct store_lines *lines; /* APPEND, END: owned */
-    uint64_t journal;          /* INSERT, APPEND, END: position of its record; 0: none */
+    uint64_t journal;          /* of a change: position of its record; 0: none */
     bool is_inline;            /* these are in the database, with the transaction */
     bool has_settled_lines;    /* or in the file, or lost, for good */
     bool is_thorough;          /* CHECKPOINT: make the writer wait rather than let the WAL grow */

@@ -272,7 +272,7 @@ static int post_change(struct store *store, struct op *op, bool is_bounded) {
 /* The same through the journal, if there is room in it: true, it survives the process from now on.
  */
 static int post_kept(struct store *store, struct op *op, bool is_bounded, bool *ret_is_safe) {
-    char *payload = journal_begin(&store->journal, op_encoded_size(op));
+    char *payload = journal_begin(&store->journal, op_encoded_size(op), op->kind == OP_START);
     if (payload) {
         op_encode(op, payload);
         op->journal = journal_seal(&store->journal);
@@ -322,13 +322,16 @@ int store_set_script(struct store *store, int64_t row, struct store_bytes script
     return post_kept(store, op, true, NULL);
 }
 
-int store_start(struct store *store, int64_t row, int64_t started_us, int64_t pid) {
+int store_start(struct store *store, int64_t row, int64_t started_us, int64_t pid,
+                bool *ret_is_safe, store_done *done, void *ctx) {
     struct op *op = op_new(OP_START, 0);
     if (!op) return -ENOMEM;
     op->row = row;
+    op->done.plain = done;
+    op->ctx = ctx;
     op->in.change.session.started_us = started_us;
     op->in.change.session.pid = pid;
-    return post_kept(store, op, false, NULL);
+    return post_kept(store, op, false, ret_is_safe);
 }
 
 int store_append(struct store *store, struct store_lines *lines, bool *ret_is_safe,

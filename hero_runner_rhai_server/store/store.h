@@ -20,7 +20,8 @@
  * posted, and survive kill -9 of the process from then on: *ret_is_safe (NULL: not wanted) is true,
  * nobody needs to wait, and the writer is not woken. An insert must be safe, or completed, before
  * what comes after it is. Others, and those that find the journal full, survive when they are
- * completed with status 0. A power cut may take the last seconds, and leaves a consistent database.
+ * completed with status 0. A part of the journal is kept for the starts of sessions. A power cut
+ * may take the last seconds, and leaves a consistent database.
  *
  * Group commit. All changes that wait are one transaction (with `synchronous=NORMAL`, so a commit
  * is a write to the page cache). Safe ones wait for company, up to a second, until store_nudge, a
@@ -35,8 +36,9 @@
  * Full disk. A change of a session that cannot be written is kept in memory and tried again each
  * second, up to STORE_DEFERRED_MAX_BYTES, and completed with STORE_DEFERRED: unless it is safe, it
  * will not survive the process yet. What is beyond that is lost, counted, and completed with
- * -ENOSPC or -EIO. Lines of a log file are not kept; they are lost and counted, for the session and
- * in all, and show as a gap in the numbers of lines. Nothing here ends the process.
+ * -ENOSPC or -EIO. A start is neither lost nor told before it is true (see store_start). Lines of a
+ * log file are not kept; they are lost and counted, for the session and in all, and show as a gap
+ * in the numbers of lines. Nothing here ends the process.
  *
  * Files are 0600, directories 0700. Secret values of environment variables and inputs are never
  * given to the store.
@@ -181,8 +183,13 @@ void store_nudge(struct store *store);
 /* The text of a script that had to be fetched first. */
 int store_set_script(struct store *store, int64_t row, struct store_bytes script);
 
-/* It is about to begin: should the process die now, it has. The end says it again. */
-int store_start(struct store *store, int64_t row, int64_t started_us, int64_t pid);
+/* It is about to begin: should the process die after this is safe, or completed with 0, it has, and
+ * no later store_open takes it for pending. So it must not begin before. That may last: with the
+ * journal full and a disk that takes nothing, until the disk does, unless the session itself is not
+ * known to either; never STORE_DEFERRED. -ECANCELED: the store was closed first. The end says it
+ * again. */
+int store_start(struct store *store, int64_t row, int64_t started_us, int64_t pid,
+                bool *ret_is_safe, store_done *done, void *ctx);
 
 /* Some of its lines, to be posted in order and before they leave the ring. `lines` is taken when
  * the post succeeds. */

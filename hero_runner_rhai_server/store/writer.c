@@ -34,7 +34,8 @@ struct writer {
     int failure; /* of the transaction; 0: none */
     /* What the transaction will have changed. */
     uint64_t added, removed, bytes_added, bytes_removed;
-    int64_t ended[ENDED_ROWS]; /* by row: it need not be said any more that they run */
+    int64_t ended[ENDED_ROWS]; /* by row: it need not be said any more that they run. Only while
+                                * all is well, when they end in the same transaction */
     struct op_list deferred;
     int degraded; /* the error; 0: all is well */
     int wal_pages;
@@ -187,6 +188,13 @@ static int apply_delete(struct writer *writer, struct op *op) {
     return remove_session(writer, &session);
 }
 
+/* A session that is not there or not pending is not run again in any case. */
+static int apply_start(struct writer *writer, struct op *op) {
+    if (writer->ended[op->row % ENDED_ROWS] == op->row) return 0;
+    int error = history_start(&writer->history, op);
+    return error == -ENOENT ? 0 : error;
+}
+
 static int apply_in_transaction(struct writer *writer, struct op *op) {
     int error = begin(writer);
     if (error) return error;
@@ -195,9 +203,7 @@ static int apply_in_transaction(struct writer *writer, struct op *op) {
         error = history_insert(&writer->history, op);
         if (!error) writer->added++;
         return error;
-    case OP_START:
-        return writer->ended[op->row % ENDED_ROWS] == op->row ? 0
-                                                              : history_start(&writer->history, op);
+    case OP_START: return apply_start(writer, op);
     case OP_SCRIPT: return history_set_script(&writer->history, op);
     case OP_CALLBACK: return history_set_callback(&writer->history, op);
     case OP_DELETE: return apply_delete(writer, op);
@@ -268,6 +274,7 @@ static void degrade(struct writer *writer, int error) {
     writer->degraded = error;
     writer->counters->write_errors++;
     writer->counters->last_error = -error;
+    memset(writer->ended, 0, sizeof writer->ended);
 }
 
 static void drop_inline(struct writer *writer, struct op *op) {
@@ -285,11 +292,15 @@ static void lose(struct writer *writer, struct op *op, struct op_list *completed
     STAILQ_INSERT_TAIL(completed, op, link);
 }
 
+static void keep(struct writer *writer, struct op *op) {
+    STAILQ_INSERT_TAIL(&writer->deferred, op, link);
+    writer->counters->deferred++;
+    writer->counters->deferred_bytes += op->bytes;
+}
+
 /* Keeps a change for later and tells its caller. */
 static void defer(struct writer *writer, struct op *op, struct op_list *completed) {
-    struct counters *counters = writer->counters;
-    size_t size = op->bytes;
-    if (counters->deferred_bytes + size > STORE_DEFERRED_MAX_BYTES) {
+    if (writer->counters->deferred_bytes + op->bytes > STORE_DEFERRED_MAX_BYTES) {
         lose(writer, op, completed);
         return;
     }
@@ -303,9 +314,40 @@ static void defer(struct writer *writer, struct op *op, struct op_list *complete
     notice->status = STORE_DEFERRED;
     op->done.plain = NULL;
     STAILQ_INSERT_TAIL(completed, notice, link);
-    STAILQ_INSERT_TAIL(&writer->deferred, op, link);
-    counters->deferred++;
-    counters->deferred_bytes += size;
+    keep(writer, op);
+}
+
+/* Whether the next process would not know that the session was ever asked for. */
+static bool is_unknown_to_all(struct writer *writer, int64_t row, struct op **ret_insert) {
+    struct history_session found;
+    *ret_insert = find_deferred(writer, OP_INSERT, row, NULL);
+    if (*ret_insert) return (*ret_insert)->journal == 0;
+    return history_find_row(&writer->history, row, &found) == -ENOENT;
+}
+
+/* The caller waits with a script that must not run twice, so a start is kept without a notice,
+ * whatever waits already; there are no more than sessions that may run, and records that the
+ * journal has room for. But sessions go on: one of which nothing would be left if the process died
+ * now may begin, and when it is stored at last it has begun. */
+static void defer_start(struct writer *writer, struct op *op, struct op_list *completed) {
+    struct op *insert = NULL;
+    if (op->journal || !is_unknown_to_all(writer, op->row, &insert)) {
+        keep(writer, op);
+        return;
+    }
+    if (insert) {
+        insert->in.change.session.status = "running";
+        insert->in.change.session.started_us = op->in.change.session.started_us;
+        insert->in.change.session.pid = op->in.change.session.pid;
+    }
+    op->status = 0;
+    STAILQ_INSERT_TAIL(completed, op, link);
+}
+
+static void complete_alone(struct writer *writer, struct op *op) {
+    struct op_list one = STAILQ_HEAD_INITIALIZER(one);
+    STAILQ_INSERT_TAIL(&one, op, link);
+    store_complete(writer->store, &one);
 }
 
 /* It is stored, or nobody's business any more. */
@@ -313,6 +355,11 @@ static void end_deferred(struct writer *writer, struct op *op) {
     STAILQ_REMOVE(&writer->deferred, op, op, link);
     writer->counters->deferred--;
     writer->counters->deferred_bytes -= op->bytes;
+    if (op->kind == OP_START) {
+        op->status = 0;
+        complete_alone(writer, op);
+        return;
+    }
     forget_log(writer, op);
     if (op->journal) journal_release(&writer->store->journal, op->journal);
     op_free(op);
@@ -334,7 +381,10 @@ static void apply_degraded(struct writer *writer, struct op *op, struct op_list 
     bool has_own_place = op->kind == OP_APPEND && (op->has_settled_lines || (log && log->has_file));
     if (is_kept(op) && !has_own_place) {
         op->status = writer->degraded;
-        defer(writer, op, completed);
+        if (op->kind == OP_START)
+            defer_start(writer, op, completed);
+        else
+            defer(writer, op, completed);
         return;
     }
     if (has_own_place) {
@@ -391,7 +441,7 @@ static void note_ends(struct writer *writer, const struct op_list *batch) {
 /* *questions are to be asked when the changes before them have been completed. */
 static void run_batch(struct writer *writer, struct op_list *batch, struct op_list *completed,
                       struct op_list *questions) {
-    note_ends(writer, batch);
+    if (!writer->degraded) note_ends(writer, batch);
     int error = writer->degraded ? writer->degraded
                                  : run_transaction(writer, STAILQ_FIRST(batch), SIZE_MAX);
     if (error && !writer->degraded) degrade(writer, error);
@@ -497,7 +547,13 @@ static void give_up(struct writer *writer) {
     retry_deferred(writer);
     while ((op = STAILQ_FIRST(&writer->deferred))) {
         STAILQ_REMOVE_HEAD(&writer->deferred, link);
-        op_free(op);
+        if (op->kind == OP_START) {
+            op->status = -ECANCELED;
+            op->journal = 0; /* its record is for the next process */
+            complete_alone(writer, op);
+        } else {
+            op_free(op);
+        }
     }
     sqlite3_wal_checkpoint_v2(writer->worker->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 }

@@ -117,14 +117,14 @@ static void a_start_is_seen_soon_and_an_end_says_it_again(void **state) {
     struct fixture *fixture = *state;
     int64_t row, other;
     insert(fixture, 1, &row);
-    assert_int_equal(store_start(fixture->store, row, 1500000, 42), 0);
+    assert_int_equal(store_start(fixture->store, row, 1500000, 42, NULL, NULL, NULL), 0);
     insert(fixture, 2, &other); /* the next change takes it along */
     struct store_record *record = get(fixture, id_of(1));
     assert_string_equal(record->session.status, "running");
     assert_int_equal(record->session.pid, 42);
     store_record_free(record);
     end(fixture, row, "succeeded");
-    store_start(fixture->store, row, 1500000, 42); /* late: changes nothing */
+    store_start(fixture->store, row, 1500000, 42, NULL, NULL, NULL); /* late: changes nothing */
     insert(fixture, 3, &other);
     record = get(fixture, id_of(1));
     assert_string_equal(record->session.status, "succeeded");
@@ -162,7 +162,7 @@ static void die_after(const struct store_config *config, int count) {
         struct store_request request = {0};
         int64_t row =
             store_insert(store, pending_session(n), &request, NULL, ignore_status, &stored);
-        if (n % 5 != 4) store_start(store, row, 1500000, 42);
+        if (n % 5 != 4) store_start(store, row, 1500000, 42, NULL, NULL, NULL);
         if (n % 10 == 0) {
             struct store_lines *lines = store_lines_new(row, id_of(n), 1);
             store_lines_add(lines, 1, 1, "here", 4);
@@ -288,7 +288,7 @@ static void die_with_all_told(const struct store_config *config) {
         bool is_safe, is_end_safe;
         int64_t row = store_insert(store, pending_session(n), &request, &is_safe, NULL, NULL);
         if (row < 0 || !is_safe) _exit(2);
-        store_start(store, row, 2000000, 77);
+        store_start(store, row, 2000000, 77, NULL, NULL, NULL);
         if (!has_ended(n)) continue;
         struct store_session over = {
             .status = "succeeded", .started_us = 2000000, .ended_us = 3000000, .lines = 5};
