@@ -93,6 +93,23 @@ bool store_lines_add(struct store_lines *lines, uint64_t timestamp_us, uint8_t s
     return true;
 }
 
+struct store_lines *store_lines_cut(const struct store_lines *lines, uint64_t seq,
+                                    size_t max_bytes) {
+    struct store_lines *part = store_lines_new(lines->row, lines->id, seq);
+    size_t offset = BLOCK_HEADER_BYTES;
+    struct store_log_line line;
+    uint64_t next = lines->block.first_seq;
+    for (; part && block_next_line(lines->data, &lines->block, &offset, next, &line); next++) {
+        if (next < seq) continue;
+        if (part->block.size + STORE_LINE_HEADER_BYTES + line.len > max_bytes) break;
+        if (!store_lines_add(part, line.timestamp_us, line.stream, line.text, line.len)) {
+            store_lines_free(part);
+            return NULL;
+        }
+    }
+    return part;
+}
+
 static uint32_t checksum(const struct header *header, const char *lines, size_t len) {
     struct header checked = *header;
     checked.magic = checked.crc = 0;

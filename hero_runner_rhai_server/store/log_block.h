@@ -51,6 +51,10 @@ struct store_lines *store_lines_of_block(int64_t row, const char *id, const char
 static inline uint64_t store_lines_last(const struct store_lines *lines) {
     return lines->block.first_seq + lines->block.count - 1;
 }
+/* Its lines from number `seq` on, as many as a block of `max_bytes` has room for, as a batch of
+ * their own; there may be none. NULL without memory. */
+struct store_lines *store_lines_cut(const struct store_lines *lines, uint64_t seq,
+                                    size_t max_bytes);
 /* Completes the header. The batch is then `block.size` bytes at `data`. */
 void store_lines_seal(struct store_lines *lines);
 

@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define HEADERS_OF_ONE_LINE (FILE_HEADER_BYTES + BLOCK_HEADER_BYTES + STORE_LINE_HEADER_BYTES)
+
 static const char *const part_suffixes[LOG_PARTS] = {
     [LOG_HEAD] = "log", [LOG_OLD] = "old", [LOG_TAIL] = "tail"};
 
@@ -17,9 +19,10 @@ static const char *const part_suffixes[LOG_PARTS] = {
 void log_files_init(struct log_files *files, const char *dir, int64_t session_bytes) {
     memset(files, 0, sizeof *files);
     files->dir = dir;
-    /* Half for the head; the tail is between one and two of its files. */
-    files->head_max = session_bytes / 2;
-    files->tail_max = session_bytes / 4;
+    /* Half for the head; the tail is between one and two of its files. At the least limit each
+     * takes a line of 64 KiB with all headers. */
+    files->tail_max = session_bytes / 4 + HEADERS_OF_ONE_LINE;
+    files->head_max = session_bytes - 2 * files->tail_max;
     TAILQ_INIT(&files->open);
 }
 
@@ -152,12 +155,19 @@ static int rotate(struct log_files *files, struct log *log) {
     char tail[LOG_PATH_BYTES], old[LOG_PATH_BYTES];
     log_path(tail, files->dir, log->id, LOG_TAIL);
     log_path(old, files->dir, log->id, LOG_OLD);
-    if (log->segment > 0 && rename(tail, old) == 0) {
+    bool is_moved = log->segment > 0 && rename(tail, old) == 0;
+    if (is_moved) {
         log->sizes[LOG_OLD] = log->sizes[LOG_TAIL];
         log->sizes[LOG_TAIL] = 0;
     }
     int fd = create_file(files, log, LOG_TAIL, log->segment + 1, NULL, 0);
-    if (fd < 0) return fd;
+    if (fd < 0) {
+        if (is_moved && rename(old, tail) == 0) {
+            log->sizes[LOG_TAIL] = log->sizes[LOG_OLD];
+            log->sizes[LOG_OLD] = 0;
+        }
+        return fd;
+    }
     close_file(files, log);
     note_open(files, log, fd);
     log->segment++;
@@ -165,9 +175,10 @@ static int rotate(struct log_files *files, struct log *log) {
     return 0;
 }
 
-static bool is_room(const struct log_files *files, const struct log *log, size_t len) {
+/* Bytes that the file that is written may take yet. */
+static size_t room_in(const struct log_files *files, const struct log *log) {
     int64_t most = log->segment == 0 ? files->head_max : files->tail_max;
-    return log->size == FILE_HEADER_BYTES || log->size + (int64_t)len <= most;
+    return log->size < most ? (size_t)(most - log->size) : 0;
 }
 
 static int reopen(struct log_files *files, struct log *log) {
@@ -179,12 +190,7 @@ static int reopen(struct log_files *files, struct log *log) {
     return 0;
 }
 
-int log_append_file(struct log_files *files, struct log *log, const struct store_lines *lines) {
-    if (lines->block.first_seq <= log->last_seq) return 0;
-    if (!is_room(files, log, lines->block.size)) {
-        int error = rotate(files, log);
-        if (error) return error;
-    }
+static int append_block(struct log_files *files, struct log *log, const struct store_lines *lines) {
     if (log->fd < 0) {
         int error = reopen(files, log);
         if (error) return error;
@@ -198,4 +204,42 @@ int log_append_file(struct log_files *files, struct log *log, const struct store
     log->sizes[log->segment == 0 ? LOG_HEAD : LOG_TAIL] = log->size;
     log->last_seq = store_lines_last(lines);
     return 0;
+}
+
+/* A step of writing the lines from number `seq` on: as many as the file has room for, or, when it
+ * has room for none, the next file. Takes what it writes off *lost. */
+static int append_part(struct log_files *files, struct log *log, const struct store_lines *lines,
+                       uint64_t seq, struct log_lost *lost) {
+    struct store_lines *part = store_lines_cut(lines, seq, room_in(files, log));
+    if (!part) return -ENOMEM;
+    int error = 0;
+    if (part->block.count > 0) {
+        store_lines_seal(part);
+        error = append_block(files, log, part);
+        if (!error) lost->lines -= part->block.count;
+        if (!error) lost->bytes -= part->block.size - BLOCK_HEADER_BYTES;
+    } else if (log->segment > 0 && log->size == FILE_HEADER_BYTES) {
+        log->last_seq = seq; /* too long for any file */
+    } else {
+        error = rotate(files, log);
+    }
+    store_lines_free(part);
+    return error;
+}
+
+int log_append_file(struct log_files *files, struct log *log, const struct store_lines *lines,
+                    struct log_lost *ret_lost) {
+    uint64_t first = lines->block.first_seq, last = store_lines_last(lines);
+    int error = 0;
+    *ret_lost = (struct log_lost){0};
+    if (last <= log->last_seq) return 0;
+    if (first > log->last_seq && lines->block.size <= room_in(files, log)) {
+        error = append_block(files, log, lines);
+        if (!error) return 0;
+    }
+    *ret_lost = (struct log_lost){lines->block.count, lines->block.size - BLOCK_HEADER_BYTES};
+    while (!error && log->last_seq < last)
+        error = append_part(files, log, lines, first > log->last_seq ? first : log->last_seq + 1,
+                            ret_lost);
+    return error;
 }

@@ -1,6 +1,10 @@
 /*
  * The files of logs, as the writer sees them: blocks are appended, the tail rotates, descriptors
  * are an LRU. Nothing of this is synchronised to the disk: the page cache survives the process.
+ *
+ * The files of one log are never longer, together, than session_log_bytes, headers included: one
+ * for the head, and two of which the older is given up when the newer is full. A batch that does
+ * not fit is cut where the file is full.
  */
 #ifndef RUNNER_STORE_LOG_FILES_H
 #define RUNNER_STORE_LOG_FILES_H
@@ -51,9 +55,14 @@ void log_forget(struct log_files *files, struct log *log);
  * or not at all. 0, or a negative errno. */
 int log_begin_file(struct log_files *files, struct log *log, const char *blocks, size_t len,
                    uint64_t last_seq);
-/* Appends a sealed batch. What the file has already is not written again. After an error the file
- * is as before. */
-int log_append_file(struct log_files *files, struct log *log, const struct store_lines *lines);
+/* Appends a sealed batch. What the files have already is not written again. `ret_lost`: what of the
+ * batch is not in them afterwards, because of an error, which leaves the files sound, or because a
+ * line is longer than one of them may be. */
+struct log_lost {
+    uint64_t lines, bytes;
+};
+int log_append_file(struct log_files *files, struct log *log, const struct store_lines *lines,
+                    struct log_lost *ret_lost);
 /* Bytes in all files of the log. */
 int64_t log_size(const struct log *log);
 

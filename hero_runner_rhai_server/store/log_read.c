@@ -566,12 +566,18 @@ static int repair_part(const char *dir, const char *id, enum log_part part,
     if (fd < 0) return errno == ENOENT ? 0 : -errno;
     extent->has_file = true;
     struct log_index index = {.scanned = FILE_HEADER_BYTES};
+    char header[FILE_HEADER_BYTES];
+    int64_t row;
+    uint32_t segment = 0;
+    if (read_at(fd, header, sizeof header, 0) == sizeof header)
+        file_get_header(header, &row, &segment);
     int error = log_index_extend(&index, fd);
     if (!error) error = trim(fd, &index);
     if (index.last_seq > extent->last_seq) extent->last_seq = index.last_seq;
     extent->bytes += index.scanned;
+    extent->sizes[part] = index.scanned;
     extent->last_part = part;
-    extent->last_size = index.scanned;
+    extent->segment = segment;
     free(index.spans);
     rpc_fd_close(&fd);
     return error;

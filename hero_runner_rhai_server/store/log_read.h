@@ -52,9 +52,9 @@ int log_read(struct log_reader *reader, sqlite3_stmt *blocks, int64_t row,
 struct log_extent {
     bool has_file;
     uint64_t last_seq;
-    int64_t bytes;
-    enum log_part last_part; /* the file with the newest lines, */
-    int64_t last_size;       /* which has so many bytes */
+    int64_t sizes[LOG_PARTS], bytes; /* of each file and of all */
+    enum log_part last_part;         /* the file with the newest lines, */
+    uint32_t segment;                /* and its number */
 };
 int log_repair(const char *dir, const char *id, struct log_extent *ret_extent);
 

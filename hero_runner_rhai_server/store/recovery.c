@@ -7,11 +7,8 @@
 #include "store/query.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <hero_rpc/clock.h>
-#include <hero_rpc/fd.h>
 #include <string.h>
-#include <unistd.h>
 
 /* The last line and the bytes of a log, from its files or else from the database. */
 static int measure_log(struct store *store, struct store_session *session) {
@@ -46,24 +43,51 @@ static int measure_log(struct store *store, struct store_session *session) {
 struct recovery {
     struct store *store;
     struct history history;
+    struct log_files files;
 };
 
-/* Puts lines where the others of their session are, if they are not there already. A log that has a
- * file is appended to whatever its limit. */
+/* A log whose files are as they were found. */
+static struct log *add_found(struct log_files *files, int64_t row, const char *id,
+                             const struct log_extent *extent) {
+    struct log *log = log_add(files, row, id);
+    if (!log) return NULL;
+    log->has_file = extent->has_file;
+    log->segment = extent->segment;
+    log->last_seq = extent->last_seq;
+    memcpy(log->sizes, extent->sizes, sizeof log->sizes);
+    /* The process died while the tail was rotated: the next one is to be made. */
+    log->size = extent->last_part == LOG_OLD ? files->tail_max : extent->sizes[extent->last_part];
+    return log;
+}
+
+/* Into the database while they are few, as the writer does it. */
+static int insert_lines(struct recovery *recovery, const struct store_lines *lines,
+                        struct log *log) {
+    struct rpc_strbuf blocks = RPC_STRBUF_INIT;
+    uint64_t last_seq;
+    int error = history_get_lines(&recovery->history, lines->row, &blocks, &last_seq);
+    if (!error && blocks.len + lines->block.size <= STORE_INLINE_MAX_BYTES)
+        error = history_insert_lines(&recovery->history, lines);
+    else if (!error)
+        error = log_begin_file(&recovery->files, log, blocks.data, blocks.len,
+                               last_seq ? last_seq : lines->block.first_seq - 1);
+    if (!error && log->has_file) error = history_delete_lines(&recovery->history, lines->row);
+    rpc_strbuf_done(&blocks);
+    return error;
+}
+
+/* Puts lines where the others of their session are, if they are not there already. */
 static int store_lines(struct recovery *recovery, const struct store_lines *lines) {
     struct store *store = recovery->store;
     struct log_extent extent;
     int error = log_repair(store->logs_dir, lines->id, &extent);
     if (error) return error;
-    if (!extent.has_file) return history_insert_lines(&recovery->history, lines);
-    if (lines->block.first_seq <= extent.last_seq) return 0;
-    char path[LOG_PATH_BYTES];
-    log_path(path, store->logs_dir, lines->id, extent.last_part);
-    int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0) return -errno;
-    ssize_t written = pwrite(fd, lines->data, lines->block.size, extent.last_size);
-    error = written == (ssize_t)lines->block.size ? 0 : written < 0 ? -errno : -ENOSPC;
-    rpc_fd_close(&fd);
+    struct log *log = add_found(&recovery->files, lines->row, lines->id, &extent);
+    if (!log) return -ENOMEM;
+    struct log_lost lost;
+    if (!extent.has_file) error = insert_lines(recovery, lines, log);
+    if (!error && log->has_file) error = log_append_file(&recovery->files, log, lines, &lost);
+    log_forget(&recovery->files, log);
     return error;
 }
 
@@ -105,6 +129,7 @@ static int apply_record(void *ctx, const char *payload, size_t bytes) {
 
 static int recover_journal(struct store *store) {
     struct recovery recovery = {.store = store};
+    log_files_init(&recovery.files, store->logs_dir, store->config.session_log_bytes);
     int error = history_init(&recovery.history, store->writer.db);
     if (!error) error = history_begin(&recovery.history);
     if (!error) error = journal_recover(&store->journal, apply_record, &recovery);
@@ -112,6 +137,7 @@ static int recover_journal(struct store *store) {
     if (!error) journal_clear(&store->journal);
     history_rollback(&recovery.history);
     history_done(&recovery.history);
+    log_files_done(&recovery.files);
     return error;
 }
 

@@ -66,8 +66,11 @@ typedef void store_done(void *ctx, int status);
 /* ---- Opening ----------------------------------------------------------------------------- */
 
 struct store_config {
-    const char *dir;           /* is created with its parents */
-    int64_t session_log_bytes; /* of one session's files, at least STORE_SESSION_LOG_MIN_BYTES */
+    const char *dir; /* is created with its parents */
+    /* That the lines of one session take at most, as the sizes of its files say, headers included;
+     * at least STORE_SESSION_LOG_MIN_BYTES. Of more, the first half and the newest are kept:
+     * between a quarter and a half. A line longer than a quarter is lost. */
+    int64_t session_log_bytes;
     /* What is kept of ended sessions; the oldest go first, a few at a time. 0: no bound. */
     int64_t max_age_s;
     int64_t max_sessions;

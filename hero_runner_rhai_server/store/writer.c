@@ -54,11 +54,16 @@ static int begin(struct writer *writer) {
     return error;
 }
 
+static void note_lost(struct writer *writer, struct log *log, const struct log_lost *lost) {
+    if (log) log->lost_lines += lost->lines;
+    writer->counters->lost_lines += lost->lines;
+    writer->counters->lost_bytes += lost->bytes;
+}
+
 static void note_lost_lines(struct writer *writer, struct log *log,
                             const struct store_lines *lines) {
-    if (log) log->lost_lines += lines->block.count;
-    writer->counters->lost_lines += lines->block.count;
-    writer->counters->lost_bytes += lines->block.size - BLOCK_HEADER_BYTES;
+    note_lost(writer, log,
+              &(struct log_lost){lines->block.count, lines->block.size - BLOCK_HEADER_BYTES});
 }
 
 /* Moves a log from the database into its file. */
@@ -122,10 +127,11 @@ static int store_lines(struct writer *writer, struct op *op) {
         error = move_to_file(writer, log, lines->block.first_seq);
         if (writer->failure) return error;
     }
-    if (!error) error = log_append_file(&writer->files, log, lines);
+    struct log_lost lost = {lines->block.count, lines->block.size - BLOCK_HEADER_BYTES};
+    if (!error) error = log_append_file(&writer->files, log, lines, &lost);
     op->has_settled_lines = true;
+    note_lost(writer, log, &lost);
     if (error) {
-        note_lost_lines(writer, log, lines);
         writer->counters->write_errors++;
         writer->counters->last_error = -error;
     } else if (!writer->degraded) {

@@ -6,7 +6,10 @@
 
 #include <fcntl.h>
 #include <glob.h>
+#include <signal.h>
+#include <sqlite3.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static void part_path(struct fixture *fixture, unsigned n, const char *suffix, char out[200]) {
@@ -183,7 +186,97 @@ static void beyond_its_limit_a_log_keeps_head_and_tail(void **state) {
     assert_int_equal(back_kept, kept);
     assert_int_equal(back_dropped, dropped);
     struct store_record *record = get(fixture, id_of(1));
-    assert_true(record->session.log_bytes <= 512 * 1024 + 16 * 1024);
+    assert_true(record->session.log_bytes <= 512 * 1024);
+    store_record_free(record);
+}
+
+/* Bytes in all files of a session. */
+static int64_t size_on_disk(struct fixture *fixture, unsigned n) {
+    static const char *const suffixes[] = {"log", "old", "tail"};
+    int64_t size = 0;
+    for (int i = 0; i < 3; i++) {
+        char path[200];
+        struct stat status;
+        part_path(fixture, n, suffixes[i], path);
+        if (stat(path, &status) == 0) size += status.st_size;
+    }
+    return size;
+}
+
+/* Lines first to last, each of `len` bytes. */
+static struct store_lines *make_equal_lines(int64_t row, unsigned n, uint64_t first, uint64_t last,
+                                            size_t len) {
+    static char text[STORE_LINES_MAX_BYTES];
+    struct store_lines *lines = store_lines_new(row, id_of(n), first);
+    memset(text, 'x', sizeof text);
+    for (uint64_t seq = first; seq <= last; seq++)
+        assert_true(store_lines_add(lines, line_time(seq), 1, text, len));
+    return lines;
+}
+
+/* The lines that can be read, which are all but one gap. */
+static uint64_t count_lines(struct fixture *fixture, unsigned n, uint64_t last) {
+    struct store_log_query query = {.id = id_of(n)};
+    uint64_t kept = 0, dropped = 0;
+    while (query.after_seq < last) {
+        struct store_log_page *page = read_log(fixture, &query);
+        assert_true(page->count > 0);
+        assert_int_equal(page->lines[0].seq, query.after_seq + page->dropped + 1);
+        assert_true(dropped == 0 || page->dropped == 0);
+        kept += page->count;
+        dropped += page->dropped;
+        query.after_seq = page->last_covered;
+        store_log_page_free(page);
+    }
+    assert_int_equal(kept + dropped, last);
+    return kept;
+}
+
+static void a_batch_larger_than_the_limit_keeps_it_too(void **state) {
+    struct fixture *fixture = *state;
+    const int64_t limit = STORE_SESSION_LOG_MIN_BYTES;
+    fixture->config.session_log_bytes = limit;
+    fixture_reopen(fixture);
+    static const size_t lens[] = {0, 100, 5000, 64 * 1024};
+    for (unsigned n = 0; n < sizeof lens / sizeof lens[0]; n++) {
+        int64_t row;
+        size_t size = lens[n] + STORE_LINE_HEADER_BYTES;
+        uint64_t step = STORE_LINES_MAX_BYTES / size, last = 0;
+        insert(fixture, n, &row);
+        for (int batch = 0; batch < 3; batch++, last += step) {
+            append(fixture, make_equal_lines(row, n, last + 1, last + step, lens[n]));
+            assert_true(size_on_disk(fixture, n) <= limit);
+        }
+        append(fixture, make_equal_lines(row, n, last + 1, last + 1, lens[n]));
+        end(fixture, row, "succeeded");
+        int64_t on_disk = size_on_disk(fixture, n);
+        assert_true(on_disk <= limit);
+        struct store_record *record = get(fixture, id_of(n));
+        assert_int_equal(record->session.log_bytes, on_disk);
+        assert_int_equal(record->session.lost_lines, 0);
+        store_record_free(record);
+        /* The head, and a tail of one file and the beginning of another. */
+        uint64_t kept = count_lines(fixture, n, last + 1);
+        assert_true(kept * size <= (uint64_t)limit);
+        assert_true((kept + 3) * size >= (uint64_t)limit / 4 * 3 - 1024);
+    }
+}
+
+static void a_line_longer_than_a_file_is_lost_and_counted(void **state) {
+    struct fixture *fixture = *state;
+    fixture->config.session_log_bytes = STORE_SESSION_LOG_MIN_BYTES;
+    fixture_reopen(fixture);
+    int64_t row;
+    insert(fixture, 1, &row);
+    append(fixture, make_equal_lines(row, 1, 1, 1, 1000 * 1000));
+    append(fixture, make_equal_lines(row, 1, 2, 3, 100));
+    end(fixture, row, "succeeded");
+    struct store_log_page *page = read_log(fixture, &(struct store_log_query){.id = id_of(1)});
+    assert_int_equal(page->dropped, 1);
+    assert_int_equal(page->count, 2);
+    store_log_page_free(page);
+    struct store_record *record = get(fixture, id_of(1));
+    assert_int_equal(record->session.lost_lines, 1);
     store_record_free(record);
 }
 
@@ -271,6 +364,43 @@ static void a_record_that_is_cut_anywhere_costs_itself_only(void **state) {
     close(fd);
     fixture_reopen(fixture);
     assert_all_forwards(fixture, 1, 3000, 10000);
+}
+
+/* More lines than the limit allows, all of them in the journal only: the writer cannot write. */
+static void die_with_lines_beyond_the_limit(const struct store_config *config) {
+    char path[100];
+    struct rpc_error err = {0};
+    struct store *store = store_open(config, NULL, &err);
+    struct store_request request = {0};
+    sqlite3 *db;
+    if (!store) _exit(1);
+    snprintf(path, sizeof path, "%s/history.db", config->dir);
+    if (sqlite3_open(path, &db) != SQLITE_OK ||
+        sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
+        _exit(2);
+    int64_t row = store_insert(store, pending_session(1), &request, NULL, NULL, NULL);
+    for (uint64_t seq = 1; seq <= 1000; seq += 50) {
+        bool is_safe;
+        store_append(store, make_equal_lines(row, 1, seq, seq + 49, 1000), &is_safe, NULL, NULL);
+        if (!is_safe) _exit(3);
+    }
+    raise(SIGKILL);
+}
+
+static void what_is_found_in_the_journal_keeps_the_limit_too(void **state) {
+    struct fixture *fixture = *state;
+    fixture->config.session_log_bytes = STORE_SESSION_LOG_MIN_BYTES;
+    store_close(fixture->store);
+    fixture->store = NULL;
+    pid_t pid = fork();
+    if (pid == 0) die_with_lines_beyond_the_limit(&fixture->config);
+    int status;
+    waitpid(pid, &status, 0);
+    assert_true(WIFSIGNALED(status));
+    fixture_reopen(fixture);
+    assert_int_equal(fixture->interrupted->items[0].lines, 1000);
+    assert_true(size_on_disk(fixture, 1) <= STORE_SESSION_LOG_MIN_BYTES);
+    assert_true(count_lines(fixture, 1, 1000) > 150);
 }
 
 static bool is_there(const char *path) {
@@ -427,9 +557,12 @@ int main(void) {
         CASE(a_long_log_moves_into_a_file),
         CASE(more_logs_are_open_than_descriptors),
         CASE(beyond_its_limit_a_log_keeps_head_and_tail),
+        CASE(a_batch_larger_than_the_limit_keeps_it_too),
+        CASE(a_line_longer_than_a_file_is_lost_and_counted),
         CASE(lines_that_were_never_posted_are_a_gap),
         CASE(a_torn_end_is_cut_off_and_all_before_it_is_kept),
         CASE(a_record_that_is_cut_anywhere_costs_itself_only),
+        CASE(what_is_found_in_the_journal_keeps_the_limit_too),
         CASE(files_of_no_session_are_removed_and_nothing_else),
         CASE(a_damaged_block_costs_its_own_lines_only),
         CASE(lines_are_filtered_by_stream_and_by_what_they_contain),
