@@ -396,6 +396,10 @@ void archive_free(struct archive *archive) {
     free(archive);
 }
 
+bool archive_is_closing(const struct archive *archive) {
+    return archive->is_closing;
+}
+
 struct store *archive_store(struct archive *archive) {
     return archive->store;
 }

@@ -30,6 +30,8 @@ struct archive *archive_new(struct event_base *base, const struct config *config
 /* Writes what there is to write, publishes what has been waiting for it, closes. */
 void archive_close(struct archive *archive);
 void archive_free(struct archive *archive);
+/* What is found now is too late to be gone on with. */
+bool archive_is_closing(const struct archive *archive);
 
 struct store *archive_store(struct archive *archive);
 

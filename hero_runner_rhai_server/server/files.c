@@ -7,7 +7,6 @@
 #include <hero_rpc/fd.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -185,7 +184,9 @@ void files_free(struct files *files) {
     for (int i = 0; i < 2; i++) {
         struct files_job *job;
         while ((job = TAILQ_FIRST(lists[i]))) {
+            struct files_script stopped = {.error = "server stopped", .is_stopped = true};
             TAILQ_REMOVE(lists[i], job, link);
+            if (job->done) job->done(job->ctx, &stopped);
             free_job(job);
         }
     }

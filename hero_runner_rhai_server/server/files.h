@@ -11,6 +11,7 @@
 
 #include <event2/event.h>
 #include <hero_rpc/error.h>
+#include <stdbool.h>
 
 #define FILES_MAX_BYTES (16 * 1024 * 1024) /* of one script */
 #define FILES_QUEUE_MAX 1000               /* waiting to be read */
@@ -20,7 +21,7 @@ struct files_job;
 
 /* `roots`: absolute paths separated by ':', borrowed. NULL, and *err names what is wrong. */
 struct files *files_new(struct event_base *base, const char *roots, struct rpc_error *err);
-/* Jobs under way are given up; their functions are not called. */
+/* Jobs under way are ended as stopped. */
 void files_free(struct files *files);
 
 struct files_script {
@@ -28,11 +29,12 @@ struct files_script {
     size_t len;
     char *dir;         /* the real path of its directory; the callee's */
     const char *error; /* what is wrong, to stand behind the path; NULL: nothing */
+    bool is_stopped;   /* by files_free: there is nothing else */
 };
 typedef void files_done(void *ctx, struct files_script *script);
 
-/* `done` is called later, from the loop, unless the job is given up before. NULL: too many wait, or
- * no memory. */
+/* `done` is called later, from the loop or files_free, unless the job is given up before. NULL: too
+ * many wait, or no memory. */
 struct files_job *files_read(struct files *files, const char *path, files_done *done, void *ctx);
 void files_give_up(struct files_job *job);
 

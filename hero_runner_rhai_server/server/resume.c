@@ -39,8 +39,20 @@ static void lose(struct resume *resume, struct session *session, const char *why
     slots_fail(&resume->runner->slots, session, REASON_LOST, message);
 }
 
+static void end(struct resume *resume) {
+    while (resume->next < resume->count)
+        session_unref(resume->sessions[resume->next++]);
+    free(resume->sessions);
+    free(resume);
+}
+
 static void on_record(void *ctx, int status, struct store_record *record) {
     struct resume *resume = ctx;
+    if (archive_is_closing(resume->runner->archive)) { /* they wait for the next server */
+        store_record_free(record);
+        end(resume);
+        return;
+    }
     struct session *session = resume->sessions[resume->next++];
     if (session_is_over(session)) {
         /* stopped meanwhile */
@@ -65,8 +77,7 @@ static void read_next(struct resume *resume) {
         lose(resume, session, "out of memory");
         session_unref(session);
     }
-    free(resume->sessions);
-    free(resume);
+    end(resume);
 }
 
 static void admit(struct resume *resume, const struct store_session *item) {

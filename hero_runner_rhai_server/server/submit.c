@@ -704,7 +704,8 @@ static void on_dir(void *ctx, struct files_script *script) {
     script->dir = NULL;
     free(script->text);
     script->text = NULL;
-    run_admitted(submission, resuming->session, submission->script);
+    if (!script->is_stopped) /* else it is for the next server */
+        run_admitted(submission, resuming->session, submission->script);
     session_unref(resuming->session);
     end(submission);
     free(resuming);
