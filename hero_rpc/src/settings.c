@@ -4,8 +4,10 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define MAX_NAME_BYTES 96
 
@@ -105,6 +107,78 @@ int rpc_settings_read(const struct rpc_settings *settings, int argc, char **argv
         if (read_option(settings, argv, &i, config, err) != 0) return -1;
     return 0;
 }
+
+/* ---- Unknown variables --------------------------------------------------------------------- */
+
+/* Levenshtein's distance, without regard to case; names longer than the table's are far away. */
+static size_t distance(const char *from, const char *to) {
+    size_t row[MAX_NAME_BYTES + 1], from_len = strlen(from), to_len = strlen(to);
+    if (from_len > MAX_NAME_BYTES || to_len > MAX_NAME_BYTES) return SIZE_MAX;
+    for (size_t i = 0; i <= to_len; i++)
+        row[i] = i;
+    for (size_t i = 1; i <= from_len; i++) {
+        size_t before = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= to_len; j++) {
+            bool is_same = toupper((unsigned char)from[i - 1]) == toupper((unsigned char)to[j - 1]);
+            size_t best = before + !is_same;
+            before = row[j];
+            if (row[j] + 1 < best) best = row[j] + 1;
+            if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
+            row[j] = best;
+        }
+    }
+    return row[to_len];
+}
+
+/* The setting that a name is a misspelling of: up to a third of it is wrong, or its end is missing.
+ */
+static const struct rpc_setting *find_nearest(const struct rpc_settings *settings,
+                                              const char *name) {
+    const struct rpc_setting *nearest = NULL;
+    size_t len = strlen(name), least = len / 3 + 2;
+    for (size_t i = 0; i < settings->count; i++) {
+        const struct rpc_setting *setting = &settings->table[i];
+        bool is_beginning = len > 2 && strncasecmp(setting->name, name, len) == 0;
+        size_t far = is_beginning ? 1 : distance(name, setting->name);
+        if (far >= least) continue;
+        least = far;
+        nearest = setting;
+    }
+    return nearest;
+}
+
+static bool is_known(const struct rpc_settings *settings, const char *const *others,
+                     const char *name) {
+    for (size_t i = 0; i < settings->count; i++)
+        if (strcmp(settings->table[i].name, name) == 0) return true;
+    for (; *others; others++) {
+        size_t len = strlen(*others);
+        bool is_beginning = (*others)[len - 1] == '_';
+        if (is_beginning ? strncmp(*others, name, len) == 0 : strcmp(*others, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+void rpc_settings_find_unknown(const struct rpc_settings *settings, const char *const *others,
+                               char **environment, rpc_settings_found *found, void *ctx) {
+    size_t prefix = strlen(settings->prefix);
+    for (; *environment; environment++) {
+        const char *equals = strchr(*environment, '=');
+        if (strncmp(*environment, settings->prefix, prefix) != 0 || !equals || !equals[1]) continue;
+        char *variable = strndup(*environment, (size_t)(equals - *environment));
+        if (variable && !is_known(settings, others, variable + prefix)) {
+            char name[MAX_NAME_BYTES];
+            const struct rpc_setting *nearest = find_nearest(settings, variable + prefix);
+            if (nearest) snprintf(name, sizeof name, "%s%s", settings->prefix, nearest->name);
+            found(ctx, variable, nearest ? name : NULL);
+        }
+        free(variable);
+    }
+}
+
+/* ---- Showing them -------------------------------------------------------------------------- */
 
 static json_t *json_of(const struct rpc_setting *setting, const void *config) {
     const void *place = (const char *)config + setting->place;

@@ -3,7 +3,6 @@
 #include "server/log.h"
 #include "store/store.h"
 
-#include <hero_rpc/settings.h>
 #include <string.h>
 
 #define PREFIX "HERO_RUNNER_RHAI_"
@@ -55,8 +54,10 @@ static const struct rpc_setting table[] = {
            "how long running sessions may go on when the server is to end"),
     NUMBER("RING_LINES", ring_lines, 1024, 1, 1 << 20, "newest lines of a session in memory"),
     NUMBER("RING_BYTES", ring_bytes, MIB, 128 * 1024, 1024 * MIB, "and their bytes"),
-    NUMBER("LOG_BYTES", log_bytes, 64 * MIB, STORE_SESSION_LOG_MIN_BYTES, INT64_C(1) << 40,
-           "bytes of a session's lines on disk; of more, the first and the newest are kept"),
+    NUMBER(
+        "LOG_BYTES", log_bytes, 64 * MIB, STORE_SESSION_LOG_MIN_BYTES, INT64_C(1) << 40,
+        "bytes that a session's lines take on disk at most; of more, the first and the newest are\n"
+        "      kept"),
     NUMBER("HISTORY_DAYS", history_days, 30, 0, 36500,
            "days for which ended sessions are kept; 0: any time"),
     NUMBER("HISTORY_SESSIONS", history_sessions, 100000, 0, INT64_C(1) << 40,
@@ -104,6 +105,12 @@ void config_print_help(FILE *out) {
           "lets running sessions end and stops. Settings, each an option or a variable:\n\n",
           out);
     rpc_settings_print_help(&settings, out);
+}
+
+void config_find_unknown(char **environment, rpc_settings_found *found, void *ctx) {
+    /* The other two are marks of sessions, one of which may have started us. */
+    static const char *const others[] = {"UI_", "INSTANCE", "SESSION", NULL};
+    rpc_settings_find_unknown(&settings, others, environment, found, ctx);
 }
 
 json_t *config_settings(const struct config *config) {

@@ -8,6 +8,7 @@
 #include "server/limits.h"
 
 #include <hero_rpc/error.h>
+#include <hero_rpc/settings.h>
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -52,6 +53,8 @@ enum config_outcome {
 enum config_outcome config_read(int argc, char **argv, struct config *ret_config,
                                 struct rpc_error *err);
 void config_print_help(FILE *out);
+/* Variables with our prefix that are no settings of ours, nor the dashboard's. */
+void config_find_unknown(char **environment, rpc_settings_found *found, void *ctx);
 
 /* The array of the method config_get: every setting with value, default and source, as config_read
  * found them. NULL without memory. */

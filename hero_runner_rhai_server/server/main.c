@@ -313,6 +313,14 @@ done:
     return outcome;
 }
 
+static void warn_of_variable(void *ctx, const char *variable, const char *nearest) {
+    (void)ctx;
+    if (nearest)
+        log_warn("variable is no setting", "variable=%s did_you_mean=%s", variable, nearest);
+    else
+        log_warn("variable is no setting", "variable=%s", variable);
+}
+
 int main(int argc, char **argv) {
     struct rpc_error err = {0};
     switch (config_read(argc, argv, &runner.config, &err)) {
@@ -322,6 +330,7 @@ int main(int argc, char **argv) {
         return EXIT_USAGE;
     case CONFIG_RUN: break;
     }
+    config_find_unknown(environ, warn_of_variable, NULL);
     runner.started_ms = rpc_clock_monotonic_ms();
     runner.ring_limits = (struct ring_limits){.max_lines = (size_t)runner.config.ring_lines,
                                               .max_bytes = (size_t)runner.config.ring_bytes};

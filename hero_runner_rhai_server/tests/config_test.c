@@ -175,6 +175,43 @@ static void an_unknown_level_of_the_log_is_refused_with_its_name(void **state) {
                         "or debug");
 }
 
+struct unknown {
+    int count;
+    char text[400];
+};
+
+static void note_unknown(void *ctx, const char *variable, const char *nearest) {
+    struct unknown *unknown = ctx;
+    size_t len = strlen(unknown->text);
+    unknown->count++;
+    snprintf(unknown->text + len, sizeof unknown->text - len, "%s?%s ", variable + 17,
+             nearest ? nearest + 17 : "");
+}
+
+static void unknown_variables_are_found_with_what_may_be_meant(void **state) {
+    (void)state;
+    static const char *const environment[] = {
+        "HOME=/root",
+        "HERO_RUNNER_RHAI_WORKERS=2",
+        "HERO_RUNNER_RHAI_WORKER=2",
+        "HERO_RUNNER_RHAI_TIME_OUT_MS=5",
+        "HERO_RUNNER_RHAI_MAX_MEMORY=5",
+        "HERO_RUNNER_RHAI_queue=5",
+        "HERO_RUNNER_RHAI_COLOUR=blue",
+        "HERO_RUNNER_RHAI_PARKEDD=", /* empty: as if it were not there */
+        "HERO_RUNNER_RHAI_UI_LISTEN=9977",
+        "HERO_RUNNER_RHAI_INSTANCE=x",
+        "HERO_RUNNER_RHAI_SESSION=x",
+        "HERO_RUNNER_RHAI_=x",
+        NULL,
+    };
+    struct unknown unknown = {0};
+    config_find_unknown((char **)(uintptr_t)environment, note_unknown, &unknown);
+    assert_string_equal(unknown.text, "WORKER?WORKERS TIME_OUT_MS?TIMEOUT_MS "
+                                      "MAX_MEMORY?MAX_MEMORY_BYTES queue?QUEUE COLOUR? ? ");
+    assert_int_equal(unknown.count, 6);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(defaults_are_those_of_the_documentation, clear_environment),
@@ -186,6 +223,8 @@ int main(void) {
                                clear_environment),
         cmocka_unit_test_setup(a_bad_value_is_refused_with_its_name, clear_environment),
         cmocka_unit_test_setup(an_unknown_option_is_refused_with_its_name, clear_environment),
+        cmocka_unit_test_setup(unknown_variables_are_found_with_what_may_be_meant,
+                               clear_environment),
         cmocka_unit_test_setup(a_default_is_never_above_its_ceiling, clear_environment),
         cmocka_unit_test_setup(each_setting_tells_its_value_and_where_it_comes_from,
                                clear_environment),

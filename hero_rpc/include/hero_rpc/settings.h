@@ -47,6 +47,13 @@ struct rpc_settings {
 /* Fills *config. RPC_ERROR_INVALID names the option or variable that is wrong, or unknown. */
 int rpc_settings_read(const struct rpc_settings *settings, int argc, char **argv, void *config,
                       struct rpc_error *err);
+/* Calls `found` for each variable in `environment` that has the prefix and a value, and is no setting:
+ * most likely its name is misspelt. `nearest` is the variable that may be meant; NULL: none is like
+ * it. `others` are names behind the prefix that belong to somebody else, or, ending in '_', how such
+ * names begin; ended by NULL. Texts are borrowed, `nearest` until `found` returns. */
+typedef void rpc_settings_found(void *ctx, const char *variable, const char *nearest);
+void rpc_settings_find_unknown(const struct rpc_settings *settings, const char *const *others,
+                               char **environment, rpc_settings_found *found, void *ctx);
 /* An array of {name, variable, flag, value, default, source, meaning} for each that is no secret;
  * `sources` must be wanted. NULL without memory. */
 json_t *rpc_settings_json(const struct rpc_settings *settings, const void *config);
