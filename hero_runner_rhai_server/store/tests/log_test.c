@@ -399,6 +399,7 @@ static void what_is_found_in_the_journal_keeps_the_limit_too(void **state) {
     assert_true(WIFSIGNALED(status));
     fixture_reopen(fixture);
     assert_int_equal(fixture->interrupted->items[0].lines, 1000);
+    assert_true(fixture->interrupted->items[0].log_bytes <= STORE_SESSION_LOG_MIN_BYTES);
     assert_true(size_on_disk(fixture, 1) <= STORE_SESSION_LOG_MIN_BYTES);
     assert_true(count_lines(fixture, 1, 1000) > 150);
 }
