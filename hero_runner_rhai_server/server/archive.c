@@ -89,11 +89,12 @@ static void on_started(void *ctx, int status) {
 bool archive_note_start(struct archive *archive, struct session *session, pid_t pid) {
     bool is_safe = false;
     if (!session->row) return true;
-    if (store_start(archive->store, session->row, rpc_clock_wall_us(), pid, &is_safe, on_started,
-                    session) == 0)
-        session_ref(session);
-    else
+    int failed = store_start(archive->store, session->row, rpc_clock_wall_us(), pid, &is_safe,
+                             on_started, session);
+    if (failed)
         process_kill(session->process); /* no memory: another process tries again */
+    else if (!is_safe)
+        session_ref(session);
     return is_safe;
 }
 

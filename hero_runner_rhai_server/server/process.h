@@ -89,8 +89,8 @@ struct process *process_new(struct event_base *base, const struct process_owner 
                             int socket);
 void process_free(struct process *process);
 
-/* Gives a parked process its session, which begins at once or with process_go (session_begin); takes
- * a reference. */
+/* Gives a parked process its session, which begins at once or with process_go (session_begin);
+ * takes a reference. */
 void process_begin(struct process *process, struct session *session);
 /* Its session may begin. Nothing when it has, or is not to any more. */
 void process_go(struct process *process);

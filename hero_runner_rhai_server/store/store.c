@@ -277,6 +277,7 @@ static int post_kept(struct store *store, struct op *op, bool is_bounded, bool *
         op_encode(op, payload);
         op->journal = journal_seal(&store->journal);
         op->is_lazy = !journal_is_filling(&store->journal);
+        if (op->kind == OP_START) op->done.plain = NULL; /* nobody waits for it any more */
     }
     uint64_t journal = op->journal;
     int error = post_change(store, op, is_bounded);

@@ -189,8 +189,8 @@ int store_set_script(struct store *store, int64_t row, struct store_bytes script
 /* It is about to begin: should the process die after this is safe, or completed with 0, it has, and
  * no later store_open takes it for pending. So it must not begin before. That may last: with the
  * journal full and a disk that takes nothing, until the disk does, unless the session itself is not
- * known to either; never STORE_DEFERRED. -ECANCELED: the store was closed first. The end says it
- * again. */
+ * known to either; never STORE_DEFERRED. -ECANCELED: the store was closed first. `done` is called
+ * only when it was not safe at once. The end says it again. */
 int store_start(struct store *store, int64_t row, int64_t started_us, int64_t pid,
                 bool *ret_is_safe, store_done *done, void *ctx);
 
