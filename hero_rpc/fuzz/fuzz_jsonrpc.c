@@ -1,4 +1,5 @@
-/* Bodies of POST /rpc: whatever comes, the answer is one JSON text or none, given exactly once. */
+/* Bodies of POST /rpc: whatever comes, the answer is one JSON text or none, given exactly once; and
+ * as params alone, given once or withdrawn. */
 #include "hero_rpc/jsonrpc.h"
 
 #include <stdlib.h>
@@ -33,8 +34,14 @@ static void call_hold(struct rpc_call *call, void *ctx) {
     held[held_count++] = call;
 }
 
-static void take_answer(void *ctx, char *text, size_t len) {
+static void withdraw(struct rpc_call *call, void *ctx) {
     (void)ctx;
+    if (rpc_call_withdraw(call) != &answers) abort();
+    answers++;
+}
+
+static void take_answer(void *ctx, char *text, size_t len, int code) {
+    (void)ctx, (void)code;
     answers++;
     if (!text) return;
     json_t *json = json_loadb(text, len, JSON_ALLOW_NUL, NULL);
@@ -62,5 +69,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     for (size_t i = 0; i < held_count; i++)
         rpc_call_reply(held[i], json_true());
     if (answers != (leaves ? 0 : 1)) abort();
+
+    static const struct rpc_entry entry = {"echo", withdraw, NULL};
+    answers = 0;
+    if (rpc_dispatcher_handle_params(dispatcher, &entry, (const char *)data, size, NULL,
+                                     take_answer, &answers))
+        abort();
+    if (answers != 1) abort();
     return 0;
 }

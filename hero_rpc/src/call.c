@@ -22,29 +22,34 @@ char *rpc_encode_call(long long id, const char *method, const json_t *params, si
     return rpc_strbuf_take(&body, ret_len);
 }
 
+/* False: the response has no error object (JSON-RPC 2.0, section 5.1). */
+static bool take_error(const json_t *response, struct rpc_error *err) {
+    const json_t *error = json_object_get(response, "error");
+    const json_t *code = json_object_get(error, "code");
+    const json_t *message = json_object_get(error, "message");
+    if (!json_is_integer(code) || !json_is_string(message)) return false;
+    rpc_error_set(err, RPC_ERROR_RPC, (int)json_integer_value(code), "%s",
+                  json_string_value(message));
+    if (err) err->data = json_incref(json_object_get(error, "data"));
+    return true;
+}
+
 void rpc_set_http_error(int status, const struct rpc_strbuf *body, struct rpc_error *err) {
     json_t *json = json_loadb(rpc_strbuf_text(body), body->len, 0, NULL);
     const char *message = json_string_value(json_object_get(json, "error"));
-    rpc_error_set(err, RPC_ERROR_HTTP, status, "HTTP %d: %s", status,
-                  message ? message : rpc_strbuf_text(body));
+    if (!take_error(json, err))
+        rpc_error_set(err, RPC_ERROR_HTTP, status, "HTTP %d: %s", status,
+                      message ? message : rpc_strbuf_text(body));
     json_decref(json);
 }
 
 /* The result of a response object (JSON-RPC 2.0, section 5), or NULL and the error. */
 static json_t *open_response(const json_t *response, long long id, struct rpc_error *err) {
-    const json_t *error = json_object_get(response, "error");
-    const json_t *code = json_object_get(error, "code");
-    const json_t *message = json_object_get(error, "message");
     const json_t *answered = json_object_get(response, "id");
     json_t *result = json_object_get(response, "result");
     const char *version = json_string_value(json_object_get(response, "jsonrpc"));
     if (version && strcmp(version, "2.0") == 0) {
-        if (json_is_integer(code) && json_is_string(message)) {
-            rpc_error_set(err, RPC_ERROR_RPC, (int)json_integer_value(code), "%s",
-                          json_string_value(message));
-            if (err) err->data = json_incref(json_object_get(error, "data"));
-            return NULL;
-        }
+        if (take_error(response, err)) return NULL;
         if (result && json_is_integer(answered) && json_integer_value(answered) == id)
             return json_incref(result);
     }

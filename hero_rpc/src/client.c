@@ -16,6 +16,7 @@
 #define FOLLOW_SILENCE_MS 45000 /* three heartbeats of 15 s */
 #define ANSWER_MAX_BYTES (64u * 1024 * 1024)
 #define POLL_MAX_MS 1000
+#define STREAM_READ_BYTES (256 * 1024) /* read at once of a stream that has so much */
 
 struct rpc_client {
     CURL *easy;
@@ -37,6 +38,8 @@ struct rpc_client {
 struct transfer {
     struct rpc_client *client;
     struct sse_parser *parser; /* NULL: collected in client->answer */
+    const struct rpc_follow *follow;
+    bool has_news; /* bytes of the stream since the last pause */
     enum sse_result sse_result;
     bool is_too_large;
     long long byte_ms; /* when the last byte came, monotonic */
@@ -124,6 +127,7 @@ static size_t on_bytes(char *bytes, size_t size, size_t count, void *ctx) {
     t->byte_ms = rpc_clock_monotonic_ms();
     curl_easy_getinfo(t->client->easy, CURLINFO_RESPONSE_CODE, &status);
     if (t->parser && status == 200) {
+        t->has_news = true;
         t->sse_result = sse_parser_feed(t->parser, bytes, len);
         return t->sse_result == SSE_CONTINUE ? len : 0;
     }
@@ -159,6 +163,23 @@ static int set_failure(struct rpc_client *client, const struct transfer *t, CURL
     return -1;
 }
 
+/* Waits for the transfer or the stop descriptor. A stream pauses first when neither is ready. */
+static CURLMcode wait_for_more(struct transfer *t, struct curl_waitfd *stop) {
+    CURLM *multi = t->client->multi;
+    unsigned stops = stop->fd >= 0;
+    int ready = 0;
+    if (t->has_news && t->follow->pause) {
+        CURLMcode status = curl_multi_poll(multi, stop, stops, 0, &ready);
+        if (status != CURLM_OK || ready > 0) return status;
+        t->has_news = false;
+        if (!t->follow->pause(t->follow->ctx)) {
+            t->sse_result = SSE_STOPPED;
+            return CURLM_OK;
+        }
+    }
+    return curl_multi_poll(multi, stop, stops, POLL_MAX_MS, NULL);
+}
+
 /* Runs the transfer until it ends, the stop descriptor fires or, for a stream, silence lasts too
  * long. 0 and curl's outcome, or -1 and the error. */
 static int run(struct rpc_client *client, struct transfer *t, CURLcode *ret_code,
@@ -169,12 +190,12 @@ static int run(struct rpc_client *client, struct transfer *t, CURLcode *ret_code
         CURLMcode status = curl_multi_perform(client->multi, &running);
         if (status == CURLM_OK && !running) break;
         struct curl_waitfd stop = {.fd = client->stop_fd, .events = CURL_WAIT_POLLIN};
-        if (status == CURLM_OK)
-            status = curl_multi_poll(client->multi, &stop, client->stop_fd >= 0, POLL_MAX_MS, NULL);
+        if (status == CURLM_OK) status = wait_for_more(t, &stop);
         if (status != CURLM_OK) {
             rpc_error_set(err, RPC_ERROR_SYSTEM, 0, "%s", curl_multi_strerror(status));
             return -1;
         }
+        if (t->sse_result == SSE_STOPPED) return 0;
         if (stop.revents) {
             rpc_error_set(err, RPC_ERROR_INTERRUPTED, 0, "interrupted");
             return -1;
@@ -217,7 +238,9 @@ static int perform(struct rpc_client *client, const char *path, const char *body
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_bytes);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, client->connect_ms);
-    if (client->total_ms > 0 && !t->parser)
+    if (t->parser)
+        curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)STREAM_READ_BYTES);
+    else if (client->total_ms > 0)
         curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, client->total_ms);
     if (body) {
         curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)len);
@@ -281,20 +304,21 @@ fail:
     return NULL;
 }
 
-int rpc_client_follow(struct rpc_client *client, const char *path, const char *last_event_id,
-                      rpc_sse_handler *handler, void *ctx, struct rpc_error *err) {
-    /* last_event_id may be our own rpc_client_last_event_id. */
-    struct curl_slist *headers = follow_headers(client, last_event_id);
+int rpc_client_follow_with(struct rpc_client *client, const struct rpc_follow *follow,
+                           struct rpc_error *err) {
+    const char *last_id = follow->last_event_id ? follow->last_event_id : "";
+    /* It may be our own rpc_client_last_event_id. */
+    struct curl_slist *headers = follow_headers(client, last_id);
     if (!headers) {
         rpc_error_set(err, RPC_ERROR_SYSTEM, ENOMEM, "out of memory");
         return -1;
     }
     struct sse_parser parser;
-    sse_parser_init(&parser, handler, ctx);
-    rpc_strbuf_add_text(&parser.id, last_event_id ? last_event_id : "");
-    rpc_strbuf_add_text(&parser.last_id, last_event_id ? last_event_id : "");
-    struct transfer t = {.parser = &parser};
-    int status = perform(client, path, NULL, 0, headers, &t, err);
+    sse_parser_init(&parser, follow->event, follow->ctx);
+    rpc_strbuf_add_text(&parser.id, last_id);
+    rpc_strbuf_add_text(&parser.last_id, last_id);
+    struct transfer t = {.parser = &parser, .follow = follow};
+    int status = perform(client, follow->path, follow->body, follow->len, headers, &t, err);
     rpc_strbuf_clear(&client->last_event_id);
     rpc_strbuf_add_text(&client->last_event_id, rpc_strbuf_text(&parser.last_id));
     sse_parser_done(&parser);
@@ -305,6 +329,13 @@ int rpc_client_follow(struct rpc_client *client, const char *path, const char *l
         return -1;
     }
     return t.sse_result == SSE_STOPPED ? RPC_FOLLOW_STOPPED : RPC_FOLLOW_CLOSED;
+}
+
+int rpc_client_follow(struct rpc_client *client, const char *path, const char *last_event_id,
+                      rpc_sse_handler *handler, void *ctx, struct rpc_error *err) {
+    const struct rpc_follow follow = {
+        .path = path, .last_event_id = last_event_id, .event = handler, .ctx = ctx};
+    return rpc_client_follow_with(client, &follow, err);
 }
 
 const char *rpc_client_last_event_id(const struct rpc_client *client) {

@@ -21,7 +21,7 @@ struct rpc_dispatcher {
 struct rpc_call {
     LIST_ENTRY(rpc_call) link;     /* while it has an exchange */
     struct rpc_exchange *exchange; /* NULL: a notification, or the client is gone */
-    const struct method *method;
+    const char *method;
     json_t *id; /* NULL: a notification */
     json_t *params;
     struct rpc_peer peer;
@@ -33,10 +33,11 @@ struct rpc_call {
 struct rpc_exchange {
     struct rpc_dispatcher *dispatcher;
     const struct rpc_peer *peer; /* only while the body is being read */
-    rpc_exchange_done *done;
+    rpc_exchange_done *done;     /* NULL: the call was withdrawn */
     void *ctx;
     struct rpc_strbuf out;
     bool is_batch;
+    int code;       /* of the error that is the answer; 0: it is none, or a batch */
     size_t pending; /* calls not answered, and one for the reading of the body */
     LIST_HEAD(, rpc_call) calls;
 };
@@ -130,19 +131,19 @@ static void answer_no_memory(rpc_exchange_done *done, void *ctx) {
     static const char answer[] = "{\"jsonrpc\":\"2.0\",\"error\":{\"code\":-32603,"
                                  "\"message\":\"out of memory\"},\"id\":null}";
     char *text = strdup(answer);
-    done(ctx, text, text ? sizeof answer - 1 : 0);
+    done(ctx, text, text ? sizeof answer - 1 : 0, RPC_INTERNAL_ERROR);
 }
 
 /* One call fewer to wait for; the last one sends the answer. */
 static void exchange_release(struct rpc_exchange *exchange) {
     if (--exchange->pending > 0) return;
     if (exchange->is_batch && exchange->out.len) rpc_strbuf_add_char(&exchange->out, ']');
-    if (exchange->out.failed) {
+    if (exchange->done && exchange->out.failed) {
         answer_no_memory(exchange->done, exchange->ctx);
-    } else {
+    } else if (exchange->done) {
         size_t len = 0;
         char *text = exchange->out.len ? rpc_strbuf_take(&exchange->out, &len) : NULL;
-        exchange->done(exchange->ctx, text, len);
+        exchange->done(exchange->ctx, text, len, exchange->code);
     }
     exchange_free(exchange);
 }
@@ -163,6 +164,7 @@ static void end_answer(struct rpc_exchange *exchange, const json_t *id) {
 
 static void add_error(struct rpc_exchange *exchange, const json_t *id, int code,
                       const char *message, const json_t *data) {
+    if (!exchange->is_batch) exchange->code = code;
     begin_answer(exchange);
     rpc_strbuf_add_text(&exchange->out, "\"error\":{\"code\":");
     rpc_strbuf_add_int(&exchange->out, code);
@@ -228,6 +230,14 @@ void rpc_call_fail(struct rpc_call *call, int code, json_t *data, const char *fo
     call_finish(call);
 }
 
+void *rpc_call_withdraw(struct rpc_call *call) {
+    struct rpc_exchange *exchange = call->exchange;
+    void *ctx = exchange->ctx;
+    exchange->done = NULL;
+    call_finish(call);
+    return ctx;
+}
+
 /* --- What a method sees --- */
 
 json_t *rpc_call_params(const struct rpc_call *call) {
@@ -253,7 +263,7 @@ bool rpc_call_boolean(const struct rpc_call *call, const char *name, bool otherw
 }
 
 const char *rpc_call_method(const struct rpc_call *call) {
-    return call->method->name;
+    return call->method;
 }
 
 const struct rpc_peer *rpc_call_peer(const struct rpc_call *call) {
@@ -337,7 +347,7 @@ static void start_call(struct rpc_exchange *exchange, const struct method *metho
         if (id) add_error(exchange, id, RPC_INTERNAL_ERROR, "out of memory", NULL);
         return;
     }
-    call->method = method;
+    call->method = method->name;
     call->params = params;
     if (exchange->peer) call->peer = *exchange->peer;
     call->has_peer = exchange->peer != NULL;
@@ -350,6 +360,21 @@ static void start_call(struct rpc_exchange *exchange, const struct method *metho
     method->function(call, method->ctx);
 }
 
+/* Begins the call, or answers with what is wrong: `err` says so already, or with the params. */
+static void handle_call(struct rpc_exchange *exchange, const struct method *method, json_t *id,
+                        json_t *given, struct rpc_error *err) {
+    json_t *params = NULL;
+    if (err->kind == RPC_ERROR_NONE) {
+        if (take_params(exchange->dispatcher, method, given, &params, err) == 0)
+            start_call(exchange, method, id, params);
+        else if (err->kind == RPC_ERROR_NONE)
+            rpc_error_set(err, RPC_ERROR_RPC, RPC_INTERNAL_ERROR, "out of memory");
+    }
+    if (err->kind != RPC_ERROR_NONE && (id || err->code == RPC_INVALID_REQUEST))
+        add_error(exchange, id, err->code, err->message, err->data);
+    rpc_error_clear(err);
+}
+
 static void handle_request(struct rpc_exchange *exchange, const json_t *request) {
     json_t *id = json_object_get(request, "id");
     const char *fault = find_fault(request);
@@ -358,7 +383,6 @@ static void handle_request(struct rpc_exchange *exchange, const json_t *request)
         return;
     }
     struct rpc_error err = {0};
-    json_t *params = NULL;
     const json_t *name = json_object_get(request, "method");
     const char *extra = find_extra_member(request);
     /* A name with U+0000 inside would be found under its first part. */
@@ -371,14 +395,7 @@ static void handle_request(struct rpc_exchange *exchange, const json_t *request)
     else if (!method)
         rpc_error_set(&err, RPC_ERROR_RPC, RPC_METHOD_NOT_FOUND, "unknown method \"%s\"",
                       json_string_value(name));
-    else if (take_params(exchange->dispatcher, method, json_object_get(request, "params"), &params,
-                         &err) == 0)
-        start_call(exchange, method, id, params);
-    else if (err.kind == RPC_ERROR_NONE)
-        rpc_error_set(&err, RPC_ERROR_RPC, RPC_INTERNAL_ERROR, "out of memory");
-    if (err.kind != RPC_ERROR_NONE && (id || err.code == RPC_INVALID_REQUEST))
-        add_error(exchange, id, err.code, err.message, err.data);
-    rpc_error_clear(&err);
+    handle_call(exchange, method, id, json_object_get(request, "params"), &err);
 }
 
 /* How deep the brackets go, before a parser recurses on them. */
@@ -431,9 +448,9 @@ static void handle_batch(struct rpc_exchange *exchange, const json_t *batch) {
     }
 }
 
-struct rpc_exchange *rpc_dispatcher_handle(struct rpc_dispatcher *dispatcher, const char *body,
-                                           size_t len, const struct rpc_peer *peer,
-                                           rpc_exchange_done *done, void *ctx) {
+static struct rpc_exchange *begin_exchange(struct rpc_dispatcher *dispatcher,
+                                           const struct rpc_peer *peer, rpc_exchange_done *done,
+                                           void *ctx) {
     struct rpc_exchange *exchange = calloc(1, sizeof *exchange);
     if (!exchange) {
         answer_no_memory(done, ctx);
@@ -445,16 +462,47 @@ struct rpc_exchange *rpc_dispatcher_handle(struct rpc_dispatcher *dispatcher, co
     exchange->ctx = ctx;
     exchange->pending = 1;
     LIST_INIT(&exchange->calls);
+    return exchange;
+}
+
+/* The body has been read. NULL: everything is answered. */
+static struct rpc_exchange *end_reading(struct rpc_exchange *exchange) {
+    exchange->peer = NULL;
+    bool is_held = exchange->pending > 1;
+    exchange_release(exchange);
+    return is_held ? exchange : NULL;
+}
+
+struct rpc_exchange *rpc_dispatcher_handle(struct rpc_dispatcher *dispatcher, const char *body,
+                                           size_t len, const struct rpc_peer *peer,
+                                           rpc_exchange_done *done, void *ctx) {
+    struct rpc_exchange *exchange = begin_exchange(dispatcher, peer, done, ctx);
+    if (!exchange) return NULL;
     json_t *json = parse(exchange, body, len);
     if (json_is_array(json))
         handle_batch(exchange, json);
     else if (json)
         handle_request(exchange, json);
     json_decref(json);
-    exchange->peer = NULL;
-    bool is_held = exchange->pending > 1;
-    exchange_release(exchange);
-    return is_held ? exchange : NULL;
+    return end_reading(exchange);
+}
+
+struct rpc_exchange *rpc_dispatcher_handle_params(struct rpc_dispatcher *dispatcher,
+                                                  const struct rpc_entry *entry, const char *body,
+                                                  size_t len, const struct rpc_peer *peer,
+                                                  rpc_exchange_done *done, void *ctx) {
+    struct rpc_exchange *exchange = begin_exchange(dispatcher, peer, done, ctx);
+    if (!exchange) return NULL;
+    const struct method method = {
+        .name = (char *)(uintptr_t)entry->method, .function = entry->function, .ctx = entry->ctx};
+    struct rpc_error err = {0};
+    json_t *json = parse(exchange, body, len), *id = json_null();
+    if (json && !json_is_object(json))
+        rpc_error_set(&err, RPC_ERROR_RPC, RPC_INVALID_PARAMS,
+                      "the body must be an object, the parameters of %s", entry->method);
+    if (json) handle_call(exchange, &method, id, json, &err);
+    json_decref(json);
+    return end_reading(exchange);
 }
 
 void rpc_exchange_abandon(struct rpc_exchange *exchange) {

@@ -329,6 +329,7 @@ void request_add_headers(const struct rpc_request *request, struct rpc_strbuf *o
 void request_take_over(struct rpc_request *request) {
     request->state = REQUEST_STREAMED;
     request->gone = NULL;
+    rpc_strbuf_done(&request->body); /* the stream may live for days */
 }
 
 void request_answer(struct rpc_request *request, unsigned status, struct MHD_Response *response) {

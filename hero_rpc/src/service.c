@@ -3,6 +3,15 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
+
+/* A route to a method that answers in its own way. */
+struct entry {
+    SLIST_ENTRY(entry) link;
+    struct rpc_service *service;
+    struct rpc_entry call;
+    unsigned (*status_of)(int code);
+};
 
 struct rpc_service {
     char *name;
@@ -13,6 +22,7 @@ struct rpc_service {
     struct rpc_dispatcher *dispatcher; /* NULL without methods */
     json_t *(*health)(void *ctx);
     void *health_ctx;
+    SLIST_HEAD(, entry) entries;
 };
 
 /* --- GET --- */
@@ -48,18 +58,27 @@ static void get_openrpc(struct rpc_request *request, void *ctx) {
     rpc_request_reply_static(request, 200, "application/json", text, len);
 }
 
-/* --- POST /rpc --- */
+/* --- POST --- */
 
 /* Ties an exchange to the request that brought it. */
 struct post {
     struct rpc_request *request;
+    const struct entry *entry;     /* NULL: POST /rpc */
     struct rpc_exchange *exchange; /* NULL until the handler returns with calls held */
 };
 
-static void on_answer(void *ctx, char *text, size_t len) {
+static unsigned status_of(const struct entry *entry, int code) {
+    unsigned status = entry->status_of ? entry->status_of(code) : 0;
+    if (status) return status;
+    return code == RPC_INTERNAL_ERROR ? 500 : 400;
+}
+
+static void on_answer(void *ctx, char *text, size_t len, int code) {
     struct post *post = ctx;
+    unsigned status = post->entry && code ? status_of(post->entry, code) : 200;
+    if (status == 503) rpc_request_add_header(post->request, "Retry-After", "1");
     if (text)
-        rpc_request_reply_take(post->request, 200, "application/json", text, len);
+        rpc_request_reply_take(post->request, status, "application/json", text, len);
     else
         rpc_request_reply_static(post->request, 204, NULL, NULL, 0);
     free(post);
@@ -71,23 +90,54 @@ static void on_client_gone(void *ctx) {
     free(post);
 }
 
-static void post_rpc(struct rpc_request *request, void *ctx) {
-    struct rpc_service *service = ctx;
+/* entry NULL: the body is of JSON-RPC. */
+static void handle_post(struct rpc_request *request, struct rpc_service *service,
+                        const struct entry *entry) {
     struct post *post = calloc(1, sizeof *post);
     if (!post) {
         rpc_request_reply_error(request, 500, "out of memory");
         return;
     }
     post->request = request;
+    post->entry = entry;
     size_t len;
     const char *body = rpc_request_body(request, &len);
+    struct rpc_dispatcher *dispatcher = service->dispatcher;
     struct rpc_peer peer = *rpc_request_peer(request);
     peer.claimed_user = rpc_request_header(request, "X-Hero-User");
     struct rpc_exchange *exchange =
-        rpc_dispatcher_handle(service->dispatcher, body, len, &peer, on_answer, post);
-    if (!exchange) return; /* answered; post is gone */
+        entry ? rpc_dispatcher_handle_params(dispatcher, &entry->call, body, len, &peer, on_answer,
+                                             post)
+              : rpc_dispatcher_handle(dispatcher, body, len, &peer, on_answer, post);
+    if (!exchange) return; /* answered, or withdrawn; post is gone */
     post->exchange = exchange;
     rpc_request_on_gone(request, on_client_gone, post);
+}
+
+static void post_rpc(struct rpc_request *request, void *ctx) {
+    handle_post(request, ctx, NULL);
+}
+
+static void post_entry(struct rpc_request *request, void *ctx) {
+    const struct entry *entry = ctx;
+    handle_post(request, entry->service, entry);
+}
+
+int rpc_service_add_entry(struct rpc_service *service, struct rpc_server *server, const char *path,
+                          const struct rpc_entry *call, unsigned (*status_of)(int code)) {
+    struct entry *entry = malloc(sizeof *entry);
+    if (!entry) return -1;
+    *entry = (struct entry){.service = service, .call = *call, .status_of = status_of};
+    SLIST_INSERT_HEAD(&service->entries, entry, link);
+    return rpc_server_route(server, "POST", path, post_entry, entry);
+}
+
+struct rpc_request *rpc_call_take_request(struct rpc_call *call) {
+    struct post *post = rpc_call_withdraw(call);
+    struct rpc_request *request = post->request;
+    rpc_request_on_gone(request, NULL, NULL);
+    free(post);
+    return request;
 }
 
 /* --- Methods every service has --- */
@@ -182,6 +232,11 @@ fail:
 
 void rpc_service_free(struct rpc_service *service) {
     if (!service) return;
+    struct entry *entry;
+    while ((entry = SLIST_FIRST(&service->entries))) {
+        SLIST_REMOVE_HEAD(&service->entries, link);
+        free(entry);
+    }
     rpc_dispatcher_free(service->dispatcher);
     rpc_openrpc_free(service->openrpc);
     free(service->manifest);

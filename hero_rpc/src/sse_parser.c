@@ -86,8 +86,19 @@ static enum sse_result end_line(struct sse_parser *p, const char *piece, size_t 
     return result;
 }
 
+/* The first line end in the bytes, a newline or a carriage return; `end` when there is none.
+ * *newline is the first newline of an earlier question, or `end`; NULL: there was none. */
+static const char *find_line_end(const char *bytes, const char *end, const char **newline) {
+    if (!*newline || *newline < bytes) {
+        *newline = memchr(bytes, '\n', (size_t)(end - bytes));
+        if (!*newline) *newline = end;
+    }
+    const char *carriage_return = memchr(bytes, '\r', (size_t)(*newline - bytes));
+    return carriage_return ? carriage_return : *newline;
+}
+
 enum sse_result sse_parser_feed(struct sse_parser *p, const char *bytes, size_t len) {
-    const char *end = bytes + len;
+    const char *end = bytes + len, *newline = NULL;
     while (bytes < end) {
         if (p->skip_newline) {
             p->skip_newline = false;
@@ -96,9 +107,7 @@ enum sse_result sse_parser_feed(struct sse_parser *p, const char *bytes, size_t 
                 continue;
             }
         }
-        const char *line_end = bytes;
-        while (line_end < end && *line_end != '\n' && *line_end != '\r')
-            line_end++;
+        const char *line_end = find_line_end(bytes, end, &newline);
         size_t piece_len = (size_t)(line_end - bytes);
         if (piece_len > SSE_EVENT_MAX_BYTES - p->line.len) return SSE_TOO_LARGE;
         if (line_end == end) {

@@ -148,6 +148,73 @@ void rpc_strbuf_add_json_string(struct rpc_strbuf *buf, const char *text, size_t
     rpc_strbuf_add_char(buf, '"');
 }
 
+/* The four hexadecimal digits of a \u escape; -1: they are none. */
+static long hex4(const unsigned char *at, size_t len) {
+    long value = 0;
+    if (len < 4) return -1;
+    for (size_t i = 0; i < 4; i++) {
+        int c = at[i] | 0x20;
+        bool is_digit = at[i] >= '0' && at[i] <= '9';
+        if (!is_digit && (c < 'a' || c > 'f')) return -1;
+        value = value * 16 + (is_digit ? at[i] - '0' : c - 'a' + 10);
+    }
+    return value;
+}
+
+static void add_utf8(struct rpc_strbuf *buf, unsigned long c) {
+    static const unsigned char leads[] = {0, 0, 0xc0, 0xe0, 0xf0};
+    unsigned len = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+    char bytes[4];
+    for (unsigned i = len; i-- > 1; c >>= 6)
+        bytes[i] = (char)(0x80 | (c & 0x3f));
+    bytes[0] = (char)(leads[len] | c);
+    rpc_strbuf_add(buf, bytes, len);
+}
+
+/* Adds what the escape at a backslash means. Its length; 0: it is none. */
+static size_t add_escape(struct rpc_strbuf *buf, const unsigned char *at, size_t len) {
+    static const char meanings[] = {['"'] = '"',  ['\\'] = '\\', ['/'] = '/',  ['b'] = '\b',
+                                    ['f'] = '\f', ['n'] = '\n',  ['r'] = '\r', ['t'] = '\t'};
+    if (len < 2) return 0;
+    if (at[1] != 'u') {
+        if (at[1] >= sizeof meanings || !meanings[at[1]]) return 0;
+        rpc_strbuf_add_char(buf, meanings[at[1]]);
+        return 2;
+    }
+    long c = hex4(at + 2, len - 2);
+    if (c < 0 || (c >= 0xdc00 && c <= 0xdfff)) return 0;
+    if (c < 0xd800 || c > 0xdbff) {
+        add_utf8(buf, (unsigned long)c);
+        return 6;
+    }
+    long low = len >= 8 && at[6] == '\\' && at[7] == 'u' ? hex4(at + 8, len - 8) : -1;
+    if (low < 0xdc00 || low > 0xdfff) return 0;
+    add_utf8(buf, 0x10000 + ((unsigned long)(c - 0xd800) << 10) + (unsigned long)(low - 0xdc00));
+    return 12;
+}
+
+size_t rpc_strbuf_add_unquoted(struct rpc_strbuf *buf, const char *json, size_t len) {
+    const unsigned char *text = (const unsigned char *)json;
+    size_t at = 1, kept = 1, skip; /* from `kept` on bytes stand for themselves */
+    if (len == 0 || text[0] != '"') return 0;
+    for (;;) {
+        at += plain_groups(text + at, len - at);
+        if (at >= len) return 0;
+        unsigned char c = text[at];
+        size_t n;
+        if (c == '"' || c == '\\') {
+            rpc_strbuf_add(buf, text + kept, at - kept);
+            if (c == '"') return at + 1;
+            n = add_escape(buf, text + at, len - at);
+            kept = at + n;
+        } else {
+            n = c < ' ' ? 0 : utf8_char_len(text + at, len - at, &skip);
+        }
+        if (n == 0) return 0;
+        at += n;
+    }
+}
+
 static int append_dump(const char *data, size_t len, void *ctx) {
     struct rpc_strbuf *buf = ctx;
     rpc_strbuf_add(buf, data, len);

@@ -91,6 +91,22 @@ static void get_silence(struct rpc_request *request, void *ctx) {
     sem_post(&f->signalled);
 }
 
+static void greet_with_feed(struct rpc_call *call, void *ctx) {
+    const char *who = rpc_call_text(call, "who", "");
+    if (strcmp(who, "nobody") == 0)
+        rpc_call_fail(call, -32001, json_pack("{s:s}", "who", who), "nobody is there");
+    else if (strcmp(who, "busy") == 0)
+        rpc_call_fail(call, -32002, NULL, "busy");
+    else if (strcmp(who, "later") == 0)
+        call_hold(call, ctx);
+    else
+        get_feed(rpc_call_take_request(call), ctx);
+}
+
+static unsigned status_of(int code) {
+    return code == -32001 ? 409 : code == -32002 ? 503 : 0;
+}
+
 void add_service(struct fixture *f) {
     static const struct rpc_service_method methods[] = {{"greet", call_greet},
                                                         {"hold", call_hold},
@@ -113,6 +129,8 @@ void add_service(struct fixture *f) {
     struct rpc_error err = {0};
     f->service = rpc_service_new(f->server, &options, &err);
     if (!f->service) fail_msg("%s", err.message);
+    const struct rpc_entry greeting = {"greet", greet_with_feed, f};
+    rpc_service_add_entry(f->service, f->server, "/greeting", &greeting, status_of);
     rpc_server_route(f->server, "GET", "/feed", get_feed, f);
     rpc_server_route(f->server, "GET", "/silence", get_silence, f);
 }

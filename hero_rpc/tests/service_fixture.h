@@ -7,7 +7,9 @@
 extern const char service_document[];
 
 /* Adds the service to a fixture; for fixture_start. /feed has the events 1 to 5, each with its
- * number as data, the last one named "end"; /silence never has one. */
+ * number as data, the last one named "end"; /silence never has one. POST /greeting takes the params
+ * of greet and answers with the feed; "nobody" is refused with error -32001, HTTP 409; "busy" with
+ * -32002, 503; for "later" the call is held. */
 void add_service(struct fixture *f);
 
 /* The call being held, NULL when there is none. */

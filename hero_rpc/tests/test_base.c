@@ -61,6 +61,62 @@ static void json_strings_replace_bytes_that_are_not_utf8(void **state) {
                        "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"");
 }
 
+/* What a JSON string reads as; "invalid" when it is none. */
+static void assert_unquoted(const char *json, const char *expected, size_t expected_len) {
+    struct rpc_strbuf buf = RPC_STRBUF_INIT;
+    size_t len = strlen(json);
+    char *exact = malloc(len); /* so that the sanitizer sees a byte too far */
+    memcpy(exact, json, len);
+    size_t used = rpc_strbuf_add_unquoted(&buf, exact, len);
+    assert_int_equal(used, expected ? len : 0);
+    if (expected) {
+        assert_int_equal(buf.len, expected_len);
+        assert_memory_equal(rpc_strbuf_text(&buf), expected, expected_len);
+    }
+    rpc_strbuf_done(&buf);
+    free(exact);
+}
+
+static void json_strings_are_read_back(void **state) {
+    (void)state;
+    assert_unquoted("\"\"", "", 0);
+    assert_unquoted("\"plain text of some length\"", "plain text of some length", 25);
+    assert_unquoted("\"\xc3\xa9 \xf0\x9f\x98\x80\x7f\"", "\xc3\xa9 \xf0\x9f\x98\x80\x7f", 8);
+    assert_unquoted("\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"", "\"\\/\b\f\n\r\t", 8);
+    assert_unquoted("\"a\\u0000b\\u00E9\\u20ac\"", "a\0b\xc3\xa9\xe2\x82\xac", 8);
+    assert_unquoted("\"\\ud83d\\uDE00\"", "\xf0\x9f\x98\x80", 4);
+    struct rpc_strbuf buf = RPC_STRBUF_INIT; /* what is behind it is not its business */
+    assert_int_equal(rpc_strbuf_add_unquoted(&buf, "\"ab\",\"cd\"", 9), 4);
+    assert_string_equal(buf.data, "ab");
+    rpc_strbuf_done(&buf);
+}
+
+static void what_is_no_json_string_is_not_read(void **state) {
+    (void)state;
+    static const char *const wrong[] = {
+        "",
+        "x",
+        "\"",
+        "\"open",
+        "\"a\nb\"",
+        "\"\x01\"",
+        "\"\xff\"",
+        "\"\xc3\"",
+        "\"\xed\xa0\x80\"",
+        "\"\\x\"",
+        "\"\\\"",
+        "\"\\u12\"",
+        "\"\\u12g4\"",
+        "\"\\ud83d\"",
+        "\"\\ud83dx\"",
+        "\"\\ud83d\\u0041\"",
+        "\"\\ude00\"",
+        "\"\\ud83d\\ude0",
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_unquoted(wrong[i], NULL, 0);
+}
+
 static void buffers_grow_and_can_be_taken(void **state) {
     (void)state;
     struct rpc_strbuf buf = RPC_STRBUF_INIT;
@@ -135,6 +191,8 @@ int main(void) {
         cmocka_unit_test(json_strings_escape_what_json_forbids),
         cmocka_unit_test(json_strings_find_what_to_escape_at_every_place),
         cmocka_unit_test(json_strings_replace_bytes_that_are_not_utf8),
+        cmocka_unit_test(json_strings_are_read_back),
+        cmocka_unit_test(what_is_no_json_string_is_not_read),
         cmocka_unit_test(buffers_grow_and_can_be_taken),
         cmocka_unit_test(a_buffer_that_cannot_grow_says_so_at_the_end),
         cmocka_unit_test(errors_are_cut_at_a_character),

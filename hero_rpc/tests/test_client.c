@@ -203,6 +203,100 @@ static void a_stream_is_read_to_its_end_or_stopped_and_resumed(void **state) {
     fixture_stop(&f);
 }
 
+static void a_posted_stream_is_read_and_its_refusal_is_an_error_of_json_rpc(void **state) {
+    (void)state;
+    struct fixture f;
+    struct rpc_error err = {0};
+    struct reader reader = {.stop_at = NULL};
+    static const char ada[] = "{\"who\":\"Ada\"}", nobody[] = "{\"who\":\"nobody\"}";
+    fixture_start(&f, NULL, add_service);
+    struct rpc_client *client = client_of(&f);
+    struct rpc_follow follow = {.path = "/greeting",
+                                .body = ada,
+                                .len = sizeof ada - 1,
+                                .event = note_event,
+                                .ctx = &reader};
+    assert_int_equal(rpc_client_follow_with(client, &follow, &err), RPC_FOLLOW_CLOSED);
+    assert_string_equal(reader.seen.data, "line/1/1 line/2/2 line/3/3 line/4/4 end/5/5 ");
+    follow.body = nobody;
+    follow.len = sizeof nobody - 1;
+    assert_int_equal(rpc_client_follow_with(client, &follow, &err), -1);
+    assert_int_equal(err.kind, RPC_ERROR_RPC);
+    assert_int_equal(err.code, -32001);
+    assert_string_equal(err.message, "nobody is there");
+    assert_string_equal(json_string_value(json_object_get(err.data, "who")), "nobody");
+    rpc_error_clear(&err);
+    rpc_strbuf_done(&reader.seen);
+    rpc_client_free(client);
+    fixture_stop(&f);
+}
+
+/* A socket of the test's own in a new home. */
+static int listen_in(struct home *home, char path[108]) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    home_make(home);
+    snprintf(address.sun_path, sizeof address.sun_path, "%s/canned.sock", home->path);
+    memcpy(path, address.sun_path, sizeof address.sun_path);
+    int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(listener, 1), 0);
+    return listener;
+}
+
+/* A server that writes the next event when the client has paused after the one before. */
+struct pausing {
+    int listener, fd;
+    int pauses;
+    int last; /* the pause that ends the reading */
+    struct reader reader;
+};
+
+static void send_event(struct pausing *pausing, int number) {
+    char event[32];
+    snprintf(event, sizeof event, "id: %d\ndata: x\n\n", number);
+    send_text(pausing->fd, event);
+}
+
+static void *serve_first(void *ctx) {
+    struct pausing *pausing = ctx;
+    char request[4096];
+    pausing->fd = accept(pausing->listener, NULL, NULL);
+    if (read(pausing->fd, request, sizeof request) > 0)
+        send_text(pausing->fd, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
+                               "id: 0\ndata: x\n\n");
+    return NULL;
+}
+
+static bool on_pause(void *ctx) {
+    struct pausing *pausing = (void *)((char *)ctx - offsetof(struct pausing, reader));
+    rpc_strbuf_add_text(&pausing->reader.seen, "pause ");
+    if (++pausing->pauses == pausing->last) return false;
+    send_event(pausing, pausing->pauses);
+    return true;
+}
+
+static void a_stream_pauses_before_it_waits(void **state) {
+    (void)state;
+    struct home home;
+    struct rpc_error err = {0};
+    char path[108];
+    struct pausing pausing = {.listener = listen_in(&home, path), .last = 3};
+    pthread_t thread;
+    pthread_create(&thread, NULL, serve_first, &pausing);
+    struct rpc_client *client = rpc_client_new_unix(path, &err);
+    const struct rpc_follow follow = {
+        .path = "/x", .event = note_event, .pause = on_pause, .ctx = &pausing.reader};
+    assert_int_equal(rpc_client_follow_with(client, &follow, &err), RPC_FOLLOW_STOPPED);
+    assert_string_equal(pausing.reader.seen.data,
+                        "message/0/x pause message/1/x pause message/2/x pause ");
+    pthread_join(thread, NULL);
+    close(pausing.fd);
+    close(pausing.listener);
+    rpc_strbuf_done(&pausing.reader.seen);
+    rpc_client_free(client);
+    home_remove(&home);
+}
+
 /* A server that answers every connection with the same bytes. */
 struct canned {
     int listener;
@@ -228,12 +322,8 @@ static void answers_that_are_not_json_rpc_are_refused(void **state) {
                                          "{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":\"text\"}",
                                          "{\"jsonrpc\":\"2.0\",\"id\":1}"};
     struct home home;
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    home_make(&home);
-    snprintf(address.sun_path, sizeof address.sun_path, "%s/canned.sock", home.path);
-    int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof address), 0);
-    assert_int_equal(listen(listener, 1), 0);
+    char path[108];
+    int listener = listen_in(&home, path);
     for (size_t i = 0; i <= sizeof bodies / sizeof *bodies; i++) {
         struct rpc_strbuf bytes = RPC_STRBUF_INIT;
         struct rpc_error err = {0};
@@ -245,7 +335,7 @@ static void answers_that_are_not_json_rpc_are_refused(void **state) {
         struct canned canned = {listener, bytes.data};
         pthread_t thread;
         pthread_create(&thread, NULL, serve_canned, &canned);
-        struct rpc_client *client = rpc_client_new_unix(address.sun_path, &err);
+        struct rpc_client *client = rpc_client_new_unix(path, &err);
         assert_null(rpc_client_call(client, "health", NULL, &err));
         assert_int_equal(err.kind, RPC_ERROR_PROTOCOL);
         pthread_join(thread, NULL);
@@ -297,6 +387,8 @@ int main(void) {
         cmocka_unit_test(a_call_that_takes_too_long_times_out),
         cmocka_unit_test(calls_and_streams_can_be_interrupted),
         cmocka_unit_test(a_stream_is_read_to_its_end_or_stopped_and_resumed),
+        cmocka_unit_test(a_posted_stream_is_read_and_its_refusal_is_an_error_of_json_rpc),
+        cmocka_unit_test(a_stream_pauses_before_it_waits),
         cmocka_unit_test(answers_that_are_not_json_rpc_are_refused),
         cmocka_unit_test(the_event_stream_format_is_understood),
     };

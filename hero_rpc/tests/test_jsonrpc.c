@@ -74,8 +74,8 @@ static int tear_down(void **state) {
     return 0;
 }
 
-static void take_answer(void *ctx, char *text, size_t len) {
-    (void)ctx;
+static void take_answer(void *ctx, char *text, size_t len, int code) {
+    (void)ctx, (void)code;
     free(answer);
     answer = text;
     answer_count++;

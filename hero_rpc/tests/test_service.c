@@ -130,6 +130,76 @@ static void errors_of_json_rpc_are_answered_200(void **state) {
     fixture_stop(&f);
 }
 
+static void a_body_of_params_alone_has_their_checks_and_statuses_of_http(void **state) {
+    (void)state;
+    static const struct {
+        const char *body;
+        int status;
+        const char *answer;
+    } cases[] = {
+        {"{\"who\":1}", 400,
+         "{\"jsonrpc\":\"2.0\",\"error\":{\"code\":-32602,\"message\":\"parameter \\\"who\\\" must "
+         "be a string, not an integer\",\"data\":{\"param\":\"who\"}},\"id\":null}"},
+        {"[\"Ada\"]", 400,
+         "{\"jsonrpc\":\"2.0\",\"error\":{\"code\":-32602,\"message\":\"the body must be an "
+         "object, "
+         "the parameters of greet\"},\"id\":null}"},
+        {"{\"who\"", 400, NULL},
+        {"", 400, NULL},
+        {"{\"who\":\"nobody\"}", 409,
+         "{\"jsonrpc\":\"2.0\",\"error\":{\"code\":-32001,\"message\":\"nobody is there\",\"data\":"
+         "{\"who\":\"nobody\"}},\"id\":null}"},
+        {"{\"who\":\"busy\"}", 503, NULL},
+    };
+    struct fixture f;
+    fixture_start(&f, NULL, add_service);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct answer answer;
+        http(f.socket, "POST", "/greeting", cases[i].body, &answer);
+        assert_int_equal(answer.status, cases[i].status);
+        if (cases[i].answer) assert_string_equal(answer.body, cases[i].answer);
+        assert_int_equal(strstr(answer.headers, "\r\nRetry-After: 1\r\n") != NULL,
+                         answer.status == 503);
+        answer_done(&answer);
+    }
+    fixture_stop(&f);
+}
+
+static void answer_held(void *ctx) {
+    (void)ctx;
+    rpc_request_reply(rpc_call_take_request(service_held), 200, "text/plain", "late", 4);
+    service_held = NULL;
+}
+
+static void such_a_call_is_answered_its_own_way_at_once_or_later(void **state) {
+    (void)state;
+    struct fixture f;
+    fixture_start(&f, NULL, add_service);
+    int fd = connect_to(f.socket);
+    send_post(fd, "/greeting", "", "{\"who\":\"Ada\"}");
+    char *stream = read_until(fd, "event: end\ndata: 5\n\n");
+    assert_non_null(stream);
+    free(stream);
+    close(fd);
+
+    fd = connect_to(f.socket);
+    send_post(fd, "/greeting", "", "{\"who\":\"later\"}");
+    wait_for(&f.signalled);
+    fixture_run(&f, answer_held, NULL);
+    struct answer answer;
+    read_answer(fd, &answer);
+    assert_int_equal(answer.status, 200);
+    assert_string_equal(answer.body, "late");
+    answer_done(&answer);
+
+    send_post(fd, "/greeting", "", "{\"who\":\"later\"}"); /* the connection lives on */
+    wait_for(&f.signalled);
+    close(fd);
+    wait_for(&f.signalled); /* that we have left is noticed */
+    assert_null(service_held);
+    fixture_stop(&f);
+}
+
 static void a_20_mb_body_gets_413(void **state) {
     (void)state;
     struct fixture f;
@@ -217,6 +287,8 @@ int main(void) {
         cmocka_unit_test(any_content_type_or_none_will_do),
         cmocka_unit_test(a_notification_is_answered_204),
         cmocka_unit_test(errors_of_json_rpc_are_answered_200),
+        cmocka_unit_test(a_body_of_params_alone_has_their_checks_and_statuses_of_http),
+        cmocka_unit_test(such_a_call_is_answered_its_own_way_at_once_or_later),
         cmocka_unit_test(a_20_mb_body_gets_413),
         cmocka_unit_test(a_held_call_in_a_batch_holds_the_whole_answer),
         cmocka_unit_test(a_client_that_leaves_a_held_call_is_noticed),

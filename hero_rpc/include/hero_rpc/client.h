@@ -50,6 +50,18 @@ struct rpc_sse_event {
 /* false ends the reading. */
 typedef bool rpc_sse_handler(void *ctx, const struct rpc_sse_event *event);
 
+struct rpc_follow {
+    const char *path;
+    const char *last_event_id; /* where to go on; NULL: from the start */
+    const char *body;          /* to POST as application/json; NULL: GET */
+    size_t len;
+    rpc_sse_handler *event;
+    /* Events were handled, and there are no more yet: what the handler has put aside can go out
+     * before the waiting. May be NULL. */
+    bool (*pause)(void *ctx);
+    void *ctx;
+};
+
 enum rpc_follow_end {
     RPC_FOLLOW_CLOSED = 0,  /* the server closed after a whole event */
     RPC_FOLLOW_STOPPED = 1, /* the handler returned false */
@@ -57,9 +69,12 @@ enum rpc_follow_end {
 /*
  * Reads a stream of events until one of these ends, or -1 and the error (RPC_ERROR_INTERRUPTED for
  * the stop descriptor; RPC_ERROR_TIMEOUT when no byte, not even a heartbeat, came for three
- * heartbeats, 45 s). last_event_id: where to go on (NULL: from the start); after an error the id of
- * the last event handled is in rpc_client_last_event_id, so that the caller can resume.
+ * heartbeats, 45 s). After an error the id of the last event handled is in
+ * rpc_client_last_event_id, so that the caller can resume.
  */
+int rpc_client_follow_with(struct rpc_client *client, const struct rpc_follow *follow,
+                           struct rpc_error *err);
+/* The same with GET and an event function alone. */
 int rpc_client_follow(struct rpc_client *client, const char *path, const char *last_event_id,
                       rpc_sse_handler *handler, void *ctx, struct rpc_error *err);
 /* "" when there was none; valid until the next rpc_client_follow. */
@@ -75,7 +90,8 @@ char *rpc_encode_call(long long id, const char *method, const json_t *params, si
 /* The result in an answer to it, as rpc_client_call gives it. status: of HTTP. */
 json_t *rpc_read_answer(int status, const struct rpc_strbuf *body, long long id,
                         struct rpc_error *err);
-/* RPC_ERROR_HTTP with what the body says: the message of {"error": "..."}, else its beginning. */
+/* RPC_ERROR_RPC when the body is an error of JSON-RPC; else RPC_ERROR_HTTP with what it says: the
+ * message of {"error": "..."}, or its beginning. */
 void rpc_set_http_error(int status, const struct rpc_strbuf *body, struct rpc_error *err);
 
 #endif

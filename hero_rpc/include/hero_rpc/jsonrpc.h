@@ -47,7 +47,8 @@ long long rpc_call_integer(const struct rpc_call *call, const char *name, long l
 bool rpc_call_boolean(const struct rpc_call *call, const char *name, bool otherwise);
 
 /* A JSON number as an integer; `otherwise` when it is none. A real loses its fraction, and one out
- * of range becomes the nearest integer there is, so that range checks refuse it. NULL is no number. */
+ * of range becomes the nearest integer there is, so that range checks refuse it. NULL is no number.
+ */
 long long rpc_json_integer(const json_t *value, long long otherwise);
 long long rpc_integer_of_real(double real);
 
@@ -85,8 +86,9 @@ int rpc_dispatcher_check(const struct rpc_dispatcher *dispatcher, struct rpc_err
 
 /* One body of a request, with its answers being collected. */
 struct rpc_exchange;
-/* Gets the answer: text (NULL: nothing to say, HTTP 204), which the callee frees. */
-typedef void rpc_exchange_done(void *ctx, char *text, size_t len);
+/* Gets the answer: text (NULL: nothing to say, HTTP 204), which the callee frees. code: of the
+ * error that it is; 0: a result, or the answers of a batch. */
+typedef void rpc_exchange_done(void *ctx, char *text, size_t len, int code);
 
 /* Handles one body. `done` is called exactly once: before this returns (then NULL is returned), or
  * later; in that case the exchange returned may be given to rpc_exchange_abandon. peer is copied
@@ -96,5 +98,23 @@ struct rpc_exchange *rpc_dispatcher_handle(struct rpc_dispatcher *dispatcher, co
                                            rpc_exchange_done *done, void *ctx);
 /* The client is gone: `done` will not be called, the calls still held get their on_gone. */
 void rpc_exchange_abandon(struct rpc_exchange *exchange);
+
+/* ---- Params without a request object -------------------------------------------------------- */
+
+/* Another way to a documented method. The strings are borrowed, for as long as its calls live. */
+struct rpc_entry {
+    const char *method;   /* whose params the body is, */
+    rpc_method *function; /* called instead of the method's own, */
+    void *ctx;            /* with this */
+};
+/* As rpc_dispatcher_handle, of a body that is an object of params alone, checked as the method's.
+ * An answer has "id": null. */
+struct rpc_exchange *rpc_dispatcher_handle_params(struct rpc_dispatcher *dispatcher,
+                                                  const struct rpc_entry *entry, const char *body,
+                                                  size_t len, const struct rpc_peer *peer,
+                                                  rpc_exchange_done *done, void *ctx);
+/* Ends such a call, whose client has not gone, without an answer of its kind: `done` will not be
+ * called, and what was to be its ctx is returned. */
+void *rpc_call_withdraw(struct rpc_call *call);
 
 #endif

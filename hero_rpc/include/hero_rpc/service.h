@@ -48,6 +48,16 @@ struct rpc_service *rpc_service_new(struct rpc_server *server,
 /* After the server was freed. NULL is allowed. */
 void rpc_service_free(struct rpc_service *service);
 
+/* POST to a path whose body is the params of a documented method, for answers that are not
+ * JSON-RPC: `call->function` takes the request back and answers it, or fails the call. Then the
+ * answer is the error as POST /rpc would give it, with an HTTP status: that of status_of, which may
+ * be NULL and gives 0 for codes it does not know, else 500 for an internal error and 400. 503 comes
+ * with Retry-After. Strings are borrowed, as long as the service lives. -1 only without memory. */
+int rpc_service_add_entry(struct rpc_service *service, struct rpc_server *server, const char *path,
+                          const struct rpc_entry *call, unsigned (*status_of)(int code));
+/* The request of a call that came that way, to be answered (http_server.h); the call is gone. */
+struct rpc_request *rpc_call_take_request(struct rpc_call *call);
+
 const struct rpc_openrpc *rpc_service_openrpc(const struct rpc_service *service);
 
 #endif

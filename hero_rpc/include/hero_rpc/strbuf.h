@@ -43,6 +43,10 @@ void rpc_strbuf_add_int(struct rpc_strbuf *buf, long long value);
 /* The bytes as a JSON string with its quotes (RFC 8259 §7). Bytes that are not UTF-8 become
  * U+FFFD, one for each maximal ill-formed part, so the output is always valid. */
 void rpc_strbuf_add_json_string(struct rpc_strbuf *buf, const char *text, size_t len);
+/* Back again: the text of the JSON string whose opening quote is at json[0]. Returns the bytes up
+ * to and with its closing quote, 0 when there is no valid one within len (RFC 8259 §7; UTF-8), and
+ * then the buffer may have a part of it. \u0000 is a NUL in the text. */
+size_t rpc_strbuf_add_unquoted(struct rpc_strbuf *buf, const char *json, size_t len);
 /* A JSON value in its shortest form (jansson's JSON_COMPACT | JSON_ENCODE_ANY). */
 void rpc_strbuf_add_json(struct rpc_strbuf *buf, const json_t *value);
 
