@@ -13,6 +13,9 @@ json_t *given_param(const struct rpc_call *call, const char *name);
 typedef void session_method(struct rpc_call *call, struct runner *runner, struct session *session);
 void with_session(struct rpc_call *call, struct runner *runner, bool with_lines,
                   session_method *method);
+/* Goes on when the session is stored, so that it may be told to its caller; at once if it is. */
+void when_recorded(struct rpc_call *call, struct runner *runner, struct session *session,
+                   session_method *method);
 void refuse_unknown(struct rpc_call *call, const char *id);
 void fail_store(struct rpc_call *call, int error); /* negative errno */
 /* Answers with the text of a JSON value and ends the buffer. */

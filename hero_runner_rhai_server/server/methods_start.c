@@ -5,50 +5,61 @@
 #include <stdlib.h>
 
 /* A call that waits until its session is stored. */
-struct start_wait {
+struct record_wait {
     struct session_watch watch;
     struct session *session; /* held by the watch */
     struct rpc_call *call;
+    struct runner *runner;
+    session_method *method;
 };
 
-static void end_start_wait(struct start_wait *wait) {
+static void end_record_wait(struct record_wait *wait) {
     session_unwatch(wait->session, &wait->watch);
     free(wait);
 }
 
-static void reply_id(struct rpc_call *call, const struct session *session) {
+static void record_changed(struct session_watch *watch) {
+    struct record_wait *wait = (void *)((char *)watch - offsetof(struct record_wait, watch));
+    if (!wait->session->is_recorded) return;
+    rpc_call_on_gone(wait->call, NULL, NULL);
+    wait->method(wait->call, wait->runner, wait->session);
+    end_record_wait(wait);
+}
+
+static void record_gone(void *ctx) {
+    end_record_wait(ctx);
+}
+
+void when_recorded(struct rpc_call *call, struct runner *runner, struct session *session,
+                   session_method *method) {
+    struct record_wait *wait =
+        session->is_recorded || session_has_ended(session) ? NULL : calloc(1, sizeof *wait);
+    if (!wait) {
+        method(call, runner, session);
+        return;
+    }
+    *wait = (struct record_wait){.watch.changed = record_changed,
+                                 .session = session,
+                                 .call = call,
+                                 .runner = runner,
+                                 .method = method};
+    session_watch(session, &wait->watch);
+    rpc_call_on_gone(call, record_gone, wait);
+}
+
+static void reply_id(struct rpc_call *call, struct runner *runner, struct session *session) {
+    (void)runner;
     struct rpc_strbuf out = RPC_STRBUF_INIT;
     rpc_strbuf_addf(&out, "{\"session_id\":\"%s\"}", session->id);
     reply_buffer(call, &out);
 }
 
-static void start_changed(struct session_watch *watch) {
-    struct start_wait *wait = (void *)((char *)watch - offsetof(struct start_wait, watch));
-    if (!wait->session->is_recorded) return;
-    rpc_call_on_gone(wait->call, NULL, NULL);
-    reply_id(wait->call, wait->session);
-    end_start_wait(wait);
-}
-
-static void start_gone(void *ctx) {
-    end_start_wait(ctx);
-}
-
-static void wait_for_record(struct rpc_call *call, struct runner *runner, struct session *session) {
-    (void)runner;
-    struct start_wait *wait =
-        session->is_recorded || session_has_ended(session) ? NULL : calloc(1, sizeof *wait);
-    if (!wait) {
-        reply_id(call, session);
-        return;
-    }
-    *wait = (struct start_wait){.watch.changed = start_changed, .session = session, .call = call};
-    session_watch(session, &wait->watch);
-    rpc_call_on_gone(call, start_gone, wait);
+static void tell_id(struct rpc_call *call, struct runner *runner, struct session *session) {
+    when_recorded(call, runner, session, reply_id);
 }
 
 void session_start(struct rpc_call *call, void *ctx) {
-    submit(call, ctx, rpc_call_params(call), NULL, wait_for_record);
+    submit(call, ctx, rpc_call_params(call), NULL, tell_id);
 }
 
 /* ---- session_run ------------------------------------------------------------------------- */
@@ -158,7 +169,7 @@ static void rerun(struct rpc_call *call, struct runner *runner, struct session *
         json_object_set_new(params, "script_version", json_integer(session->source_version));
     put_over(params, "env_vars", given_param(call, "env_vars"));
     put_over(params, "inputs", given_param(call, "inputs"));
-    submit(call, runner, params, session->id, wait_for_record);
+    submit(call, runner, params, session->id, tell_id);
     json_decref(params);
 }
 

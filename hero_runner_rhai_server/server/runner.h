@@ -79,7 +79,8 @@ void accounts_done(struct runner *runner);
 int64_t accounts_memory_bytes(void); /* resident, of the server */
 void accounts_note_change(struct runner *runner, const struct session *session);
 
-/* streams.c: GET /sse/session/<id>; streams_all.c: GET /sse/sessions; metrics.c: GET /metrics */
+/* streams.c: GET /sse/session/<id>, POST /sse/run; streams_all.c: GET /sse/sessions; metrics.c: GET
+ * /metrics */
 int streams_add_routes(struct runner *runner);
 int streams_all_add_routes(struct runner *runner);
 int metrics_add_routes(struct runner *runner);

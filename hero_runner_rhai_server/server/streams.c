@@ -1,5 +1,7 @@
 /*
  * GET /sse/session/<id>: a session's lines and changes as server-sent events.
+ * POST /sse/run: the same of a session that begins with the request, whose body is the params of
+ * session_start. The first event is its status, so the id is known before anything else.
  * GET /sse/logs?session=a&session=b: those of several sessions on one stream.
  *
  * A subscriber is a cursor for each session: the number of the last line it was sent, and which
@@ -9,7 +11,8 @@
  * beginning, then the present status, then lines and changes as they come, then the end.
  */
 #include "server/feed.h"
-#include "server/runner.h"
+#include "server/methods.h"
+#include "server/submit.h"
 
 #include <errno.h>
 #include <hero_rpc/stream.h>
@@ -33,7 +36,8 @@ struct follower {
     uint64_t cursor;   /* last line sent */
     uint64_t backfill; /* last line there was at the beginning */
     unsigned status_seen, progress_seen;
-    bool has_ended; /* its end has been sent */
+    struct rpc_strbuf first; /* events before all others */
+    bool has_ended;          /* its end has been sent */
 };
 
 struct subscriber {
@@ -174,6 +178,8 @@ static enum rpc_stream_state produce_one(struct follower *follower, struct rpc_s
         [LINES_LOST] = RPC_STREAM_CUT,
     };
     if (follower->has_ended) return RPC_STREAM_END;
+    if (follower->first.len > 0) rpc_strbuf_add(out, follower->first.data, follower->first.len);
+    rpc_strbuf_done(&follower->first);
     enum lines_state lines = add_lines(follower, out, want, follower->backfill);
     if (lines != LINES_ALL) return states[lines];
     bool has_ended = session_has_ended(follower->session);
@@ -204,6 +210,7 @@ static enum rpc_stream_state produce(void *ctx, struct rpc_strbuf *out, size_t w
 static void closed(void *ctx) {
     struct subscriber *subscriber = ctx;
     for (size_t i = 0; i < subscriber->count; i++) {
+        rpc_strbuf_done(&subscriber->followers[i].first);
         feed_close(subscriber->followers[i].feed);
         session_unwatch(subscriber->followers[i].session, &subscriber->followers[i].watch);
     }
@@ -241,10 +248,18 @@ static void opening_gone(void *ctx) {
     end_opening(ctx);
 }
 
-static int add_follower(struct runner *runner, struct subscriber *subscriber,
-                        struct session *session, uint64_t after) {
+static struct subscriber *subscriber_new(size_t count, bool is_multiple) {
+    struct subscriber *subscriber =
+        calloc(1, sizeof *subscriber + count * sizeof subscriber->followers[0]);
+    if (subscriber) subscriber->is_multiple = is_multiple;
+    return subscriber;
+}
+
+/* NULL without memory. */
+static struct follower *add_follower(struct runner *runner, struct subscriber *subscriber,
+                                     struct session *session, uint64_t after) {
     struct feed *feed = feed_open(&runner->feeds, session);
-    if (!feed) return -1;
+    if (!feed) return NULL;
     struct follower *follower = &subscriber->followers[subscriber->count++];
     *follower = (struct follower){
         .watch.changed = on_changed,
@@ -255,7 +270,13 @@ static int add_follower(struct runner *runner, struct subscriber *subscriber,
         .backfill = ring_last_seq(&session->ring),
     };
     session_watch(session, &follower->watch);
-    return 0;
+    return follower;
+}
+
+/* Takes over the subscriber. */
+static void open_stream(struct rpc_request *request, struct subscriber *subscriber) {
+    subscriber->stream = rpc_stream_open(request, &stream_ops, subscriber);
+    if (!subscriber->stream) closed(subscriber);
 }
 
 static void find_next(struct opening *opening);
@@ -270,7 +291,7 @@ static void on_found(void *ctx, struct session *session, const char *error) {
     } else if (!session) {
         rpc_request_reply_error(opening->request, 404, "unknown session \"%s\"",
                                 opening->ids[index]);
-    } else if (add_follower(opening->runner, subscriber, session, opening->cursors[index]) < 0) {
+    } else if (!add_follower(opening->runner, subscriber, session, opening->cursors[index])) {
         rpc_request_reply_error(opening->request, 500, "out of memory");
     } else {
         find_next(opening);
@@ -289,8 +310,7 @@ static void find_next(struct opening *opening) {
     }
     rpc_request_on_gone(opening->request, NULL, NULL);
     opening->subscriber = NULL;
-    subscriber->stream = rpc_stream_open(opening->request, &stream_ops, subscriber);
-    if (!subscriber->stream) closed(subscriber);
+    open_stream(opening->request, subscriber);
     end_opening(opening);
 }
 
@@ -298,14 +318,12 @@ static void find_next(struct opening *opening) {
 static struct opening *begin_opening(struct rpc_request *request, struct runner *runner,
                                      size_t count, bool is_multiple) {
     struct opening *opening = calloc(1, sizeof *opening);
-    struct subscriber *subscriber =
-        opening ? calloc(1, sizeof *subscriber + count * sizeof subscriber->followers[0]) : NULL;
+    struct subscriber *subscriber = opening ? subscriber_new(count, is_multiple) : NULL;
     if (!subscriber) {
         free(opening);
         rpc_request_reply_error(request, 500, "out of memory");
         return NULL;
     }
-    subscriber->is_multiple = is_multiple;
     opening->request = request;
     opening->runner = runner;
     opening->subscriber = subscriber;
@@ -367,7 +385,58 @@ static void get_logs(struct rpc_request *request, void *ctx) {
     run_opening(opening);
 }
 
+/* ---- A session and its stream in one request ------------------------------------------------- */
+
+static bool has_room(const struct runner *runner) {
+    return rpc_server_streams(runner->server) < runner->config.streams;
+}
+
+static void follow_new(struct rpc_call *call, struct runner *runner, struct session *session) {
+    if (!has_room(runner)) { /* any more: others came while its script was read */
+        rpc_call_fail(call, ERROR_BUSY, json_pack("{s:s}", "session_id", session->id),
+                      "busy: session %s has begun, but too many streams are open", session->id);
+        return;
+    }
+    struct rpc_request *request = rpc_call_take_request(call);
+    struct subscriber *subscriber = subscriber_new(1, false);
+    struct follower *follower = subscriber ? add_follower(runner, subscriber, session, 0) : NULL;
+    /* Now, and not when it is sent: then it may have ended, and its lines come before that. */
+    if (follower) add_changes(follower, &follower->first);
+    if (follower && !follower->first.failed) {
+        open_stream(request, subscriber);
+        return;
+    }
+    if (subscriber) closed(subscriber);
+    rpc_request_reply_error(request, 500, "out of memory");
+}
+
+static void follow_when_recorded(struct rpc_call *call, struct runner *runner,
+                                 struct session *session) {
+    when_recorded(call, runner, session, follow_new);
+}
+
+static void post_run(struct rpc_call *call, void *ctx) {
+    struct runner *runner = ctx;
+    if (has_room(runner))
+        submit(call, runner, rpc_call_params(call), NULL, follow_when_recorded);
+    else
+        rpc_call_fail(call, ERROR_BUSY, NULL, "busy: too many open streams: %lld",
+                      (long long)runner->config.streams);
+}
+
+static unsigned status_of(int code) {
+    switch (code) {
+    case ERROR_BUSY:
+    case ERROR_UNAVAILABLE: return 503;
+    case ERROR_UNKNOWN_SCRIPT: return 404;
+    default: return 0;
+    }
+}
+
 int streams_add_routes(struct runner *runner) {
-    int failed = rpc_server_route(runner->server, "GET", PATH_PREFIX, get_session, runner);
-    return failed ? failed : rpc_server_route(runner->server, "GET", "/sse/logs", get_logs, runner);
+    const struct rpc_entry run = {"session_start", post_run, runner};
+    if (rpc_server_route(runner->server, "GET", PATH_PREFIX, get_session, runner) < 0 ||
+        rpc_server_route(runner->server, "GET", "/sse/logs", get_logs, runner) < 0)
+        return -1;
+    return rpc_service_add_entry(runner->service, runner->server, "/sse/run", &run, status_of);
 }

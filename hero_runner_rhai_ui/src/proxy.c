@@ -1,5 +1,5 @@
 /*
- * POST /rpc and every GET /sse/ path, passed on to the runner as they are.
+ * POST /rpc, POST /sse/run and every GET /sse/ path, passed on to the runner as they are.
  *
  * The answer is pulled: the browser's socket has room, then bytes are taken from the upstream, then
  * the upstream reads on. A browser that goes away closes the upstream, so a held call or stream of
@@ -24,7 +24,7 @@ struct passage {
     struct rpc_request *request; /* until it is answered */
     struct rpc_stream *stream;   /* from then on */
     struct upstream *upstream;
-    bool is_rpc, is_cut;
+    bool is_call, is_cut; /* is_call: errors are those of JSON-RPC */
 };
 
 static void passage_free(void *ctx) {
@@ -72,7 +72,7 @@ static void reply_down(struct passage *passage, const char *why) {
     struct rpc_request *request = passage->request;
     proxy_explain(passage->ui, why, &text);
     rpc_request_add_header(request, "Cache-Control", "no-store");
-    if (passage->is_rpc)
+    if (passage->is_call)
         rpc_request_reply_json(request, 502,
                                json_pack("{s:s, s:o, s:{s:i, s:s, s:{s:s}}}", "jsonrpc", "2.0",
                                          "id", call_id(request), "error", "code", RUNNER_DOWN,
@@ -144,7 +144,7 @@ static const struct upstream_ops upstream_ops = {on_head, on_data, on_failed};
 
 /* ---- The request ------------------------------------------------------------------------- */
 
-static void pass_on(struct ui *ui, struct rpc_request *request, bool is_rpc) {
+static void pass_on(struct ui *ui, struct rpc_request *request, bool is_call) {
     struct passage *passage = calloc(1, sizeof *passage);
     struct rpc_strbuf target = RPC_STRBUF_INIT, headers = RPC_STRBUF_INIT;
     const char *last_id = rpc_request_header(request, "Last-Event-ID");
@@ -155,8 +155,8 @@ static void pass_on(struct ui *ui, struct rpc_request *request, bool is_rpc) {
         struct upstream_request upstream = {.method = rpc_request_method(request),
                                             .target = rpc_strbuf_text(&target),
                                             .headers = rpc_strbuf_text(&headers)};
-        if (is_rpc) upstream.body = rpc_request_body(request, &upstream.len);
-        *passage = (struct passage){.ui = ui, .request = request, .is_rpc = is_rpc};
+        if (is_call) upstream.body = rpc_request_body(request, &upstream.len);
+        *passage = (struct passage){.ui = ui, .request = request, .is_call = is_call};
         passage->upstream =
             upstream_open(ui->base, ui->runner_socket, &upstream, &upstream_ops, passage);
     }
@@ -177,7 +177,7 @@ static bool is_json(const char *type) {
            (type[16] == '\0' || type[16] == ';' || type[16] == ' ');
 }
 
-static void post_rpc(struct rpc_request *request, void *ctx) {
+static void post_call(struct rpc_request *request, void *ctx) {
     struct ui *ui = ctx;
     if (!ui->config.rpc_proxy)
         rpc_request_reply_error(request, 403,
@@ -195,6 +195,8 @@ static void get_sse(struct rpc_request *request, void *ctx) {
 }
 
 int proxy_add_routes(struct ui *ui) {
-    if (rpc_server_route(ui->server, "POST", "/rpc", post_rpc, ui) != 0) return -1;
+    if (rpc_server_route(ui->server, "POST", "/rpc", post_call, ui) != 0 ||
+        rpc_server_route(ui->server, "POST", "/sse/run", post_call, ui) != 0)
+        return -1;
     return rpc_server_route(ui->server, "GET", "/sse/", get_sse, ui);
 }

@@ -194,6 +194,45 @@ static void a_stream_passes_as_it_comes_and_ends_with_the_runners(void **state) 
     close(browser);
 }
 
+#define RUN_PARAMS "{\"script\":\"1\"}"
+
+static int ask_run(const struct place *place) {
+    char request[256];
+    snprintf(request, sizeof request, "POST /sse/run HTTP/1.0\r\nContent-Length: %zu\r\n\r\n%s",
+             strlen(RUN_PARAMS), RUN_PARAMS);
+    return ask(place, request);
+}
+
+static void a_posted_stream_passes_or_its_refusal(void **state) {
+    struct place *place = *state;
+    runner_up(place);
+    place_start(place, NULL, NULL);
+    int browser = ask_run(place);
+    char *request;
+    int runner = runner_accept(place, "POST /sse/run HTTP/1.0\r\n", &request);
+    assert_contains(request, "\r\n\r\n" RUN_PARAMS);
+    free(request);
+    send_text(runner, SSE_HEAD "event: status\ndata: {}\n\n");
+    char *first = read_until(browser, "data: {}\n\n");
+    assert_contains(first, "Content-Type: text/event-stream\r\n");
+    free(first);
+    close(browser); /* ends the runner's stream */
+    assert_true(is_closed_by_peer(runner));
+    close(runner);
+
+    browser = ask_run(place);
+    runner = runner_accept(place, "POST /sse/run", NULL);
+    send_answer(runner, "503 Service Unavailable\r\nRetry-After: 1",
+                "{\"error\":{\"code\":-32002}}");
+    char *answer = read_until(browser, NULL);
+    assert_contains(answer, " 503 ");
+    assert_contains(answer, "\r\nRetry-After: 1\r\n");
+    assert_contains(answer, "{\"error\":{\"code\":-32002}}");
+    free(answer);
+    close(runner);
+    close(browser);
+}
+
 /* Writes until the other end has taken nothing for a while; gives what it took. */
 static size_t push_until_full(int fd) {
     static char event[1024];
@@ -322,6 +361,7 @@ int main(void) {
         TEST(other_bytes_than_http_are_a_clear_error),
         TEST(the_proxy_can_be_switched_off),
         TEST(a_stream_passes_as_it_comes_and_ends_with_the_runners),
+        TEST(a_posted_stream_passes_or_its_refusal),
         TEST(a_browser_that_does_not_read_stops_the_runner_and_not_the_server),
         TEST(events_of_several_sources_come_whole_and_marked),
         TEST(half_an_event_cuts_the_stream),

@@ -2,10 +2,10 @@
 from .base import GAPS, STAMPS, Peer, Req, dial, first_line, tree
 from .lua import Supervisord, Webhook, Websocketd
 from .node import Piscina
-from .ours import Ours, OursLive
+from .ours import Ours, OursLive, OursOneRequest
 from .php import NginxPhp, Php, PhpBuffered, PhpEval, PhpOne
 from .uwsgi import Uwsgi
 
-OURS = [Ours, OursLive]
+OURS = [Ours, OursLive, OursOneRequest]
 PEERS = {"php": Php, "php1": PhpOne, "phpeval": PhpEval, "phpbuf": PhpBuffered, "nginx": NginxPhp, "uwsgi": Uwsgi,
          "piscina": Piscina, "webhook": Webhook, "websocketd": Websocketd, "supervisord": Supervisord}

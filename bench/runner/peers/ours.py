@@ -24,10 +24,13 @@ class Ours(Peer):
                "HERO_RUNNER_RHAI_LOG_BYTES": str(512 << 20)}
         self.spawn([f"{self.bin_dir}/hero_runner_rhai_server"], self.addr, env=env)
 
-    def post(self, method, params):
-        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
-        return (f"POST /rpc HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+    def post_to(self, path, value):
+        body = json.dumps(value)
+        return (f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
                 f"Connection: close\r\n\r\n{body}").encode()
+
+    def post(self, method, params):
+        return self.post_to("/rpc", {"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
 
     def run(self, script, needle=HELLO):
         return Req(self.addr, self.post("session_run", {"script": script + " // ########"}), needle)
@@ -79,6 +82,7 @@ class Ours(Peer):
 
 
 class OursLive(Ours):
+    """Only how soon a line is at a reader: the id is asked for, then its stream."""
     name = "hero_runner_rhai, session_start + SSE"
 
     def c1(self): return self.live(f'print("{HELLO}");')
@@ -87,3 +91,10 @@ class OursLive(Ours):
     def ring(self, n): return None
     def trickle(self): return None
     def hold(self, mb, i): return None
+
+
+class OursOneRequest(OursLive):
+    name = "hero_runner_rhai, run and stream in one request"
+
+    def c1(self):
+        return Req(self.addr, self.post_to("/sse/run", {"script": f'print("{HELLO}"); // ########'}), f'"line":"{HELLO}"')
