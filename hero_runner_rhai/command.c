@@ -8,7 +8,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define FIND_MAX 10000 /* the most that the server gives at a time */
+#define FIND_MAX 10000           /* the most that the server gives at a time */
+#define OUTPUT_BYTES (64 * 1024) /* written at once when there are so many */
 
 /* ---- The server and its sessions -------------------------------------------------------- */
 
@@ -76,14 +77,30 @@ int find_session(struct runner *runner, const char *prefix, char ret_id[RUNNER_I
     return -1;
 }
 
-bool show_line(const struct runner_line *line) {
-    FILE *out = line->is_stderr ? stderr : stdout;
-    fwrite(line->text, 1, line->len, out);
-    if (!line->is_partial) fputc('\n', out);
-    if (fflush(out) == 0 && !ferror(out)) return true;
+void prepare_lines(void) {
+    static char buffer[OUTPUT_BYTES];
+    if (!isatty(STDOUT_FILENO)) setvbuf(stdout, buffer, _IOFBF, sizeof buffer);
+}
+
+/* Whether all that went to `out` so far could be written. */
+static bool is_written(FILE *out) {
+    if (!ferror(out)) return true;
     if (errno != EPIPE) tell("cannot write the session's output: %s", strerror(errno));
     clearerr(out); /* told already */
     return false;
+}
+
+bool show_pause(void) {
+    fflush(stdout);
+    return is_written(stdout);
+}
+
+bool show_line(const struct runner_line *line) {
+    FILE *out = line->is_stderr ? stderr : stdout;
+    if (line->is_stderr && !show_pause()) return false; /* what came before stays before it */
+    fwrite_unlocked(line->text, 1, line->len, out);
+    if (!line->is_partial) putc_unlocked('\n', out);
+    return is_written(out);
 }
 
 void show_gap(uint64_t dropped) {

@@ -91,8 +91,12 @@ json_t *parse_inputs(const char *const *inputs);
 /* Shows the lines of a session as they come, until it has ended; the exit code. */
 int follow_session(struct runner *runner, const char *id);
 
-/* One line of a session to the stream it belongs to, at once. False when nobody reads it. */
+/* Lines of a session, to the streams they belong to. What goes to standard output may stay in a
+ * buffer, unless it is a terminal, until show_pause: to be called before anything is waited for,
+ * and at the end. Both return false when nobody reads it. */
+void prepare_lines(void); /* before anything is written */
 bool show_line(const struct runner_line *line);
+bool show_pause(void);
 void show_gap(uint64_t dropped);
 
 /* "512 B", "1.5 MiB". Returns `text`. */

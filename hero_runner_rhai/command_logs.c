@@ -14,6 +14,11 @@ static bool on_line(void *ctx, const struct runner_line *line) {
     return show_line(line);
 }
 
+static bool on_pause(void *ctx) {
+    (void)ctx;
+    return show_pause();
+}
+
 static bool on_gap(void *ctx, uint64_t dropped) {
     (void)ctx;
     show_gap(dropped);
@@ -28,8 +33,9 @@ static bool on_line_of(void *ctx, const char *id, const struct runner_line *line
     (void)ctx;
     FILE *out = line->is_stderr ? stderr : stdout;
     fprintf(out, "%.*s | ", SHORT_ID_LEN, id);
-    return show_line(
-        &(struct runner_line){.is_stderr = line->is_stderr, .text = line->text, .len = line->len});
+    return show_line(&(struct runner_line){
+               .is_stderr = line->is_stderr, .text = line->text, .len = line->len}) &&
+           show_pause();
 }
 
 static bool on_gap_of(void *ctx, const char *id, uint64_t dropped) {
@@ -65,6 +71,15 @@ static int follow_many(struct runner *runner, const struct options *options,
 
 /* ---- One session ---------------------------------------------------------------------------- */
 
+static int show_coming(struct runner *runner, const char *id, int64_t after,
+                       struct rpc_error *err) {
+    const struct runner_follow follow = {
+        .line = on_line, .gap = on_gap, .pause = on_pause, .after_seq = (uint64_t)after};
+    int outcome = runner_session_follow(runner, id, &follow, NULL, err);
+    if (outcome == 0) show_pause();
+    return outcome;
+}
+
 /* The last ones: page by page from the end, each with the lines that are missing behind it, until
  * there are enough; then in order. */
 static int show_tail(struct runner *runner, const char *id, const struct options *options,
@@ -99,6 +114,7 @@ static int show_tail(struct runner *runner, const char *id, const struct options
         if (pages[count].dropped > 0 && is_read) show_gap(pages[count].dropped);
         runner_log_page_done(&pages[count]);
     }
+    if (is_read) show_pause();
     free(pages);
     return outcome;
 }
@@ -118,6 +134,7 @@ static int show_kept(struct runner *runner, const char *id, const struct options
         bool is_read = true;
         for (size_t i = 0; i < page.count && is_read; i++)
             is_read = show_line(&page.lines[i]);
+        is_read = is_read && show_pause();
         bool has_more = is_read && page.next_seq > query.after_seq;
         query.after_seq = page.next_seq;
         runner_log_page_done(&page);
@@ -138,10 +155,8 @@ static const char *wrong_options(const struct options *options) {
 
 static int show_one(struct runner *runner, const struct options *options, struct rpc_error *err) {
     char id[RUNNER_ID_BYTES];
-    const struct runner_follow follow = {
-        .line = on_line, .gap = on_gap, .after_seq = (uint64_t)options->after};
     if (find_session(runner, options->line.operands[0], id, err) < 0) return -1;
-    if (options->follow) return runner_session_follow(runner, id, &follow, NULL, err);
+    if (options->follow) return show_coming(runner, id, options->after, err);
     if (options->tail > 0) return show_tail(runner, id, options, err);
     return show_kept(runner, id, options, err);
 }
@@ -155,6 +170,7 @@ static int run(const struct options *options) {
     }
     struct runner *runner = open_runner();
     if (!runner) return EXIT_FAILED;
+    prepare_lines();
     int failed = options->line.operand_count > 1 ? follow_many(runner, options, &err)
                                                  : show_one(runner, options, &err);
     runner_close(runner);

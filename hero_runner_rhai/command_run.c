@@ -63,8 +63,15 @@ static bool on_line(void *ctx, const struct runner_line *line) {
     return !show->is_unread;
 }
 
+static bool on_pause(void *ctx) {
+    struct show *show = ctx;
+    show->is_unread = !show_pause();
+    return !show->is_unread;
+}
+
 static bool on_progress(void *ctx, double done, double total, const char *text) {
     struct show *show = ctx;
+    if (!on_pause(show)) return false;
     progress_show(&show->progress, done, total, text);
     return true;
 }
@@ -99,7 +106,7 @@ static int stop_and_leave(struct runner *runner, const char *id, struct runner_f
     forget_interrupt();
     follow->after_seq = show->last_seq;
     follow->progress = NULL;
-    if (show->is_unread) follow->line = NULL, follow->gap = NULL;
+    if (show->is_unread) follow->line = NULL, follow->gap = NULL, follow->pause = NULL;
     if (runner_session_stop(runner, id, NULL, &err) < 0 ||
         runner_session_follow(runner, id, follow, NULL, &err) < 0) {
         if (err.kind == RPC_ERROR_INTERRUPTED)
@@ -111,32 +118,57 @@ static int stop_and_leave(struct runner *runner, const char *id, struct runner_f
     return show->is_unread ? EXIT_FAILED : EXIT_INTERRUPTED;
 }
 
-int follow_session(struct runner *runner, const char *id) {
-    struct show show = {.progress = progress_on(stderr)};
-    struct runner_follow follow = {
-        .line = on_line, .progress = on_progress, .gap = on_gap, .ctx = &show};
-    struct runner_session session = {0};
-    struct rpc_error err = {0};
-    int ended = runner_session_follow(runner, id, &follow, &session, &err);
-    progress_clear(&show.progress);
-    /* Nobody reads what it writes: as with any program at the end of a pipe, it ends. */
-    if (ended > 0 || err.kind == RPC_ERROR_INTERRUPTED) {
-        rpc_error_clear(&err);
-        return stop_and_leave(runner, id, &follow);
-    }
-    if (ended < 0) return tell_error(&err);
-    bool is_success = session.status == RUNNER_SUCCEEDED;
-    if (!is_success) tell_failure(&session);
-    runner_session_done(&session);
-    return is_success ? EXIT_OK : EXIT_FAILED;
+/* The functions that show what is told. */
+static struct runner_follow show_with(struct show *show) {
+    *show = (struct show){.progress = progress_on(stderr)};
+    prepare_lines();
+    return (struct runner_follow){
+        .line = on_line, .progress = on_progress, .gap = on_gap, .pause = on_pause, .ctx = show};
 }
 
-static int start_session(struct runner *runner, const struct options *options,
-                         const struct runner_start *start) {
+/* The following has come out as `outcome`, `session` and `err`, which are released. The exit code.
+ */
+static int end_following(struct runner *runner, const char *id, struct runner_follow *follow,
+                         int outcome, struct runner_session *session, struct rpc_error *err) {
+    struct show *show = follow->ctx;
+    progress_clear(&show->progress);
+    if (outcome == 0) {
+        bool is_success = session->status == RUNNER_SUCCEEDED;
+        bool is_read = show_pause();
+        if (!is_success) tell_failure(session);
+        runner_session_done(session);
+        return is_success && is_read ? EXIT_OK : EXIT_FAILED;
+    }
+    /* Nobody reads what it writes: as with any program at the end of a pipe, it ends. */
+    bool is_to_stop = outcome > 0 || (err->kind == RPC_ERROR_INTERRUPTED && *id);
+    if (!is_to_stop) return tell_error(err);
+    rpc_error_clear(err);
+    return stop_and_leave(runner, id, follow);
+}
+
+int follow_session(struct runner *runner, const char *id) {
+    struct show show;
+    struct runner_follow follow = show_with(&show);
+    struct runner_session session = {0};
+    struct rpc_error err = {0};
+    int outcome = runner_session_follow(runner, id, &follow, &session, &err);
+    return end_following(runner, id, &follow, outcome, &session, &err);
+}
+
+static int run_session(struct runner *runner, const struct runner_start *start) {
+    char id[RUNNER_ID_BYTES];
+    struct show show;
+    struct runner_follow follow = show_with(&show);
+    struct runner_session session = {0};
+    struct rpc_error err = {0};
+    int outcome = runner_session_start_follow(runner, start, &follow, id, &session, &err);
+    return end_following(runner, id, &follow, outcome, &session, &err);
+}
+
+static int detach_session(struct runner *runner, const struct runner_start *start) {
     char id[RUNNER_ID_BYTES];
     struct rpc_error err = {0};
     if (runner_session_start(runner, start, id, &err) < 0) return tell_error(&err);
-    if (!options->detach) return follow_session(runner, id);
     printf("%s\n", id);
     return EXIT_OK;
 }
@@ -275,7 +307,9 @@ static int run(const struct options *options) {
     };
     int code = fill_start(options, &start, &script, &dir, &callback_socket);
     if (code == EXIT_OK)
-        code = (runner = open_runner()) ? start_session(runner, options, &start) : EXIT_FAILED;
+        code = !(runner = open_runner()) ? EXIT_FAILED
+               : options->detach         ? detach_session(runner, &start)
+                                         : run_session(runner, &start);
     runner_close(runner);
     rpc_strbuf_done(&script);
     json_decref(start.inputs);

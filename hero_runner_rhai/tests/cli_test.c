@@ -237,6 +237,71 @@ static void a_session_that_nobody_reads_is_stopped(void **state) {
     free(err);
 }
 
+/* Output may wait in a buffer for more of it, but never while the script pauses. */
+static void all_that_was_printed_is_shown_before_a_pause(void **state) {
+    (void)state;
+    int out;
+    pid_t pid = START_WITH_PIPE(
+        &out, "run",
+        script("for i in 0..300 { print(i) } run_command(\"printf part; sleep 100\")"));
+    await(out, "\n298\n299\npart");
+    kill(pid, SIGINT);
+    assert_int_equal(place_wait(pid), 130);
+    close(out);
+}
+
+static void lines_of_both_streams_keep_their_order(void **state) {
+    (void)state;
+    char expected[8192] = "", *got = malloc(sizeof expected);
+    size_t len = 0, expected_len = 0;
+    ssize_t more;
+    int ends[2];
+    for (int i = 0; i < 500; i++)
+        expected_len += (size_t)snprintf(expected + expected_len, sizeof expected - expected_len,
+                                         "%d\n%s", i, i % 7 == 0 ? "\"err\"\n" : "");
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    const char *path =
+        script("for i in 0..500 { print(i); if i % 7 == 0 { debug(\"err\") } } progress(1, 1)");
+    const char *const argv[] = {"hero_runner_rhai", "run", path, NULL};
+    pid_t pid = place_start_both(&place, ends[1], argv);
+    close(ends[1]);
+    while ((more = read(ends[0], got + len, sizeof expected - 1 - len)) > 0)
+        len += (size_t)more;
+    got[len] = '\0';
+    close(ends[0]);
+    assert_int_equal(place_wait(pid), 0);
+    strcat(expected, "hero_runner_rhai: 100 %\n");
+    assert_string_equal(got, expected);
+    free(got);
+}
+
+static void output_that_cannot_be_written_is_told(void **state) {
+    (void)state;
+    int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+    static const char *const scripts[] = {"print(1)", "print(1); sleep(100)",
+                                          "for i in 0..100000 { print(i) } sleep(100)"};
+    for (size_t i = 0; i < sizeof scripts / sizeof scripts[0]; i++) {
+        const char *const argv[] = {"hero_runner_rhai", "run", script(scripts[i]), NULL};
+        assert_int_equal(place_wait(place_start(&place, full, argv)), 1);
+        char *err = place_read(&place, "err");
+        assert_string_equal(err, "hero_runner_rhai: cannot write the session's output: No space "
+                                 "left on device\n");
+        free(err);
+    }
+    close(full);
+}
+
+static void a_run_that_is_refused_says_why(void **state) {
+    (void)state;
+    struct outcome outcome;
+    place_run(&place, &outcome, "run", "--name", "nobody");
+    expect(&outcome, 1, "", "hero_runner_rhai: unknown script \"nobody\", or version of it\n");
+    place_run(&place, &outcome, "run", "--cwd", "/nonexistent", script("1"));
+    expect(&outcome, 1, "",
+           "hero_runner_rhai: parameter \"working_dir\" cannot be entered: \"/nonexistent\": No "
+           "such file or directory\n");
+}
+
 /* ---- The others ------------------------------------------------------------------------- */
 
 static void a_detached_session_is_listed_followed_and_stopped(void **state) {
@@ -745,6 +810,10 @@ int main(void) {
         cmocka_unit_test(a_second_ctrl_c_does_not_wait_for_the_end),
         cmocka_unit_test(ctrl_c_of_logs_leaves_the_session_alone),
         cmocka_unit_test(a_session_that_nobody_reads_is_stopped),
+        cmocka_unit_test(all_that_was_printed_is_shown_before_a_pause),
+        cmocka_unit_test(lines_of_both_streams_keep_their_order),
+        cmocka_unit_test(output_that_cannot_be_written_is_told),
+        cmocka_unit_test(a_run_that_is_refused_says_why),
         cmocka_unit_test(a_detached_session_is_listed_followed_and_stopped),
         cmocka_unit_test(logs_follows_a_session_to_its_end),
         cmocka_unit_test(ids_that_are_not_clear_are_refused),

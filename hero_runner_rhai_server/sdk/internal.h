@@ -32,6 +32,17 @@ int sdk_read_result(json_t *json, struct runner_result *ret, struct rpc_error *e
 /* Borrows from `json`. */
 int sdk_read_line(const json_t *json, struct runner_line *ret, struct rpc_error *err);
 
+/* The params of session_start, a new reference. */
+json_t *sdk_start_params(const struct runner_start *start, struct rpc_error *err);
+
+static inline const char *text_of(const json_t *object, const char *name) {
+    return json_string_value(json_object_get(object, name));
+}
+
+static inline int64_t int_of(const json_t *object, const char *name) {
+    return json_integer_value(json_object_get(object, name));
+}
+
 /* Members of params: nothing for NULL and 0. */
 void sdk_put_text(json_t *params, const char *name, const char *text);
 void sdk_put_number(json_t *params, const char *name, int64_t value);

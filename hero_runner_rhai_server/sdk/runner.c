@@ -2,7 +2,6 @@
 #include "internal.h"
 
 #include <errno.h>
-#include <hero_rpc/client.h>
 #include <hero_rpc/paths.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,14 +30,6 @@ int sdk_out_of_memory(struct rpc_error *err) {
 int sdk_unexpected(struct rpc_error *err, const char *what) {
     rpc_error_set(err, RPC_ERROR_PROTOCOL, 0, "the server's answer has no valid %s", what);
     return -1;
-}
-
-static const char *text_of(const json_t *object, const char *name) {
-    return json_string_value(json_object_get(object, name));
-}
-
-static int64_t int_of(const json_t *object, const char *name) {
-    return json_integer_value(json_object_get(object, name));
 }
 
 static bool has(const json_t *object, const char *name) {
@@ -364,130 +355,9 @@ int runner_session_logs(struct runner *runner, const char *id, const struct runn
     return outcome;
 }
 
-/* What one stream of events has come to. */
-struct following {
-    const struct runner_follow *follow;
-    uint64_t seen_seq;
-    bool has_ended, is_failed;
-    struct runner_session final;
-    struct rpc_error *err;
-};
-
-static bool on_line(struct following *following, json_t *json) {
-    struct runner_line line;
-    if (sdk_read_line(json, &line, following->err) < 0) {
-        following->is_failed = true;
-        return false;
-    }
-    following->seen_seq = line.seq;
-    const struct runner_follow *follow = following->follow;
-    return !follow->line || follow->line(follow->ctx, &line);
-}
-
-static bool on_status(struct following *following, json_t *json) {
-    struct runner_session session;
-    if (sdk_read_session(json, &session, following->err) < 0) {
-        following->is_failed = true;
-        return false;
-    }
-    const struct runner_follow *follow = following->follow;
-    bool goes_on = !follow->status || follow->status(follow->ctx, &session);
-    runner_session_done(&session);
-    return goes_on;
-}
-
-static bool on_progress(struct following *following, json_t *json) {
-    const struct runner_follow *follow = following->follow;
-    const char *text = text_of(json, "text");
-    return !follow->progress ||
-           follow->progress(follow->ctx, json_number_value(json_object_get(json, "done")),
-                            json_number_value(json_object_get(json, "total")), text ? text : "");
-}
-
-static bool on_gap(struct following *following, json_t *json) {
-    const struct runner_follow *follow = following->follow;
-    uint64_t dropped = (uint64_t)int_of(json, "dropped");
-    following->seen_seq += dropped;
-    return !follow->gap || follow->gap(follow->ctx, dropped);
-}
-
-static bool on_end(struct following *following, json_t *json) {
-    following->has_ended = true;
-    following->is_failed = sdk_read_session(json, &following->final, following->err) < 0;
-    return false;
-}
-
-static const struct {
-    const char *name;
-    bool (*handle)(struct following *following, json_t *json);
-} event_handlers[] = {
-    {"stdout", on_line}, {"stderr", on_line},       {"end", on_end},
-    {"gap", on_gap},     {"progress", on_progress}, {"status", on_status},
-};
-
-static bool on_event(void *ctx, const struct rpc_sse_event *event) {
-    struct following *following = ctx;
-    for (size_t i = 0; i < sizeof event_handlers / sizeof event_handlers[0]; i++) {
-        if (strcmp(event->event, event_handlers[i].name) != 0) continue;
-        json_t *json = json_loadb(event->data, event->data_len, JSON_ALLOW_NUL, NULL);
-        if (!json) {
-            sdk_unexpected(following->err, "JSON in an event");
-            following->is_failed = true;
-            return false;
-        }
-        bool goes_on = event_handlers[i].handle(following, json);
-        json_decref(json);
-        return goes_on;
-    }
-    return true; /* an event of a later version */
-}
-
-/* A 404 of the stream is what the methods call an unknown session. */
-static void translate_error(const char *id, struct rpc_error *err) {
-    if (err && err->kind == RPC_ERROR_HTTP && err->code == 404)
-        rpc_error_set(err, RPC_ERROR_RPC, RUNNER_ERROR_UNKNOWN_SESSION, "unknown session \"%s\"",
-                      id);
-}
-
 bool sdk_is_worth_retrying(const struct rpc_error *err) {
     return err->kind == RPC_ERROR_UNREACHABLE || err->kind == RPC_ERROR_TIMEOUT ||
            err->kind == RPC_ERROR_PROTOCOL;
-}
-
-int runner_session_follow(struct runner *runner, const char *id, const struct runner_follow *follow,
-                          struct runner_session *ret_session, struct rpc_error *err) {
-    struct rpc_error own = {0};
-    if (!err) err = &own;
-    struct following following = {.follow = follow, .seen_seq = follow->after_seq, .err = err};
-    char path[256];
-    if (strchr(id, '/') || strlen(id) > 128) id = "-"; /* not an id: unknown to the server */
-    snprintf(path, sizeof path, "/sse/session/%s", id);
-    int outcome = -1;
-    for (int tries = 0; tries < SDK_RECONNECTS_MAX; tries++) {
-        char last_id[24];
-        uint64_t before = following.seen_seq;
-        snprintf(last_id, sizeof last_id, "%llu", (unsigned long long)before);
-        rpc_error_clear(err);
-        outcome = rpc_client_follow(runner->client, path, last_id, on_event, &following, err);
-        if (following.has_ended || following.is_failed) break;
-        if (outcome == RPC_FOLLOW_STOPPED) break;
-        if (outcome < 0 && !sdk_is_worth_retrying(err)) break;
-        if (outcome == RPC_FOLLOW_CLOSED)
-            rpc_error_set(err, RPC_ERROR_UNREACHABLE, 0, "the server closed the stream");
-        outcome = -1;
-        if (following.seen_seq > before) tries = 0;
-    }
-    if (following.is_failed)
-        outcome = -1;
-    else if (following.has_ended)
-        outcome = 0;
-    if (outcome == 0 && ret_session)
-        *ret_session = following.final;
-    else
-        runner_session_done(&following.final);
-    if (outcome < 0) translate_error(id, err);
-    rpc_error_clear(&own);
-    return outcome;
 }
 
 /* ---- Service ----------------------------------------------------------------------------- */

@@ -91,7 +91,7 @@ static void add_options(json_t *params, const struct runner_start *start) {
                                       start->callback_socket, "path", start->callback_path));
 }
 
-static json_t *start_params(const struct runner_start *start, struct rpc_error *err) {
+json_t *sdk_start_params(const struct runner_start *start, struct rpc_error *err) {
     json_t *params = json_object();
     add_options(params, start);
     if (add_script(params, start, err) == 0 &&
@@ -115,7 +115,7 @@ static int take_id(json_t *result, char ret_id[RUNNER_ID_BYTES], struct rpc_erro
 
 int runner_session_start(struct runner *runner, const struct runner_start *start,
                          char ret_id[RUNNER_ID_BYTES], struct rpc_error *err) {
-    json_t *params = start_params(start, err);
+    json_t *params = sdk_start_params(start, err);
     if (!params) return -1;
     return take_id(sdk_call(runner, "session_start", params, SDK_CALL_TIMEOUT_MS, err), ret_id,
                    err);
@@ -136,7 +136,7 @@ int runner_session_rerun(struct runner *runner, const char *id, const char *cons
 int runner_session_run(struct runner *runner, const struct runner_start *start,
                        struct runner_session *ret_session, struct runner_result *ret_result,
                        struct rpc_error *err) {
-    json_t *params = start_params(start, err);
+    json_t *params = sdk_start_params(start, err);
     if (!params) return -1;
     sdk_put_number(params, "wait_ms", start->wait_ms);
     json_t *json = sdk_call(runner, "session_run", params, SDK_NO_TIMEOUT, err);

@@ -243,6 +243,9 @@ struct runner_follow {
     bool (*status)(void *ctx, const struct runner_session *session); /* at each change */
     bool (*progress)(void *ctx, double done, double total, const char *text);
     bool (*gap)(void *ctx, uint64_t dropped); /* so many lines are lost here */
+    /* All that has come was told, and there is no more yet: output that was put aside can go out.
+     * Not at the end. */
+    bool (*pause)(void *ctx);
     void *ctx;
     uint64_t after_seq; /* start behind this line; 0: from the first kept one */
 };
@@ -251,6 +254,14 @@ struct runner_follow {
  * an error (-1). A broken connection is taken up again where it was, a few times. */
 int runner_session_follow(struct runner *runner, const char *id, const struct runner_follow *follow,
                           struct runner_session *ret_session, struct rpc_error *err);
+/* Begins a session and follows it from its first line on (after_seq is not used), with one request:
+ * what it prints is here a round trip later. Otherwise as runner_session_follow; also, the session
+ * goes on when the caller leaves. `ret_id` is filled in with the first `status`, before anything
+ * else is told; "" after a return means that nothing is known of a session: the request was
+ * refused, or broke off before its answer. */
+int runner_session_start_follow(struct runner *runner, const struct runner_start *start,
+                                const struct runner_follow *follow, char ret_id[RUNNER_ID_BYTES],
+                                struct runner_session *ret_session, struct rpc_error *err);
 
 /* Several sessions on one stream; each function is told whose line or end it is. Every member may
  * be NULL. Return false to end following. */
