@@ -17,20 +17,12 @@ import sys
 import tempfile
 import time
 
-TOP = os.path.realpath(f"{os.path.dirname(os.path.realpath(__file__))}/../..")
-BUILD = f"{TOP}/build/release"
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+from release import BUILD, build
+
 TARGETS = ["hero_runner_rhai", "hero_runner_rhai_server", "hero_runner_rhai_zygote"]
 LEAST = 1_000_000     # lines per second of `run > /dev/null`
 SCRIPT = "for i in 1..=%d { print(`line number ${i} of a script that prints many`) }"
-
-
-def build():
-    os.makedirs(f"{TOP}/build", exist_ok=True)
-    for command in (["cmake", "--preset", "release"], ["cmake", "--build", BUILD, "--target", *TARGETS]):
-        done = subprocess.run(command, cwd=TOP, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        if done.returncode:
-            sys.stderr.buffer.write(done.stdout)
-            sys.exit(2)
 
 
 def start_server(scratch, env):
@@ -69,7 +61,7 @@ def main():
     parser.add_argument("--cli", default=f"{BUILD}/hero_runner_rhai/hero_runner_rhai")
     parser.add_argument("--no-assert", action="store_true", help="only print")
     args = parser.parse_args()
-    build()
+    build(TARGETS)
     scratch = tempfile.mkdtemp(prefix="bench_cli.")
     env = {"PATH": os.environ["PATH"], "HOME": scratch, "PATH_VAR": f"{scratch}/var", "PATH_SOCKET": f"{scratch}/sockets",
            # A reader may lag behind the script by as much as is kept.

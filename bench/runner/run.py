@@ -22,8 +22,9 @@ import comparisons
 from client import Client, load_now, note
 from peers import OURS, PEERS, Peer, first_line
 
-TOP = os.path.realpath(f"{os.path.dirname(os.path.realpath(__file__))}/../..")
-BUILD = f"{TOP}/build/release"
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+from release import BUILD, build
+
 TARGETS = ["bench_runner_load", "hero_runner_rhai_server", "hero_runner_rhai_zygote"]
 
 
@@ -50,15 +51,6 @@ class Targets:
         if self.rows:
             print("### Targets\n")
             comparisons.table(["target", "measured", "promised", ""], self.rows)
-
-
-def build():
-    os.makedirs(f"{TOP}/build", exist_ok=True)
-    for command in (["cmake", "--preset", "release"], ["cmake", "--build", BUILD, "--target", *TARGETS]):
-        done = subprocess.run(command, cwd=TOP, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        if done.returncode:
-            sys.stderr.buffer.write(done.stdout)
-            sys.exit(2)
 
 
 def install(classes):
@@ -149,7 +141,7 @@ def main():
     args = parser.parse_args()
     only = args.only.split(",")
     classes = OURS + [PEERS[name] for name in args.peers.split(",") if name]
-    build()
+    build(TARGETS)
     install(classes)
     for cls in OURS:
         cls.bin_dir = f"{BUILD}/hero_runner_rhai_server"

@@ -775,9 +775,10 @@ static void check_and_functions_tell_about_scripts(void **state) {
 
 static void each_command_has_help(void **state) {
     (void)state;
-    static const char *const names[] = {"run",    "rerun", "list",      "logs",   "stop",
-                                        "delete", "check", "functions", "status", "config",
-                                        "reload", "drain", "repl",      "show"};
+    static const char *const names[] = {"run",    "rerun",  "list",   "logs",
+                                        "stop",   "delete", "check",  "functions",
+                                        "status", "config", "reload", "drain",
+                                        "repl",   "show"};
     struct outcome all, one;
     char usage[64];
     place_run(&place, &all, "--help");

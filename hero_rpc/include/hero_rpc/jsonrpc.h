@@ -47,8 +47,7 @@ long long rpc_call_integer(const struct rpc_call *call, const char *name, long l
 bool rpc_call_boolean(const struct rpc_call *call, const char *name, bool otherwise);
 
 /* A JSON number as an integer; `otherwise` when it is none. A real loses its fraction, and one out
- * of range becomes the nearest integer there is, so that range checks refuse it. NULL is no number.
- */
+ * of range becomes the nearest integer there is, so that range checks refuse it. NULL is no number. */
 long long rpc_json_integer(const json_t *value, long long otherwise);
 long long rpc_integer_of_real(double real);
 
