@@ -127,7 +127,7 @@ static void add_use(struct table *table, const struct runner_session *session) {
              number(usage, "voluntary_switches"), number(usage, "involuntary_switches"));
     add(table, "switches", switches);
     if (!runner_status_is_final(session->status)) return;
-    if (number(usage, "operations")) /* counted only under a limit */
+    if (number(usage, "operations")) /* it could tell: nobody killed it */
         add_count(table, "operations", number(usage, "operations"));
     add_bytes(table, "engine's peak", number(usage, "engine_peak_bytes"));
 }

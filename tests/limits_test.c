@@ -36,6 +36,23 @@ static void operations_are_counted(void **state) {
     expect_limit(&session, "Too many operations");
 }
 
+static int64_t operations_of(struct test_server *server, const char *script) {
+    struct runner_session session;
+    run_limited(server, script, (struct runner_limits){0}, &session);
+    assert_int_equal(session.status, RUNNER_SUCCEEDED);
+    json_t *usage = json_object_get(session.json, "usage");
+    int64_t operations = json_integer_value(json_object_get(usage, "operations"));
+    runner_session_done(&session);
+    return operations;
+}
+
+static void operations_are_told_without_a_limit_too(void **state) {
+    int64_t few = operations_of(*state, "let n = 0; while n < 1000 { n += 1; }");
+    int64_t many = operations_of(*state, "let n = 0; while n < 100000 { n += 1; }");
+    assert_in_range(few, 2000, 20000);
+    assert_in_range(many, 90 * few, 110 * few);
+}
+
 static void memory_is_bounded_and_the_error_is_the_engines(void **state) {
     struct runner_session session;
     run_limited(*state, "let s = \"0123456789\"; loop { s += s; }",
@@ -492,6 +509,7 @@ static void each_has_a_default_and_a_ceiling(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         ON_SERVER(operations_are_counted),
+        ON_SERVER(operations_are_told_without_a_limit_too),
         ON_SERVER(memory_is_bounded_and_the_error_is_the_engines),
         ON_SERVER(memory_of_programs_is_bounded_too),
         ON_SERVER(processor_time_of_the_script_is_bounded),

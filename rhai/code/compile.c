@@ -126,10 +126,20 @@ static void var_stmt(fn_state *fs, const stmt *s) {
         emit(fs, OPC_EXPORT, 0, 1, reg, add_site(fs, s->var.name.name, s->var.name.pos));
 }
 
+/* Whether nothing behind the block runs after it. */
+static bool never_ends(const block *b) {
+    if (!b || !b->len) return false;
+    stmt_kind last = (stmt_kind)b->stmts[b->len - 1]->kind;
+    return last == STMT_RETURN || last == STMT_THROW || last == STMT_BREAK || last == STMT_CONTINUE;
+}
+
 static void if_stmt(fn_state *fs, const stmt *s, int dst) {
     jump_list otherwise = {0};
     expr_branch(fs, s->flow.condition, true, &otherwise);
+    uint32_t before = fs->operations;
     block_to(fs, s->flow.body, dst);
+    uint32_t body = fs->operations - before;
+    fs->operations = before;
     bool has_else = s->flow.branch && s->flow.branch->len;
     if (has_else || dst >= 0) {
         uint32_t end = emit_jump(fs, OPC_JUMP, 0, 0);
@@ -139,6 +149,10 @@ static void if_stmt(fn_state *fs, const stmt *s, int dst) {
     } else {
         jumps_here(fs, &otherwise);
     }
+    uint32_t branch = fs->operations - before;
+    fs->operations = before + (never_ends(s->flow.body)     ? branch
+                               : never_ends(s->flow.branch) ? body
+                                                            : (body + branch + 1) / 2);
 }
 
 typedef struct loop_scope {
@@ -154,6 +168,7 @@ static void loop_open(fn_state *fs, loop_scope *l, int dst) {
         .outer = fs->loop, .dst = dst, .breaks = &l->breaks, .continues = &l->continues};
     l->state.mark = take_mark(fs);
     l->state.body_depth = fs->block_depth;
+    l->state.operations_before = fs->operations;
     fs->loop = &l->state;
 }
 
@@ -192,7 +207,9 @@ static void while_stmt(fn_state *fs, const stmt *s, int dst) {
     jumps_here(fs, &l.continues);
     if (at_end) {
         patch_here(fs, first);
+        uint32_t body = fs->operations - l.state.operations_before;
         expr_branch_back(fs, condition, true, top, s->pos);
+        fs->operations -= body; /* the jump back counts each round, the first one, too */
     } else {
         emit_loop(fs, top, s->pos);
         jumps_here(fs, &out);
@@ -258,6 +275,7 @@ static void for_stmt(fn_state *fs, const stmt *s, int dst) {
     if (has_counter) local_add(fs, s->loop_for.counter.name, reg_new(fs), false);
     local *v = local_add(fs, s->loop_for.var.name, var, false);
     if (fs->failed) return;
+    l.state.operations_before = fs->operations;
     if (v->is_checked || (has_counter && fs->locals[fs->locals_len - 2].is_checked))
         flags |= F_CHECKED;
     /* A cell of an earlier run of this loop is not this run's. */
@@ -265,6 +283,7 @@ static void for_stmt(fn_state *fs, const stmt *s, int dst) {
     uint32_t enter =
         emit_jump(fs, range ? OPC_FOR_RANGE : OPC_FOR, flags | (inclusive ? F_NEGATED : 0), base);
     emit_pos(fs, range ? iterable->pos : expr_start(iterable));
+    uint32_t first_count = range ? emit_d(fs, OPC_EXTRA, 0, 0, 0) : 0;
     uint32_t top = emit_here(fs);
     if (!s->loop_for.body || !s->loop_for.body->len)
         emit_count(fs, s->loop_for.body ? s->loop_for.body->pos : s->pos);
@@ -277,7 +296,11 @@ static void for_stmt(fn_state *fs, const stmt *s, int dst) {
                    : OPC_FOR_INT_NEXT,
            flags, base, (int32_t)top - (int32_t)emit_here(fs) - 1);
     emit_pos(fs, iterable->pos);
+    int32_t round = (int32_t)round_operations(fs);
+    emit_d(fs, OPC_EXTRA, 0, 0, round);
     if (range) patch_here(fs, enter);
+    if (range && !fs->failed) fs->p->code[first_count].d = round;
+    fs->operations = l.state.operations_before; /* each round is counted when it begins */
     loop_close(fs, &l, dst);
 }
 
@@ -416,6 +439,7 @@ static void assign_stmt(fn_state *fs, const stmt *s) {
             emit(fs, OPC_TAKE, 0, r.reg, value, 0);
         } else {
             expr_to_safely(fs, s->assign.value, r.reg);
+            emit_count(fs, target->pos);
         }
     }
     reg_free_to(fs, mark);
@@ -433,13 +457,16 @@ static void try_stmt(fn_state *fs, const stmt *s, int dst) {
     handler h = {start, end, emit_here(fs), caught};
     trim_mark(fs, mark);
     bool has_var = s->try_catch.var.name != NULL;
-    emit(fs, OPC_CATCH, 0, caught, has_var, 0);
+    uint32_t before = fs->operations;
+    uint32_t catch = emit(fs, OPC_CATCH, 0, caught, has_var, 0);
     emit_pos(fs, s->try_catch.var.pos);
     if (has_var) count_variables(fs, 0, s->try_catch.var.pos);
     if (has_var) local_add(fs, s->try_catch.var.name, var, false);
     uint32_t catch_start = emit_here(fs);
     block_to(fs, s->try_catch.handler, REG_NONE);
     handler rethrow = {catch_start, emit_here(fs), 0, caught};
+    if (!fs->failed) fs->p->code[catch].c = count_operand(fs->operations - before);
+    fs->operations = before;
     emit(fs, OPC_CLEAR, 0, caught, caught + 2u, 0);
     unit_to(fs, dst);
     patch_here(fs, over);
@@ -541,6 +568,7 @@ static void switch_stmt(fn_state *fs, const stmt *s, int dst) {
         unit_to(fs, dst);
         jump_add(fs, &end, emit_jump(fs, OPC_JUMP, 0, 0));
     }
+    uint32_t before = fs->operations;
     for (uint32_t i = 0; i < s->sw.arms_len && !fs->failed; i++) {
         jumps_here(fs, &bodies[i]);
         scope_state scope = scope_open(fs);
@@ -551,6 +579,8 @@ static void switch_stmt(fn_state *fs, const stmt *s, int dst) {
         scope_close(fs, scope);
         jump_add(fs, &end, emit_jump(fs, OPC_JUMP, 0, 0));
     }
+    if (s->sw.arms_len) /* an arm of medium length */
+        fs->operations = before + (fs->operations - before) / s->sw.arms_len;
     jumps_here(fs, &end);
     for (uint32_t i = 0; bodies && i < s->sw.arms_len; i++)
         heap_free(fs->h, bodies[i].at, bodies[i].cap * sizeof *bodies[i].at);
@@ -563,13 +593,13 @@ static void return_stmt(fn_state *fs, const stmt *s) {
     bool throws = s->kind == STMT_THROW;
     if (s->expr) {
         operand v = expr_any(fs, s->expr);
-        emit(fs, throws ? OPC_THROW : OPC_RETURN, 0, v.reg, 0, 0);
+        emit_d(fs, throws ? OPC_THROW : OPC_RETURN, 0, v.reg, throws ? 0 : (int32_t)fs->operations);
     } else if (throws) {
         uint16_t v = reg_new(fs);
         emit(fs, OPC_UNIT, 0, v, 0, 0);
         emit(fs, OPC_THROW, 0, v, 0, 0);
     } else {
-        emit(fs, OPC_RETURN_UNIT, 0, 0, 0, 0);
+        emit_d(fs, OPC_RETURN_UNIT, 0, 0, (int32_t)fs->operations);
     }
     emit_pos(fs, s->pos);
     reg_free_to(fs, mark);
@@ -665,7 +695,7 @@ static void block_tail(fn_state *fs, const block *b);
 static void expr_tail(fn_state *fs, const expr *e) {
     uint32_t mark = fs->free_reg;
     operand v = expr_any(fs, e);
-    emit(fs, OPC_RETURN, 0, v.reg, 0, 0);
+    emit_d(fs, OPC_RETURN, 0, v.reg, (int32_t)fs->operations);
     reg_free_to(fs, mark);
 }
 
@@ -678,14 +708,16 @@ static void stmt_tail(fn_state *fs, const stmt *s) {
         emit_count(fs, s->pos);
         jump_list otherwise = {0};
         expr_branch(fs, s->flow.condition, true, &otherwise);
+        uint32_t before = fs->operations;
         block_tail(fs, s->flow.body);
+        fs->operations = before;
         jumps_here(fs, &otherwise);
         block_tail(fs, s->flow.branch);
     } else {
         uint32_t mark = fs->free_reg;
         uint16_t dst = reg_new(fs);
         stmt_to(fs, s, dst);
-        emit(fs, OPC_RETURN, 0, dst, 0, 0);
+        emit_d(fs, OPC_RETURN, 0, dst, (int32_t)fs->operations);
         reg_free_to(fs, mark);
     }
 }
@@ -698,7 +730,7 @@ static void block_tail(fn_state *fs, const block *b) {
     if (b && b->len)
         stmt_tail(fs, b->stmts[b->len - 1]);
     else
-        emit(fs, OPC_RETURN_UNIT, 0, 0, 0, 0);
+        emit_d(fs, OPC_RETURN_UNIT, 0, 0, (int32_t)fs->operations);
     fs->block_depth--;
     scope_close(fs, s);
 }
@@ -707,7 +739,7 @@ static void block_tail(fn_state *fs, const block *b) {
 static void global_tail(fn_state *fs, const block *b) {
     uint16_t dst = reg_new(fs);
     statements_to(fs, b, dst);
-    emit(fs, OPC_RETURN, 0, dst, 0, 0);
+    emit_d(fs, OPC_RETURN, 0, dst, (int32_t)fs->operations);
 }
 
 /* ---- Functions and units ---- */
@@ -757,6 +789,7 @@ static void shorten_switches(proto *p) {
 
 static void fn_close(fn_state *fs) {
     proto *p = fs->p;
+    p->operations = fs->operations;
     if (!fs->failed) {
         shorten_switches(p);
         finish_code(p->code, p->len);
@@ -892,6 +925,7 @@ static void compile_body(unit *u, proto *p, fn_def *fn, const compile_options *o
         return;
     }
     fn_open(&fs, u, o, p, fn->body);
+    estimate(&fs, 1); /* the call */
     add_params(&fs, fn);
     block_tail(&fs, fn->body);
     fn_close(&fs);
@@ -1098,6 +1132,7 @@ proto *compile_scoped_call(unit *u, fn_def *fn, const scope_table *scope,
         fs.outer = scope;
         fs.is_dynamic = true;
         fs.free_reg = p->nregs = p->first_reg = scope->first_free;
+        estimate(&fs, 1);
         add_params(&fs, fn);
         block_tail(&fs, fn->body);
         fn_close(&fs);

@@ -227,6 +227,7 @@ static void named_call_to(fn_state *fs, const expr *e, uint16_t base, unsigned d
     push_args(fs, args, by_reference, e->call.path.len > 0);
     proto *p = fs->p;
     TABLE_PUSH(fs, p->sites, p->sites_len, fs->sites_cap, s);
+    estimate(fs, 1);
     emit(fs, e->call.path.len ? OPC_CALL_PATH : OPC_CALL_NAME, discard, base, args->len,
          p->sites_len - 1);
     emit_pos(fs, e->pos);
@@ -421,6 +422,7 @@ static void general_chain(fn_state *fs, const expr *e, path shape, int dst, int 
     reg_reserve(fs, 1);
     if (!fs->failed) fs->p->paths[index].nregs = (uint16_t)(fs->free_reg - base);
     bool reads = shape.mode == PATH_GET;
+    estimate(fs, e->chain.len);
     emit(fs, OPC_CHAIN, reads && dst < 0 ? F_DISCARD : 0, reads && dst >= 0 ? (unsigned)dst : base,
          base, index);
     emit_pos(fs, e->pos);
@@ -447,6 +449,7 @@ static bool method_call(fn_state *fs, const expr *e, int dst) {
         root_to(fs, e->chain.root, object);
     proto *p = fs->p;
     TABLE_PUSH(fs, p->sites, p->sites_len, fs->sites_cap, s);
+    estimate(fs, 1);
     emit(fs, OPC_CALL_METHOD, dst < 0 ? F_DISCARD : 0, base, step->args.len, p->sites_len - 1);
     emit_pos(fs, step->pos);
     call_done(fs, base, dst, mark);
@@ -509,8 +512,8 @@ static void read_chain(fn_state *fs, const expr *e, int dst) {
         unsigned flags = object_flags | (object.is_temp ? F_B_TEMP : 0);
         if (fs->options->count_operations && step->kind == STEP_PROPERTY)
             emit(fs, OPC_TRACK_STEP, object_flags, 0, object.reg, 0);
-        else if (fs->options->count_operations)
-            emit_d(fs, OPC_TRACK, 0, 0, 1);
+        else
+            emit_count(fs, POS_NONE);
         if (step->kind == STEP_INDEX) {
             emit(fs, OPC_INDEX, flags | (indices[i].is_temp ? F_C_TEMP : 0), to, object.reg,
                  indices[i].reg);
@@ -567,6 +570,7 @@ static bool simple_store(fn_state *fs, const stmt *s) {
     shape.mode = has_op ? PATH_ASSIGN_OP : PATH_SET;
     shape.assign_op = s->assign.op;
     shape.set_pos = s->assign.op_pos;
+    estimate(fs, 1);
     uint32_t mark = fs->free_reg;
     unsigned flags = shape.root == ROOT_THIS ? F_THIS : 0;
     if (step->kind == STEP_INDEX) {

@@ -428,15 +428,16 @@ static bool compare_branch(fn_state *fs, const expr *e, bool wanted, jump_list *
         operand l = expr_any(fs, e->op.left);
         emit_count(fs, e->op.right->pos);
         emit(fs, jump->code_int + loop, negated | (l.is_temp ? F_B_TEMP : 0), l.reg, (uint16_t)imm,
-             0);
+             loop ? round_operations(fs) : 0);
     } else {
         operand l, r;
         operands_in_order(fs, e->op.left, e->op.right, &l, &r);
         unsigned flags = negated | temp_flags(l, r) | (jump->swapped ? F_SWAPPED : 0);
+        unsigned round = loop ? round_operations(fs) : 0;
         if (jump->swapped)
-            emit(fs, jump->code + loop, flags, r.reg, l.reg, 0);
+            emit(fs, jump->code + loop, flags, r.reg, l.reg, round);
         else
-            emit(fs, jump->code + loop, flags, l.reg, r.reg, 0);
+            emit(fs, jump->code + loop, flags, l.reg, r.reg, round);
     }
     emit_pos(fs, e->pos);
     jump_add(fs, jumps, emit_d(fs, OPC_EXTRA, 0, e->op.op, 0));
@@ -458,6 +459,7 @@ static void branch_plain(fn_state *fs, const expr *e, bool wanted, jump_list *ju
              emit_jump(fs, loop ? OPC_LOOP_IF : OPC_JUMP_IF,
                        (wanted ? F_NEGATED : 0) | (o.is_temp ? F_B_TEMP : 0), o.reg));
     emit_pos(fs, e->pos);
+    if (loop) emit_d(fs, OPC_EXTRA, 0, 0, round_operations(fs));
     reg_free_to(fs, mark);
 }
 

@@ -74,7 +74,7 @@ static void add_operand(text *t, const proto *p, char kind, uint32_t operand) {
 static void add_word(text *t, const proto *p, char kind, uint32_t at) {
     const insn *word = &p->code[at];
     switch (kind) {
-    case 'j': text_printf(t, " -> %d", (int)at + 1 + word->d); break;
+    case 'j': text_printf(t, " -> %d", (int)jump_target(at - 1, word->d)); break;
     case 't': text_printf(t, " .%s", ((const rhai_str *)(uintptr_t)insn_word(word))->data); break;
     case 'v':
     case 'u': text_printf(t, " %s", op_text((op)word->a)); break;
@@ -104,7 +104,7 @@ static void add_insn(text *t, const proto *p, uint32_t pc) {
     text_printf(t, "%-22s", opcodes[i->op].name);
     add_operand(t, p, k.a, i->a);
     if (k.d == 'J') {
-        text_printf(t, " -> %d", (int)pc + 1 + i->d);
+        text_printf(t, " -> %d", (int)jump_target(pc, i->d));
     } else if (k.d) {
         add_operand(t, p, k.d, (uint32_t)i->d);
     } else {

@@ -85,18 +85,33 @@ void jumps_to(fn_state *fs, jump_list *list, uint32_t target) {
     *list = (jump_list){0};
 }
 
+uint16_t count_operand(uint32_t operations) {
+    return operations < UINT16_MAX ? (uint16_t)operations : UINT16_MAX;
+}
+
+uint16_t round_operations(const fn_state *fs) {
+    return count_operand(fs->operations - fs->loop->operations_before);
+}
+
 void emit_loop(fn_state *fs, uint32_t target, rhai_pos pos) {
-    emit_d(fs, OPC_LOOP, 0, 0, (int32_t)target - (int32_t)emit_here(fs) - 1);
+    emit_d(fs, OPC_LOOP, 0, round_operations(fs), (int32_t)target - (int32_t)emit_here(fs) - 1);
     emit_pos(fs, pos);
 }
 
 void emit_count(fn_state *fs, rhai_pos pos) {
     bool skips = fs->skips_count;
     fs->skips_count = false;
-    if (fs->options->count_operations && !skips && !fs->uncounted) {
-        emit_d(fs, OPC_TRACK, 0, 0, 1);
-        emit_pos(fs, pos);
+    if (skips || fs->uncounted) return;
+    if (!fs->options->count_operations) {
+        fs->operations++;
+        return;
     }
+    emit_d(fs, OPC_TRACK, 0, 0, 1);
+    emit_pos(fs, pos);
+}
+
+void estimate(fn_state *fs, uint32_t n) {
+    if (!fs->options->count_operations) fs->operations += n;
 }
 
 uint32_t add_const(fn_state *fs, const rhai_value *v) {

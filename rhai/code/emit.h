@@ -25,6 +25,7 @@ typedef struct loop_state {
     int dst;             /* register for the value of `break`, REG_NONE: dropped */
     uint32_t body_depth; /* block depth of the body: its registers are cleared after the loop */
     int mark;            /* register of the MARK taken at the loop's start, REG_NONE: none */
+    uint32_t operations_before; /* estimated up to where a round begins */
     struct jump_list *breaks, *continues;
 } loop_state;
 
@@ -54,8 +55,9 @@ typedef struct fn_state {
     bool needs_marks;       /* eval, f!() or import somewhere */
     rhai_str **captured;    /* names that closures in this function capture */
     uint32_t captured_len, captured_cap;
-    uint32_t uncounted; /* > 0: what is compiled was counted as a whole */
-    bool skips_count;   /* the next expression was counted as a statement */
+    uint32_t uncounted;  /* > 0: what is compiled was counted as a whole */
+    bool skips_count;    /* the next expression was counted as a statement */
+    uint32_t operations; /* the estimate of how many it takes to get here, see program.h */
     bool failed, too_large;
 } fn_state;
 
@@ -75,8 +77,14 @@ uint32_t emit_here(const fn_state *fs);
 uint32_t emit_jump(fn_state *fs, opcode op, unsigned flags, unsigned a);
 void patch_here(fn_state *fs, uint32_t jump);
 void emit_loop(fn_state *fs, uint32_t target, rhai_pos pos);
-/* Counts an operation, when they are counted; pos: of the error when it is one too many. */
+/* Counts an operation: exactly, by an instruction, under max_operations (pos: of the error when it
+ * is one too many), else in the estimate. */
 void emit_count(fn_state *fs, rhai_pos pos);
+/* Operations that the machine counts by itself under max_operations: n more in the estimate. */
+void estimate(fn_state *fs, uint32_t n);
+uint16_t count_operand(uint32_t operations); /* UINT16_MAX for all above */
+/* The estimate of the innermost loop's round so far, for the instruction that begins another. */
+uint16_t round_operations(const fn_state *fs);
 
 uint32_t add_const(fn_state *fs, const rhai_value *v); /* copies */
 uint32_t add_name_const(fn_state *fs, rhai_str *name);

@@ -47,6 +47,8 @@ void finish_code(insn *code, uint32_t len) {
             scale(k.b, &i->b);
             scale(k.c, &i->c);
         }
+        if (k.d == 'J') i->d = (i->d + 1) * (int32_t)sizeof *i;
+        if (k.words[0] == 'j') i[1].d = (i[1].d + 2) * (int32_t)sizeof *i;
         if (i->op == OPC_TRACK) pc += number_run(i, code + len) - 1;
         pc += (uint32_t)__builtin_strlen(k.words);
     }

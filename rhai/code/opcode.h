@@ -10,9 +10,10 @@
  *     |  op   | flags |       A       |        immediate (D)          |
  *     +-------+-------+---------------+-------------------------------+
  *
- * R[x] is register x of the running function, K[x] its constant, S[x] a call site, jumps count
- * instructions from the one after the jump. An operand that names a register holds twice its
- * number in finished code (see REG_SCALE). Registers above those in use hold no heap value.
+ * R[x] is register x of the running function, K[x] its constant, S[x] a call site. A jump's
+ * distance counts instructions from the one after the word that holds it; in finished code it is
+ * in bytes from the instruction itself, an address after one addition. An operand that names a
+ * register holds twice its number in finished code (see REG_SCALE). Registers above those in use hold no heap value.
  * A register that is a temporary is consumed by the instruction that reads it: flags B_TEMP and
  * C_TEMP say so, and the instruction leaves a value without heap part behind.
  */
@@ -110,9 +111,9 @@ enum { REG_SCALE = 2, MAX_REGS = 65536 / REG_SCALE - 8 };
     X(NEGATE, "rr", "R[A] = -R[B]")                                                                \
     X(PLUS, "rr", "R[A] = +R[B]")                                                                  \
     X(JUMP, ".J", "pc += D")                                                                       \
-    X(LOOP, ".J", "pc += D, backwards; looks at the poll flag")                                    \
+    X(LOOP, "nJ", "pc += D, backwards; counts A operations, looks at the poll flag")               \
     X(JUMP_IF, "rJ", "if R[A] == (not F_NEGATED): pc += D; error if R[A] is not a bool")           \
-    X(LOOP_IF, "rJ", "JUMP_IF backwards; looks at the poll flag")                                  \
+    X(LOOP_IF, "rJw", "JUMP_IF backwards; counts and polls, as all LOOPs do")                      \
     X(JUMP_LESS, "rr.j",                                                                           \
       "if R[A] < R[B]: jump; all comparing jumps: as the source's operator, "                      \
       "negated by F_NEGATED, decides when these are no plain numbers")                             \
@@ -125,16 +126,16 @@ enum { REG_SCALE = 2, MAX_REGS = 65536 / REG_SCALE - 8 };
     X(JUMP_GREATER_EQUAL_INT, "ri.j", "if R[A] >= B: jump")                                        \
     X(JUMP_EQUAL_INT, "ri.j", "if R[A] == B: jump")                                                \
     X(JUMP_NOT_EQUAL_INT, "ri.j", "if R[A] != B: jump")                                            \
-    X(LOOP_LESS, "rr.j", "JUMP_LESS backwards; looks at the poll flag, as all LOOPs do")           \
-    X(LOOP_LESS_EQUAL, "rr.j", "JUMP_LESS_EQUAL backwards")                                        \
-    X(LOOP_EQUAL, "rr.j", "JUMP_EQUAL backwards")                                                  \
-    X(LOOP_NOT_EQUAL, "rr.j", "JUMP_NOT_EQUAL backwards")                                          \
-    X(LOOP_LESS_INT, "ri.j", "JUMP_LESS_INT backwards")                                            \
-    X(LOOP_LESS_EQUAL_INT, "ri.j", "JUMP_LESS_EQUAL_INT backwards")                                \
-    X(LOOP_GREATER_INT, "ri.j", "JUMP_GREATER_INT backwards")                                      \
-    X(LOOP_GREATER_EQUAL_INT, "ri.j", "JUMP_GREATER_EQUAL_INT backwards")                          \
-    X(LOOP_EQUAL_INT, "ri.j", "JUMP_EQUAL_INT backwards")                                          \
-    X(LOOP_NOT_EQUAL_INT, "ri.j", "JUMP_NOT_EQUAL_INT backwards")                                  \
+    X(LOOP_LESS, "rrnj", "JUMP_LESS backwards; if it jumps, counts C operations and polls")        \
+    X(LOOP_LESS_EQUAL, "rrnj", "JUMP_LESS_EQUAL backwards")                                        \
+    X(LOOP_EQUAL, "rrnj", "JUMP_EQUAL backwards")                                                  \
+    X(LOOP_NOT_EQUAL, "rrnj", "JUMP_NOT_EQUAL backwards")                                          \
+    X(LOOP_LESS_INT, "rinj", "JUMP_LESS_INT backwards")                                            \
+    X(LOOP_LESS_EQUAL_INT, "rinj", "JUMP_LESS_EQUAL_INT backwards")                                \
+    X(LOOP_GREATER_INT, "rinj", "JUMP_GREATER_INT backwards")                                      \
+    X(LOOP_GREATER_EQUAL_INT, "rinj", "JUMP_GREATER_EQUAL_INT backwards")                          \
+    X(LOOP_EQUAL_INT, "rinj", "JUMP_EQUAL_INT backwards")                                          \
+    X(LOOP_NOT_EQUAL_INT, "rinj", "JUMP_NOT_EQUAL_INT backwards")                                  \
     X(JUMP_UNIT, "rJ", "if R[A] is (): pc += D; F_NEGATED: if it is not")                          \
     X(SWITCH, "rWw", "jump by R[A] through switch table D, candidates from the next word's D on")  \
     X(FETCH, "r.n",                                                                                \
@@ -151,13 +152,15 @@ enum { REG_SCALE = 2, MAX_REGS = 65536 / REG_SCALE - 8 };
     X(MAP, "reh", "R[A] = map of shape C, values from R[B] on")                                    \
     X(INTERPOLATE, "reny", "R[A] = text of the C values from R[B] on")                             \
     X(FOR, "rJ", "start iterating R[A] (state R[A] .. R[A+2]); pc += D")                           \
-    X(FOR_NEXT, "rJ", "R[A+3] = next element and pc += D (backwards); at the end go on; polls")    \
-    X(FOR_RANGE, "rJ",                                                                             \
+    X(FOR_NEXT, "rJw",                                                                             \
+      "R[A+3] = next element and pc += D (backwards); at the end go on; polls; "                   \
+      "the next word: operations of a round, as for all FORs")                                     \
+    X(FOR_RANGE, "rJw",                                                                            \
       "range from R[A] to R[A+1] into R[A+3], or pc += D if empty; F_NEGATED: inclusive")          \
-    X(FOR_RANGE_NEXT, "rJ",                                                                        \
+    X(FOR_RANGE_NEXT, "rJw",                                                                       \
       "R[A+3] = next integer and pc += D (backwards); at the end go on; "                          \
       "polls; F_CHECKED: R[A+3] may be a cell, F_C_TEMP: R[A+4] counts")                           \
-    X(FOR_INT_NEXT, "rJ", "FOR_RANGE_NEXT without flags")                                          \
+    X(FOR_INT_NEXT, "rJw", "FOR_RANGE_NEXT without flags")                                         \
     X(CALL, "rnf", "R[A] = function C of this unit (R[A] .. B arguments)")                         \
     X(CALL_NAME, "rns", "R[A] = call by name, site C, arguments R[A] .. B of them")                \
     X(CALL_METHOD, "rns",                                                                          \
@@ -173,10 +176,11 @@ enum { REG_SCALE = 2, MAX_REGS = 65536 / REG_SCALE - 8 };
     X(TYPE_OF, "rr", "R[A] = type name of R[B]")                                                   \
     X(IS_DEF_VAR, "rrg", "R[A] = whether the variable named R[B] exists in scope table C")         \
     X(EVAL, "rrg", "R[A] = eval(R[B]) in scope table C")                                           \
-    X(RETURN, "r", "return R[A]")                                                                  \
-    X(RETURN_UNIT, "", "return ()")                                                                \
+    X(RETURN, "rN", "return R[A]; counts D operations")                                            \
+    X(RETURN_UNIT, ".N", "return (); counts D operations")                                         \
     X(THROW, "r", "throw R[A]")                                                                    \
-    X(CATCH, "rn", "R[A] = the caught error, R[A+1] = its value for the script when B")            \
+    X(CATCH, "rnn",                                                                                \
+      "R[A] = the caught error, R[A+1] = its value for the script when B; counts C operations")    \
     X(GET_NAME, "r.s", "R[A] = variable found by name, site C")                                    \
     X(SET_NAME, ".rs", "variable found by name, site C, = R[B]")                                   \
     X(DEFINE_NAME, "nrs", "new variable, site C, = R[B]; A != 0: constant")                        \
@@ -217,7 +221,12 @@ typedef struct operand_kinds {
 } operand_kinds;
 operand_kinds opcode_operands(opcode op);
 
-/* Scales the operands that name registers: once, when a function is complete. */
+/* The number of the instruction that the jump at pc leads to, in finished code. */
+static inline int64_t jump_target(uint32_t pc, int32_t distance) {
+    return (int64_t)pc + distance / (int32_t)sizeof(insn);
+}
+
+/* Scales the operands that name registers, and distances: once, when a function is complete. */
 void finish_code(insn *code, uint32_t len);
 
 #endif

@@ -158,6 +158,9 @@ struct proto {
     rhai_str *this_type; /* NULL: any */
     fn_def *def;         /* NULL: top level */
     uint32_t nparams, nregs;
+    /* The estimate of its operations from its start to its end, without those of loops that count
+     * them when a round begins; 0 under count_operations. */
+    uint32_t operations;
     uint32_t first_reg; /* code inside another frame: registers from here on are its own */
     bool is_private, is_closure;
     insn *code; /* NULL: not compiled yet, or empty */

@@ -19,6 +19,11 @@ static void check_target(check *c, int64_t target) {
             "a jump that leads to no instruction");
 }
 
+static void check_jump(check *c, int32_t distance) {
+    require(c, distance % (int32_t)sizeof(insn) == 0, "a jump into an instruction");
+    check_target(c, jump_target(c->pc, distance));
+}
+
 /* Registers from `first` (as it stands in the operand) on. */
 static void check_registers(check *c, uint32_t first, uint32_t n) {
     require(c, first % REG_SCALE == 0, "a register that is not scaled");
@@ -53,7 +58,7 @@ static void check_word(check *c, char kind, uint32_t at) {
     require(c, word->op == OPC_EXTRA, "an instruction where a word belongs");
     if (kind == 'j' || kind == 'v' || kind == 'u') check_operand(c, 'o', word->a);
     if (kind == 'j')
-        check_target(c, (int64_t)at + 1 + word->d);
+        check_jump(c, word->d);
     else
         check_operand(c, kind, (uint32_t)word->d);
 }
@@ -96,7 +101,7 @@ static void check_insn(check *c) {
     operand_kinds k = opcode_operands((opcode)i->op);
     check_operand(c, k.a, i->a);
     if (k.d == 'J') {
-        check_target(c, (int64_t)c->pc + 1 + i->d);
+        check_jump(c, i->d);
     } else if (k.d) {
         check_operand(c, k.d, (uint32_t)i->d);
     } else {

@@ -183,7 +183,7 @@ size_t rhai_engine_peak_memory(const rhai_engine *e) {
     return e->heap.peak;
 }
 uint64_t rhai_engine_operations(const rhai_engine *e) {
-    return e->operations;
+    return e->operations + e->forgotten_operations;
 }
 
 /* ---- Native functions and types ---- */

@@ -55,8 +55,9 @@ struct rhai_engine {
     native_table natives;
     type_list types;
     struct vm *vm;
-    uint64_t operations;
-    uint32_t closures; /* running number for closure names */
+    uint64_t operations;           /* as max_operations has it */
+    uint64_t forgotten_operations; /* done, too, but not to be held against it */
+    uint32_t closures;             /* running number for closure names */
 };
 
 typedef struct scope_entry {

@@ -276,7 +276,7 @@ static run_state begin_run(vm *m) {
     m->main_floor = m->names;
     if (r.is_outermost) {
         m->stack_limit = stack_limit();
-        m->engine->operations = 0;
+        m->engine->operations = m->engine->forgotten_operations = 0;
         m->counts = m->engine->limits[RHAI_MAX_OPERATIONS] != 0;
         bool is_plain = m->engine->limits[RHAI_MAX_VARIABLES] == UINT64_MAX;
         m->plain_level = is_plain ? m->engine->limits[RHAI_MAX_CALL_LEVELS] : 0;

@@ -57,7 +57,7 @@ static rhai_status invoke(vm *m, const rhai_value *fn, const target *self, rhai_
     }
     vm_forget(m, &m->memory);
     m->memory = outer;
-    m->engine->operations = operations;
+    vm_forget_operations(m, operations);
     if (status == RHAI_OK)
         value_store(m->h, ret, result);
     else

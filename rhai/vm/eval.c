@@ -327,6 +327,7 @@ rhai_status call_eval_json(rhai_call *call, const char *text_data, size_t len, r
     uint64_t operations = e->operations; /* the text has max_operations for itself */
     e->operations = 0;
     rhai_status status = vm_run_main(m, u, &result);
+    vm_forget_operations(m, 0);
     e->operations = operations;
     m->main_floor = main_floor;
     obj_unref(m->h, u);

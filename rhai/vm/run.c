@@ -97,6 +97,13 @@ static void leave_with_error(vm *m, frame *f) {
     }
 }
 
+/* Frame f does not come to the instruction that counts its operations as estimated: so much of
+ * them as of its code lies behind it. */
+static void note_operations(vm *m, const frame *f) {
+    const proto *p = f->p;
+    m->engine->operations += (uint64_t)p->operations * insn_pc(p, f->pc) / p->len;
+}
+
 /* Unwinds to a handler or to the frame that C waits for. Returns true when a handler runs. */
 static bool unwind(vm *m, uint32_t depth) {
     for (;;) {
@@ -111,6 +118,7 @@ static bool unwind(vm *m, uint32_t depth) {
             }
             leave_with_error(m, f);
         }
+        note_operations(m, f);
         if (f->is_main) vm_main_ends(m, f);
         vm_leave(m);
         if (m->frames_len == depth) return false;
@@ -626,6 +634,18 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         i += 3;                                                                                    \
         DISPATCH;                                                                                  \
     } while (0)
+/* Where a jump leads; the distance is in bytes, see opcode.h. All that follows waits for this
+ * address, so that it is made first: the empty statement keeps it there. It also keeps what leads
+ * here a branch, which is predicted; a conditional move of i would wait for the comparison. */
+#define TARGET(to, distance)                                                                       \
+    const insn *to = (const insn *)((const char *)i + (distance));                                 \
+    __asm__ volatile("" : "+r"(to))
+#define GO(to)                                                                                     \
+    do {                                                                                           \
+        i = (to);                                                                                  \
+        DISPATCH;                                                                                  \
+    } while (0)
+#define JUMP_BY(distance) GO((const insn *)((const char *)i + (distance)))
 #define SAVE() (f->pc = i + 1)
 #define RELOAD() (f = vm_top(m), base = f->base, i = f->pc - 1)
 #define POS() frame_pos(f)
@@ -830,27 +850,33 @@ rhai_status vm_run(vm *m, uint32_t depth) {
             FAIL_IF(!poll_events(m, POS()));                                                       \
         }                                                                                          \
     } while (0)
-#define NO_POLL() ((void)0)
-/* Along the next word's distance, or on behind it. The empty statement keeps this a branch, which
- * is predicted; a conditional move of i would make every instruction wait for the comparison. */
-#define BRANCH(condition, poll)                                                                    \
+#define NO_ROUND() ((void)0)
+/* A loop goes round, and has so many operations more: 0 where TRACK counts them one by one. */
+#define ROUND(n)                                                                                   \
+    do {                                                                                           \
+        engine->operations += (uint64_t)(n);                                                       \
+        POLL();                                                                                    \
+    } while (0)
+#define ROUND_C() ROUND(i->c)
+#define ROUND_WORD() ROUND(i[1].d)
+/* Along the next word's distance, or on behind it. */
+#define BRANCH(condition, round)                                                                   \
     do {                                                                                           \
         if (condition) {                                                                           \
-            __asm__ volatile("");                                                                  \
-            poll();                                                                                \
-            i += i[1].d + 2;                                                                       \
-            DISPATCH;                                                                              \
+            TARGET(to_, i[1].d);                                                                   \
+            round();                                                                               \
+            GO(to_);                                                                               \
         }                                                                                          \
         NEXT_BUT_ONE;                                                                              \
     } while (0)
 /* The fast paths do not look at F_NEGATED: the instruction was chosen with that in mind. */
-#define JUMP_COMPARE(name, poll, operator)                                                         \
+#define JUMP_COMPARE(name, round, operator)                                                        \
     CASE(name) : {                                                                                 \
         rhai_value *x = RA, *y = RB;                                                               \
-        if (LIKELY(BOTH(RHAI_INT, x, y))) BRANCH(x->i operator y->i, poll);                        \
+        if (LIKELY(BOTH(RHAI_INT, x, y))) BRANCH(x->i operator y->i, round);                       \
         if (BOTH(RHAI_FLOAT, x, y) && LIKELY(distinct(x->f, y->f)))                                \
-            BRANCH(x->f operator y->f, poll);                                                      \
-        if (BOTH(RHAI_CHAR, x, y)) BRANCH(x->c operator y->c, poll);                               \
+            BRANCH(x->f operator y->f, round);                                                     \
+        if (BOTH(RHAI_CHAR, x, y)) BRANCH(x->c operator y->c, round);                              \
         bool swapped = i->flags & F_SWAPPED;                                                       \
         SAVE();                                                                                    \
         int r = compare_slowly(m, (op)i[1].a, swapped ? y : x, swapped ? x : y);                   \
@@ -858,32 +884,32 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         RELOAD();                                                                                  \
         CONSUME(swapped ? F_C_TEMP : F_B_TEMP, RA);                                                \
         CONSUME(swapped ? F_B_TEMP : F_C_TEMP, RB);                                                \
-        BRANCH(r != ((i->flags & F_NEGATED) != 0), poll);                                          \
+        BRANCH(r != ((i->flags & F_NEGATED) != 0), round);                                         \
     }
-#define JUMP_COMPARE_INT(name, poll, operator)                                                     \
+#define JUMP_COMPARE_INT(name, round, operator)                                                    \
     CASE(name) : {                                                                                 \
         rhai_value *x = RA;                                                                        \
-        if (LIKELY(x->type == RHAI_INT)) BRANCH(x->i operator SB, poll);                           \
+        if (LIKELY(x->type == RHAI_INT)) BRANCH(x->i operator SB, round);                          \
         rhai_value y = VALUE_INT(SB);                                                              \
         SAVE();                                                                                    \
         int r = compare_slowly(m, (op)i[1].a, x, &y);                                              \
         FAIL_IF(r < 0);                                                                            \
         RELOAD();                                                                                  \
         CONSUME(F_B_TEMP, RA);                                                                     \
-        BRANCH(r != ((i->flags & F_NEGATED) != 0), poll);                                          \
+        BRANCH(r != ((i->flags & F_NEGATED) != 0), round);                                         \
     }
-#define JUMPS(kind, poll)                                                                          \
-    JUMP_COMPARE(kind##_LESS, poll, <)                                                             \
-    JUMP_COMPARE(kind##_LESS_EQUAL, poll, <=)                                                      \
-    JUMP_COMPARE(kind##_EQUAL, poll, ==)                                                           \
-    JUMP_COMPARE(kind##_NOT_EQUAL, poll, !=)                                                       \
-    JUMP_COMPARE_INT(kind##_LESS_INT, poll, <)                                                     \
-    JUMP_COMPARE_INT(kind##_LESS_EQUAL_INT, poll, <=)                                              \
-    JUMP_COMPARE_INT(kind##_GREATER_INT, poll, >)                                                  \
-    JUMP_COMPARE_INT(kind##_GREATER_EQUAL_INT, poll, >=)                                           \
-    JUMP_COMPARE_INT(kind##_EQUAL_INT, poll, ==)                                                   \
-    JUMP_COMPARE_INT(kind##_NOT_EQUAL_INT, poll, !=)
-#define JUMP_BOOL(name, poll)                                                                      \
+#define JUMPS(kind, round)                                                                         \
+    JUMP_COMPARE(kind##_LESS, round, <)                                                            \
+    JUMP_COMPARE(kind##_LESS_EQUAL, round, <=)                                                     \
+    JUMP_COMPARE(kind##_EQUAL, round, ==)                                                          \
+    JUMP_COMPARE(kind##_NOT_EQUAL, round, !=)                                                      \
+    JUMP_COMPARE_INT(kind##_LESS_INT, round, <)                                                    \
+    JUMP_COMPARE_INT(kind##_LESS_EQUAL_INT, round, <=)                                             \
+    JUMP_COMPARE_INT(kind##_GREATER_INT, round, >)                                                 \
+    JUMP_COMPARE_INT(kind##_GREATER_EQUAL_INT, round, >=)                                          \
+    JUMP_COMPARE_INT(kind##_EQUAL_INT, round, ==)                                                  \
+    JUMP_COMPARE_INT(kind##_NOT_EQUAL_INT, round, !=)
+#define JUMP_BOOL(name, round, words)                                                              \
     CASE(name) : {                                                                                 \
         const rhai_value *a = RA;                                                                  \
         if (UNLIKELY(a->type != RHAI_BOOL)) {                                                      \
@@ -892,10 +918,11 @@ rhai_status vm_run(vm *m, uint32_t depth) {
             goto failed;                                                                           \
         }                                                                                          \
         if (a->b == !(i->flags & F_NEGATED)) {                                                     \
-            __asm__ volatile("");                                                                  \
-            poll();                                                                                \
-            i += i->d;                                                                             \
+            TARGET(to, i->d);                                                                      \
+            round();                                                                               \
+            GO(to);                                                                                \
         }                                                                                          \
+        i += (words);                                                                              \
         NEXT;                                                                                      \
     }
 /* After a call: either its result is there, or its frame is the top one now. */
@@ -1118,20 +1145,19 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         NEXT;
     }
     CASE(JUMP) : {
-        i += i->d;
-        NEXT;
+        JUMP_BY(i->d);
     }
     CASE(LOOP) : {
-        POLL();
-        i += i->d;
-        NEXT;
+        TARGET(to, i->d);
+        ROUND(i->a);
+        GO(to);
     }
-    JUMP_BOOL(JUMP_IF, NO_POLL)
-    JUMP_BOOL(LOOP_IF, POLL)
-    JUMPS(JUMP, NO_POLL)
-    JUMPS(LOOP, POLL)
+    JUMP_BOOL(JUMP_IF, NO_ROUND, 0)
+    JUMP_BOOL(LOOP_IF, ROUND_WORD, 1)
+    JUMPS(JUMP, NO_ROUND)
+    JUMPS(LOOP, ROUND_C)
     CASE(JUMP_UNIT) : {
-        if ((RA->type == RHAI_UNIT) == !(i->flags & F_NEGATED)) i += i->d;
+        if ((RA->type == RHAI_UNIT) == !(i->flags & F_NEGATED)) JUMP_BY(i->d);
         NEXT;
     }
     CASE(SWITCH) : {
@@ -1409,8 +1435,7 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         SET(&state[1], VALUE_INT(0));
         SET(&state[2], VALUE_INT(-1));
         if (i->flags & F_C_TEMP) SET(&state[4], VALUE_INT(0));
-        i += i->d;
-        NEXT;
+        JUMP_BY(i->d);
     }
     CASE(FOR_NEXT) : {
         rhai_value *state = RA;
@@ -1427,7 +1452,8 @@ rhai_status vm_run(vm *m, uint32_t depth) {
             FAIL_IF(more < 0);
             RELOAD();
         }
-        if (!more) NEXT;
+        if (!more) NEXT_BUT_ONE;
+        engine->operations += (uint64_t)i[1].d;
         state[2].i++;
         if (UNLIKELY(i->flags & F_CHECKED)) {
             if (i->flags & F_C_TEMP) set_loop_var(m, &state[4], VALUE_INT(state[2].i));
@@ -1436,8 +1462,7 @@ rhai_status vm_run(vm *m, uint32_t depth) {
             if (i->flags & F_C_TEMP) SET(&state[4], VALUE_INT(state[2].i));
             SET(&state[3], v);
         }
-        i += i->d;
-        NEXT;
+        JUMP_BY(i->d);
     }
     CASE(FOR_RANGE) : {
         rhai_value *state = RA;
@@ -1462,20 +1487,18 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         int64_t from = state[0].i, to = state[1].i;
         uint64_t left = to > from ? (uint64_t)to - (uint64_t)from : 0;
         if (inclusive && to >= from) left++;
-        if (!left) {
-            i += i->d;
-            NEXT;
-        }
+        if (!left) JUMP_BY(i->d);
         state[1].i = (int64_t)(left - 1);
         SET(&state[2], VALUE_INT(0));
         if (i->flags & F_C_TEMP) SET(&state[4], VALUE_INT(0));
         SET(&state[3], VALUE_INT(from));
-        NEXT;
+        engine->operations += (uint64_t)i[1].d;
+        NEXT_BUT_ONE;
     }
     CASE(FOR_RANGE_NEXT) : {
         rhai_value *state = RA;
-        POLL();
-        if (state[1].i == 0) NEXT;
+        if (state[1].i == 0) NEXT_BUT_ONE;
+        ROUND_WORD();
         state[1].i--;
         state[2].i++;
         int64_t n = ++state[0].i;
@@ -1486,18 +1509,17 @@ rhai_status vm_run(vm *m, uint32_t depth) {
             if (i->flags & F_C_TEMP) SET(&state[4], VALUE_INT(state[2].i));
             SET(&state[3], VALUE_INT(n));
         }
-        i += i->d;
-        NEXT;
+        JUMP_BY(i->d);
     }
     CASE(FOR_INT_NEXT) : {
+        TARGET(to, i->d);
         rhai_value *state = RA;
-        POLL();
-        if (UNLIKELY(state[1].i == 0)) NEXT;
+        if (UNLIKELY(state[1].i == 0)) NEXT_BUT_ONE;
+        ROUND_WORD();
         state[1].i--;
         int64_t n = ++state[0].i;
         SET_INT(&state[3], n);
-        i += i->d;
-        NEXT;
+        GO(to);
     }
     CASE(CALL) : {
         POLL();
@@ -1708,10 +1730,12 @@ rhai_status vm_run(vm *m, uint32_t depth) {
         NEXT;
     }
     CASE(RETURN) : {
+        engine->operations += (uint64_t)i->d;
         result = value_take(RA);
         goto leave;
     }
     CASE(RETURN_UNIT) : {
+        engine->operations += (uint64_t)i->d;
         result = VALUE_UNIT;
         goto leave;
     }
@@ -1724,6 +1748,7 @@ rhai_status vm_run(vm *m, uint32_t depth) {
     CASE(CATCH) : {
         SAVE();
         FAIL_IF(catch_error(m, RA, i->b) != RHAI_OK);
+        engine->operations += i->c;
         NEXT;
     }
     CASE(GET_NAME) : {

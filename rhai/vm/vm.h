@@ -182,6 +182,12 @@ static inline bool vm_count_plainly(vm *m, uint64_t n) {
     e->operations += n;
     return true;
 }
+/* Only `before` and none since are held against max_operations. */
+static inline void vm_forget_operations(vm *m, uint64_t before) {
+    rhai_engine *e = m->engine;
+    e->forgotten_operations += e->operations - before;
+    e->operations = before;
+}
 rhai_pos frame_pos(const frame *f);                   /* of the instruction being executed */
 rhai_pos frame_call_pos(const vm *m, const frame *f); /* of the call that made the frame */
 

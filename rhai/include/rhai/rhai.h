@@ -221,7 +221,15 @@ void rhai_engine_set_resolver(rhai_engine *engine, rhai_resolver_fn fn, void *da
 
 size_t rhai_engine_memory(const rhai_engine *engine);      /* bytes held now */
 size_t rhai_engine_peak_memory(const rhai_engine *engine); /* most bytes held at one time */
-uint64_t rhai_engine_operations(const rhai_engine *engine); /* since the last run began */
+/* Operations since the last run began. With RHAI_MAX_OPERATIONS set before the script is compiled
+ * each is counted when it is done, as Rhai does, and what call-backs from native functions do is
+ * added, which Rhai forgets and does not hold against the limit. Without the limit it is an
+ * estimate of the same number that costs next to nothing: the compiler counts the operations of a
+ * loop's body and of a function, the engine adds them up when a round begins and when the function
+ * returns. Of branches it takes the mean (of one that leaves the loop or function, nothing); a
+ * round left early counts as a whole one; what operators and natives do inside is not seen. It is
+ * mostly within half and double, and the same for every run that does the same. */
+uint64_t rhai_engine_operations(const rhai_engine *engine);
 
 /* ---- Programs and runs ------------------------------------------------------------------ */
 

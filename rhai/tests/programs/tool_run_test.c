@@ -55,7 +55,7 @@ static void dump_prints_the_code_and_runs_nothing(void **state) {
     assert_string_equal(r->err, "");
     assert_contains(r->out, "fn twice/1 (registers: 2, constants: 0)\n"
                             "    0     1:17  MUL_INT                r1 r0 2\n"
-                            "    1           RETURN                 r1\n");
+                            "    1           RETURN                 r1 4\n");
     assert_contains(r->out, "ASSIGN_PROPERTY");
     assert_contains(r->out, " .x +");
     assert_ran(RUN_TEXT(*state, "print(1", "--dump", "-"), 1, "",
