@@ -13,9 +13,9 @@
  * R[x] is register x of the running function, K[x] its constant, S[x] a call site. A jump's
  * distance counts instructions from the one after the word that holds it; in finished code it is
  * in bytes from the instruction itself, an address after one addition. An operand that names a
- * register holds twice its number in finished code (see REG_SCALE). Registers above those in use hold no heap value.
- * A register that is a temporary is consumed by the instruction that reads it: flags B_TEMP and
- * C_TEMP say so, and the instruction leaves a value without heap part behind.
+ * register holds twice its number in finished code (see REG_SCALE). Registers above those in use
+ * hold no heap value. A register that is a temporary is consumed by the instruction that reads it:
+ * flags B_TEMP and C_TEMP say so, and the instruction leaves a value without heap part behind.
  */
 #ifndef RHAI_CODE_OPCODE_H
 #define RHAI_CODE_OPCODE_H
