@@ -151,3 +151,26 @@ void assert_healthy(struct test_server *server) {
         fail_msg("not healthy: %s", text);
     }
 }
+
+void assert_counted(struct test_server *server, const char *id, unsigned count) {
+    struct runner_session session;
+    get_session(server, id, &session);
+    assert_int_equal(session.status, RUNNER_SUCCEEDED);
+    assert_int_equal(session.lines, count);
+    assert_int_equal(session.dropped_lines, 0);
+    runner_session_done(&session);
+    struct runner_log_query query = {0};
+    for (unsigned next = 0; next < count;) {
+        struct runner_log_page page;
+        assert_int_equal(runner_session_logs(server->runner, id, &query, &page, NULL), 0);
+        assert_true(page.count > 0);
+        for (size_t i = 0; i < page.count; i++, next++) {
+            char expected[16];
+            snprintf(expected, sizeof expected, "%u", next);
+            assert_string_equal(page.lines[i].text, expected);
+            assert_int_equal(page.lines[i].seq, next + 1);
+        }
+        query.after_seq = page.next_seq;
+        runner_log_page_done(&page);
+    }
+}

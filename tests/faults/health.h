@@ -20,6 +20,9 @@ void assert_healthy(struct test_server *server);
  * no more than `before`. */
 void assert_nothing_left(struct test_server *server, const struct holdings *before);
 
+/* The session has succeeded, and its log is the numbers from 0 to count - 1, a line each. */
+void assert_counted(struct test_server *server, const char *id, unsigned count);
+
 /* The pid of a session process (running or parked) of the zygote, chosen by `choice`; 0: none. */
 pid_t some_session_process(pid_t zygote, unsigned choice);
 /* The zygote, without asking the server; 0: none. */
