@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/eventfd.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #define FIND_MAX 10000           /* the most that the server gives at a time */
@@ -14,10 +15,11 @@
 /* ---- The server and its sessions -------------------------------------------------------- */
 
 static int interrupt_fd = -1;
+static volatile sig_atomic_t has_rung; /* SIGALRM: the time is over */
 
 static void on_interrupt(int number) {
-    (void)number;
     int saved = errno;
+    if (number == SIGALRM) has_rung = 1;
     ssize_t written = write(interrupt_fd, &(uint64_t){1}, sizeof(uint64_t));
     (void)written; /* it can only be full, and then it is readable already */
     errno = saved;
@@ -35,6 +37,7 @@ struct runner *open_runner(void) {
         struct sigaction action = {.sa_handler = on_interrupt};
         sigaction(SIGINT, &action, NULL);
         sigaction(SIGTERM, &action, NULL);
+        sigaction(SIGALRM, &action, NULL);
         runner_set_stop_fd(runner, interrupt_fd);
     }
     return runner;
@@ -44,6 +47,16 @@ void forget_interrupt(void) {
     uint64_t count;
     ssize_t got = read(interrupt_fd, &count, sizeof count);
     (void)got; /* nothing to forget is as good */
+}
+
+void interrupt_after(int64_t ms) {
+    struct itimerval once = {
+        .it_value = {.tv_sec = ms / 1000, .tv_usec = (suseconds_t)(ms % 1000 * 1000)}};
+    setitimer(ITIMER_REAL, &once, NULL);
+}
+
+bool is_time_over(void) {
+    return has_rung;
 }
 
 int find_session(struct runner *runner, const char *prefix, char ret_id[RUNNER_ID_BYTES],

@@ -17,6 +17,7 @@ struct options {
     const char *toml;      /* NULL: not given */
     const char *cwd;       /* NULL: not given */
     int64_t timeout_ms;    /* 0: not given */
+    int64_t wait_ms;       /* run: for its end; 0: however long it takes */
     const char **env_vars; /* "NAME=VALUE", NULL-terminated; NULL: none */
     /* run */
     const char *script_name, *script_url, *script_path, *concurrency_key;
@@ -78,6 +79,9 @@ extern const struct command info_command;
 struct runner *open_runner(void);
 /* Forgets a Ctrl-C that was noticed, so that calls work again until the next one. */
 void forget_interrupt(void);
+/* Its calls end after that time as well, as if interrupted. */
+void interrupt_after(int64_t ms);
+bool is_time_over(void); /* the time of interrupt_after */
 
 /* The id that begins with `prefix`. Fails when there is none, or more than one. */
 int find_session(struct runner *runner, const char *prefix, char ret_id[RUNNER_ID_BYTES],

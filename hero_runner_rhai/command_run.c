@@ -143,6 +143,11 @@ static int end_following(struct runner *runner, const char *id, struct runner_fo
     bool is_to_stop = outcome > 0 || (err->kind == RPC_ERROR_INTERRUPTED && *id);
     if (!is_to_stop) return tell_error(err);
     rpc_error_clear(err);
+    if (outcome < 0 && is_time_over()) {
+        show_pause();
+        tell("session %s still runs", id);
+        return EXIT_TIME_OVER;
+    }
     return stop_and_leave(runner, id, follow);
 }
 
@@ -155,8 +160,9 @@ int follow_session(struct runner *runner, const char *id) {
     return end_following(runner, id, &follow, outcome, &session, &err);
 }
 
-static int run_session(struct runner *runner, const struct runner_start *start) {
+static int run_session(struct runner *runner, const struct runner_start *start, int64_t wait_ms) {
     char id[RUNNER_ID_BYTES];
+    if (wait_ms > 0) interrupt_after(wait_ms);
     struct show show;
     struct runner_follow follow = show_with(&show);
     struct runner_session session = {0};
@@ -309,7 +315,7 @@ static int run(const struct options *options) {
     if (code == EXIT_OK)
         code = !(runner = open_runner()) ? EXIT_FAILED
                : options->detach         ? detach_session(runner, &start)
-                                         : run_session(runner, &start);
+                                         : run_session(runner, &start, options->wait_ms);
     runner_close(runner);
     rpc_strbuf_done(&script);
     json_decref(start.inputs);
@@ -356,6 +362,8 @@ static const struct option_spec specs[] = {
      "send its lines to hero_proc too"},
     {"no-forward-logs", 0, OPTION_FLAG, offsetof(struct options, keep_logs_here), NULL,
      "do not, whatever the server does by default"},
+    {"wait", 'w', OPTION_DURATION, offsetof(struct options, wait_ms), "TIME",
+     "show what it prints for so long at most, then leave it\nrunning and exit with 124"},
     {"detach", 'd', OPTION_FLAG, offsetof(struct options, detach), NULL,
      "print the session's ID and leave it running"},
 };

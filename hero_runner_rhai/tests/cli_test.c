@@ -326,6 +326,22 @@ static void a_detached_session_is_listed_followed_and_stopped(void **state) {
     expect(&outcome, 0, expected, "");
 }
 
+static void a_session_that_takes_longer_than_one_waits_is_left_running(void **state) {
+    (void)state;
+    struct outcome outcome;
+    place_run(&place, &outcome, "run", "--wait", "300ms", script("print(1); sleep(100)"));
+    assert_int_equal(outcome.code, 124);
+    assert_string_equal(outcome.out, "1\n");
+    char id[ID_LEN + 1] = "";
+    assert_int_equal(sscanf(outcome.err, "hero_runner_rhai: session %36s still runs\n", id), 1);
+    outcome_done(&outcome);
+    expect_status(id, "running");
+    place_run(&place, &outcome, "stop", id);
+    outcome_done(&outcome);
+    place_run(&place, &outcome, "run", "--wait", "1m", script("print(2)"));
+    expect(&outcome, 0, "2\n", "");
+}
+
 static void logs_follows_a_session_to_its_end(void **state) {
     (void)state;
     char id[ID_LEN + 1];
@@ -815,6 +831,7 @@ int main(void) {
         cmocka_unit_test(output_that_cannot_be_written_is_told),
         cmocka_unit_test(a_run_that_is_refused_says_why),
         cmocka_unit_test(a_detached_session_is_listed_followed_and_stopped),
+        cmocka_unit_test(a_session_that_takes_longer_than_one_waits_is_left_running),
         cmocka_unit_test(logs_follows_a_session_to_its_end),
         cmocka_unit_test(ids_that_are_not_clear_are_refused),
         cmocka_unit_test(show_tells_what_is_known_of_a_session),

@@ -18,6 +18,7 @@ enum exit_code {
     EXIT_FAILED = 1, /* it was refused, or did not succeed */
     EXIT_USAGE = 2,
     EXIT_NO_SERVER = 3,
+    EXIT_TIME_OVER = 124,   /* as timeout(1) says it */
     EXIT_INTERRUPTED = 130, /* as shells count an end by SIGINT */
 };
 
