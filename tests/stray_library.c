@@ -12,5 +12,10 @@ __attribute__((constructor)) static void on_load(void) {
     say(STDOUT_FILENO, "loaded\n");
     say(STDERR_FILENO, "is dam");
     say(STDERR_FILENO, "aged");
+    static char much[150001];
+    if (getenv("LIBRARY_SAYS_MUCH")) {
+        memset(much, 'x', sizeof much - 1);
+        say(STDOUT_FILENO, much);
+    }
     if (getenv("LIBRARY_ABORTS")) abort();
 }

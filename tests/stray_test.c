@@ -48,6 +48,23 @@ static void and_so_are_the_last_words_of_a_process_that_aborts(void **state) {
     runner_session_done(&session);
 }
 
+static void however_much_it_says_in_one_write(void **state) {
+    struct test_server *server = *state;
+    struct runner_session session;
+    struct runner_log_page page;
+    struct runner_log_query query = {.contains = "xxx"};
+    const char *const env_vars[] = {"LIBRARY_SAYS_MUCH=1", NULL};
+    const struct runner_start start = {.script = script, .env_vars = env_vars};
+    assert_int_equal(runner_session_run(server->runner, &start, &session, NULL, NULL), 0);
+    assert_int_equal(runner_session_logs(server->runner, session.id, &query, &page, NULL), 0);
+    size_t bytes = 0;
+    for (size_t i = 0; i < page.count; i++)
+        bytes += strlen(page.lines[i].text);
+    assert_int_equal(bytes, 150000);
+    runner_log_page_done(&page);
+    runner_session_done(&session);
+}
+
 static void each_session_has_its_own_words(void **state) {
     struct test_server *server = *state;
     char ids[4][RUNNER_ID_BYTES];
@@ -80,6 +97,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(words_of_a_library_are_in_the_log_before_the_end),
         cmocka_unit_test(and_so_are_the_last_words_of_a_process_that_aborts),
+        cmocka_unit_test(however_much_it_says_in_one_write),
         cmocka_unit_test(each_session_has_its_own_words),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -56,6 +56,10 @@ static int open_stream(struct strays_stream *stream, struct event_base *base, in
     stream->readable = event_new(base, stream->ours, EV_READ | EV_PERSIST, on_readable, stream);
     if (stream->theirs < 0 || !stream->readable) return -1;
     if (setsockopt(stream->ours, SOL_SOCKET, SO_PASSCRED, &(int){1}, sizeof(int)) < 0) return -1;
+    /* The kernel doubles it, and takes no datagram that is larger (socket(7)). */
+    int send_bytes = STRAY_MAX_BYTES / 2;
+    if (setsockopt(stream->theirs, SOL_SOCKET, SO_SNDBUF, &send_bytes, sizeof send_bytes) < 0)
+        return -1;
     return event_add(stream->readable, NULL);
 }
 

@@ -17,10 +17,11 @@
 struct event;
 struct event_base;
 
-/* `stream` is FRAME_STREAM_STDOUT or FRAME_STREAM_STDERR; a write is cut at STRAY_MAX_BYTES. */
+/* `stream` is FRAME_STREAM_STDOUT or FRAME_STREAM_STDERR. */
 typedef void strays_sink(void *ctx, pid_t pid, uint8_t stream, const char *bytes, size_t len);
 
-#define STRAY_MAX_BYTES (64 * 1024)
+/* Of one write; a longer one fails with EMSGSIZE, so nothing is cut. */
+#define STRAY_MAX_BYTES (256 * 1024)
 
 struct strays_stream {
     struct strays *strays;
